@@ -1,11 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make help` lists the targets. VERSION has one home: galaxy.yml.
-VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
-BUILD   := build
-VENV    := .venv
-PY      := $(VENV)/bin/python
-PYTEST  := $(PY) -m pytest --durations=15
+VERSION    := $(shell tools/version)
+BUILD      := build
+VENV       := .venv
+PY         := $(VENV)/bin/python
+PYTEST     := $(PY) -m pytest -rs --durations=15
+COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
+SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) '^\#!/bin/(ba)?sh' .)
+C_FILES     = $(wildcard km/src/*.[ch] km/tests/payloads/*.[ch] toolchain/*.c bench/*.c)
+PARTS       = preflight host krun km toolchain tools bench collection docs molecule
+STAGES     := check test-parts test-km test-krun test-collection test-docs molecule
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
+.PHONY: help deps venv km hello collection bundle ruff mypy shell ansible c words $(STAGES)
+.PHONY: unit test bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
+
+deps: ## install the Debian packages that are needed (as root; else say which are missing)
+	@tools/deps tools/debian-packages.txt
+
+venv: $(VENV)/.stamp ## the Python tools, of pyproject.toml's group "dev"
+$(VENV)/.stamp: pyproject.toml
+	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --group dev
+	touch $@
+
+km: ## build the monitor, build/km/km
+	$(MAKE) -C km
+
+hello: ## build gcc-kontain's tree, build/toolchain, and the hello payload, build/hello.km
+	$(MAKE) -C toolchain
+
+collection: venv ## build the collection's tarball
+	ansible-galaxy collection build --force --output-path $(BUILD)
+
+# install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
+HAS_VENV := $(wildcard $(VENV)/.stamp)
+bundle: km hello $(if $(HAS_VENV),collection) ## build the bundle, build/kontain-VERSION-x86_64.tar.gz
+	python3 tools/bundle.py $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
+
+check: ruff mypy shell ansible c words ## all that reads the sources without running them
+
+ruff: venv
+	ruff check .
+	ruff format --check .
+	vermin --quiet --no-tips --eval-annotations --violations -t=3.8- $(wildcard preflight/kontain_preflight host/kontain_host host/bin/* plugins)
+
+# One run for each part: parts may have files of one name, such as conftest.py.
+mypy: venv
+	@for part in $(PARTS); do echo "mypy $$part"; mypy "$$part" || exit; done
+
+shell: venv
+	shellcheck $(SHELL_FILES)
+	shfmt -d $(SHELL_FILES)
+
+ansible: venv
+	yamllint .
+	ansible-lint
+
+c: venv
+	clang-format --dry-run --Werror $(C_FILES)
+
+words: venv
+	codespell
+
+unit: venv hello ## the tests that need neither KVM nor root nor time
+	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" $(PARTS)
+
+test: deps ## set up, and prove everything: `check`, then each of the stages below
+	$(MAKE) venv
+	$(PY) tools/stages.py $(STAGES)
+
+test-parts: venv hello ## preflight, host, toolchain and tools
+	$(PYTEST) preflight host toolchain tools bench
+
+test-km: venv km hello ## km: payloads in a VM against the same natively
+	$(PYTEST) km
+
+test-krun: venv bundle ## krun: over runc and crun, and under podman and docker
+	$(PYTEST) krun
+
+test-collection: venv bundle ## the collection's tarball, and install.sh in a copy of this system
+	$(PYTEST) collection
+
+test-docs: venv bundle ## every command of README.md and docs/
+	$(PYTEST) docs
+
+molecule: venv bundle ## whole hosts, in virtual machines with real SVM
+	MOLECULE_GLOB='molecule/*/molecule.yml' molecule test --all
+
+bench: venv km hello ## the figures, beside their budgets
+	$(PY) bench/run.py
+
+clean: ## remove what was built, but not the tools
+	rm -rf $(BUILD) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run targets of make one after the other: `python3 tools/stages.py TARGET...`, for `make test`.
+
+Every stage runs, whatever became of the ones before. What they print passes through and is kept in
+`build/log/TARGET.log`; the end is a table of times, and of what pytest said last in each stage.
+The exit status is 0 when all are good, else 1.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGS = Path(__file__).resolve().parent.parent / "build" / "log"
+PYTEST_SUMMARY = re.compile(r"^=+ (.* in [0-9.]+s.*) =+$")
+SKIPPED = re.compile(r"^SKIPPED ")
+
+
+@dataclass
+class Stage:
+    """What became of a target."""
+
+    name: str
+    status: int
+    seconds: float
+    summaries: list[str]
+    skips: list[str]
+
+
+def run(name: str, make: str = "make") -> Stage:
+    """Run a target, show what it prints, and keep it."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    lines = []
+    with (
+        (LOGS / f"{name}.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            [make, "--no-print-directory", name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            log.write(line)
+            lines.append(line.rstrip("\n"))
+    summaries = [found[1] for line in lines if (found := PYTEST_SUMMARY.match(line))]
+    skips = [line for line in lines if SKIPPED.match(line)]
+    return Stage(name, process.returncode, time.monotonic() - start, summaries, skips)
+
+
+def report(stages: list[Stage]) -> str:
+    """Return what was skipped, and a table with a line for each stage."""
+    lines = ["", *(f"{stage.name}: {skip}" for stage in stages for skip in stage.skips), ""]
+    for stage in stages:
+        verdict = "good" if stage.status == 0 else f"failed (status {stage.status})"
+        what = "; ".join([verdict, *stage.summaries])
+        lines.append(f"{stage.name:<16} {stage.seconds:7.1f} s  {what}")
+    lines.append(f"{'all':<16} {sum(stage.seconds for stage in stages):7.1f} s")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the targets of the command line."""
+    stages = []
+    for name in sys.argv[1:]:
+        print(f"\n*** {name}", flush=True)
+        stages.append(run(name, os.environ.get("MAKE", "make")))
+    print(report(stages))
+    return 1 if any(stage.status for stage in stages) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
