@@ -70,11 +70,11 @@ def test_collection_loses_its_times_and_owners_alone(root: Path, tmp_path: Path)
     for time, owner in ((1, "ann"), (2, "bob")):
         tarball = tmp_path / "kontain-platform-9.tar.gz"
         with tarfile.open(tarball, "w:gz") as archive:
-            for name, link in (("part.py", ""), ("link.py", "part.py")):
+            for name, target in (("part.py", ""), ("link.py", "part.py")):
                 info = tarfile.TarInfo(name)
-                info.mtime, info.uname, info.linkname = time, owner, link
-                info.type = tarfile.SYMTYPE if link else tarfile.REGTYPE
-                info.mode, info.size = 0o755, 0 if link else 4
+                info.mtime, info.uname, info.linkname = time, owner, target
+                info.type = tarfile.SYMTYPE if target else tarfile.REGTYPE
+                info.mode, info.size = 0o755, 0 if target else 4
                 archive.addfile(info, io.BytesIO(b"text"))
         packed.append(pack(tree_members(make_bundle(root, "9", [tarball]))))
     assert packed[0] == packed[1]
