@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The caller's bundle, which is only read, and the bundle that runc is given in its place."""
+
+from __future__ import annotations
+
+import fcntl
+import posix
+from _stat import S_ISDIR
+
+from krun import document
+from krun.errors import KrunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_FOLDER = posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC
+_ORIGINAL = "bundle"  # a link in a shadow to what it stands for
+
+
+class Bundle:
+    """A folder with a configuration and, usually, a root file system."""
+
+    def __init__(self, path: str | None, config: str | None) -> None:
+        """Open the bundle at PATH, by default here, and read its configuration file CONFIG."""
+        path = path or "."
+        try:
+            self.fd = posix.open(path, _FOLDER)
+        except (OSError, ValueError) as reason:
+            raise KrunError(
+                f"cannot open the bundle {path}: {why(reason)}",
+                "give the bundle's folder with --bundle",
+            ) from None
+        self.path = posix.readlink(f"/proc/self/fd/{self.fd}")
+        name = config or "config.json"
+        try:
+            self.doc: dict[str, Any] = document.load(name, dir_fd=self.fd)
+        except OSError as reason:
+            raise KrunError(
+                f"cannot create the container: {self.path}/{name}: {why(reason)}",
+                "give the bundle's folder with --bundle, or write a config.json with `krun spec`",
+            ) from None
+
+    def rootfs(self) -> tuple[int, str]:
+        """Return a descriptor of the container's root and its absolute path on the host."""
+        root = document.member(self.doc, "root", dict) or {}
+        path = document.member(root, "path", str, "root.")
+        if not path:
+            raise KrunError(
+                "the container's configuration is wrong: root.path is missing",
+                "name the folder of the root file system there",
+            )
+        if path[:1] != "/":
+            path = f"{self.path}/{path}"
+        try:
+            return posix.open(path, _FOLDER), path
+        except (OSError, ValueError) as reason:
+            raise KrunError(
+                f"cannot open the root file system {path}: {why(reason)}",
+                "correct root.path in config.json, or unpack the image there",
+            ) from None
+
+
+def why(reason: OSError | ValueError) -> str:
+    """Say REASON in words that no engine takes for a missing payload."""
+    if isinstance(reason, FileNotFoundError):
+        return "it does not exist"
+    if isinstance(reason, PermissionError):
+        return "this user may not open it"
+    return getattr(reason, "strerror", None) or str(reason)
+
+
+def shadow_path(root: str, container_id: str) -> str:
+    """Return where the bundle that runc sees of a container below ROOT lies.
+
+    It is beside ROOT, not in it, for runc takes every folder there for a container.
+    """
+    return f"{root.rstrip('/')}.bundles/{container_id}"
+
+
+def make_shadow(root: str, container_id: str, doc: dict[str, Any], original: str) -> str:
+    """Write DOC as the bundle that runc sees instead of ORIGINAL, and return its path.
+
+    runc has no option to name another config.json, and reads it once more for an `exec`.
+    """
+    folder = shadow_path(root, container_id)
+    parent = folder.rpartition("/")[0]
+    remove_shadow(root, container_id)
+    try:
+        _make_private(parent)
+        _make_private(folder)
+        posix.symlink(original, f"{folder}/{_ORIGINAL}")
+        _write_whole(f"{folder}/config.json", document.dumps(doc).encode())
+    except OSError as reason:
+        raise KrunError(
+            f"cannot write the configuration for runc below {parent}: {reason.strerror}",
+            f"make room on the file system of {parent}",
+        ) from None
+    return folder
+
+
+def original_of(shadow: str) -> str | None:
+    """Return the path of the caller's bundle behind the bundle SHADOW."""
+    try:
+        return posix.readlink(f"{shadow}/{_ORIGINAL}")
+    except OSError:
+        return None
+
+
+def remove_shadow(root: str, container_id: str) -> None:
+    """Remove what a create that failed half way may have left for this ID."""
+    folder = shadow_path(root, container_id)
+    try:
+        for name in posix.listdir(folder):
+            posix.unlink(f"{folder}/{name}")
+        posix.rmdir(folder)
+    except OSError:
+        return  # usually nothing is there
+
+
+def _make_private(folder: str) -> None:
+    """Make FOLDER for this user alone; one that is there must be just that."""
+    try:
+        _make_parents(folder)
+        posix.mkdir(folder, 0o700)
+    except FileExistsError:
+        found = posix.lstat(folder)
+        own = S_ISDIR(found.st_mode) and found.st_uid == posix.geteuid()
+        if not own or found.st_mode & 0o022:
+            raise KrunError(
+                f"cannot trust {folder}: it is not this user's own directory",
+                f"remove it, or name another place with --root: uid {found.st_uid}, "
+                f"mode {found.st_mode:o}",
+            ) from None
+
+
+def _make_parents(folder: str) -> None:
+    parent = folder.rpartition("/")[0]
+    try:
+        posix.stat(parent or "/")
+    except FileNotFoundError:
+        _make_parents(parent)
+        posix.mkdir(parent, 0o711)
+
+
+def _write_whole(path: str, content: bytes) -> None:
+    """Put a file with CONTENT at PATH, whole or not at all.
+
+    It need not survive a crash of the host: neither does the container.
+    """
+    temporary = f"{path}.{posix.getpid()}"
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    fd = posix.open(temporary, flags, 0o600)
+    try:
+        while content:
+            content = content[posix.write(fd, content) :]
+        posix.replace(temporary, path)
+    except OSError:
+        posix.unlink(temporary)
+        raise
+    finally:
+        posix.close(fd)
+
+
+def in_memory(doc: dict[str, Any], *, above: int) -> int:
+    """Return a descriptor, ABOVE those of the container, of a file in memory that holds DOC."""
+    fd = posix.memfd_create("krun", 0)
+    content = document.dumps(doc).encode()
+    while content:
+        content = content[posix.write(fd, content) :]
+    return fcntl.fcntl(fd, fcntl.F_DUPFD, above + 1)

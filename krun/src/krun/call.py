@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call of krun, taken apart."""
+
+from __future__ import annotations
+
+from krun import backend, kvm, options, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+class Call:
+    """The options before the verb, the verb, and the options and arguments after it."""
+
+    def __init__(self, program: str, given: options.Options, verb: str, words: list[str]) -> None:
+        """Take WORDS, what follows VERB, apart; PROGRAM is krun's own file."""
+        self.program = program
+        self.given = given
+        self.verb = verb
+        self.words = words
+        self.options, self.arguments = options.scan(
+            words,
+            options.VALUES.get(verb, frozenset()),
+            options.LETTERS.get(verb, {}),
+            in_order=verb == "exec",
+        )
+        self.root = given.get("root") or state.root()
+
+    def wants_help(self) -> bool:
+        """Say whether the verb's usage is asked for."""
+        return any((name, None) in self.options.items for name in ("help", "h", "?", "usage"))
+
+    def become(self, below: backend.Backend, words: list[str]) -> NoReturn:
+        """Become the backend BELOW with this call's verb, followed by WORDS."""
+        backend.become(below, self.words_before(below) + words)
+
+    def words_before(self, below: backend.Backend) -> list[str]:
+        """Return what the backend BELOW gets up to the verb."""
+        return [*backend.global_words(below, self.given, self.root), self.verb]
+
+    def become_with_kvm(
+        self, below: backend.Backend, changed: options.Options, arguments: list[str]
+    ) -> NoReturn:
+        """Become BELOW with the options CHANGED, and hand KVM to the process that it starts."""
+        number, preserve = self.kvm_place(below)
+        kvm.place(kvm.open_device(), number)
+        changed = changed.without("preserve-fds")
+        changed.items.append(("preserve-fds", str(preserve)))
+        self.become(below, [*changed.words(), *arguments])
+
+    def kvm_place(self, below: backend.Backend) -> tuple[int, int]:
+        """Return the descriptor by which the process has KVM, and --preserve-fds for BELOW."""
+        return kvm.inherited(self.options.get("preserve-fds"), below.name)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON documents: read, written, and their members taken with the type that they must have.
+
+The C scanner and encoder of the standard library are used without the package `json`, whose import
+costs more than all the rest of a `create`.
+Unknown members survive, because a document is never turned into anything but dictionaries.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from krun.errors import KrunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Kind = TypeVar("Kind")
+
+LARGEST_DOCUMENT = 16 << 20  # bytes; docker's config.json has some 10 KiB
+_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+
+
+class _Scanning:
+    """What the C scanner asks of a decoder."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+
+    @staticmethod
+    def parse_constant(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+
+def loads(text: str) -> Any:
+    """Return the value of the JSON document TEXT; a ValueError says why there is none."""
+    import _json  # noqa: PLC0415 - an extension module: only where a document is read
+
+    text = text.strip(" \t\r\n")
+    scan = _json.make_scanner(_Scanning)  # type: ignore[arg-type] # any such object serves
+    try:
+        value, end = scan(text, 0)
+    except (
+        StopIteration,
+        SystemError,
+    ):  # the scanner leaves it to the package to say what is wrong
+        end = -1
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if end != len(text):
+        import json  # noqa: PLC0415 - slow, but now there is time
+
+        return json.loads(text)
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Return VALUE as JSON in ASCII, on one line."""
+    import _json  # noqa: PLC0415 - see loads
+
+    encode = _json.make_encoder(
+        None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False
+    )
+    return "".join(encode(value, 0))
+
+
+def _refuse(value: object) -> None:
+    raise TypeError(f"{type(value)} is not JSON")
+
+
+def load(path: str, *, dir_fd: int | None = None) -> dict[str, Any]:
+    """Return the JSON object in the file PATH, which is relative to DIR_FD.
+
+    An OSError says that the file cannot be read, a KrunError that it is no such document.
+    """
+    text = read(path, dir_fd=dir_fd)
+    try:
+        value = loads(text.decode())
+    except ValueError as reason:
+        raise KrunError(f"cannot read {path}: it is not JSON: {reason}", _MEND) from None
+    if not isinstance(value, dict):
+        raise KrunError(f"cannot read {path}: it holds no JSON object", _MEND)
+    return value
+
+
+_MEND = "correct the file, or have the program that wrote it write it again"
+
+
+def read(path: str, *, dir_fd: int | None = None) -> bytes:
+    """Return the bytes of the file PATH, which may be a pipe but not larger than a document is."""
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY, dir_fd=dir_fd)
+    try:
+        parts, size = [], 0
+        while part := posix.read(fd, 1 << 18):
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_DOCUMENT:
+                raise KrunError(
+                    f"cannot read {path}: it is larger than {LARGEST_DOCUMENT >> 20} MiB", _MEND
+                )
+        return b"".join(parts)
+    finally:
+        posix.close(fd)
+
+
+def member(doc: dict[str, Any], name: str, kind: type[Kind], where: str = "") -> Kind | None:
+    """Return member NAME of DOC, None where it is missing or null.
+
+    WHERE is the path of DOC itself in the whole document, for the error of a wrong type.
+    """
+    value = doc.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise _wrong(f"{where}{name}", _NAMES[kind], value)
+
+
+def strings(doc: dict[str, Any], name: str, where: str = "") -> list[str]:
+    """Return the list of strings that is member NAME of DOC, empty where it is missing."""
+    values: list[Any] = member(doc, name, list, where) or []
+    for value in values:
+        if not isinstance(value, str) or "\0" in value:
+            raise _wrong(f"{where}{name}", "a list of strings without NUL", value)
+    return values
+
+
+def objects(doc: dict[str, Any], name: str, where: str = "") -> list[dict[str, Any]]:
+    """Return the list of objects that is member NAME of DOC, empty where it is missing."""
+    values: list[Any] = member(doc, name, list, where) or []
+    for value in values:
+        if not isinstance(value, dict):
+            raise _wrong(f"{where}{name}", "a list of objects", value)
+    return values
+
+
+def _wrong(path: str, wanted: str, found: object) -> KrunError:
+    shown = repr(found)
+    if len(shown) > 60:  # noqa: PLR2004 - enough to find it again
+        shown = shown[:57] + "..."
+    return KrunError(
+        f"the container's configuration is wrong: {path} must be {wanted}, found {shown}",
+        f"correct {path} as the OCI runtime specification says",
+    )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verb `features` for a crun that does not have it yet (crun 1.8)."""
+
+from __future__ import annotations
+
+from krun import document
+from krun.backend import Backend
+from krun.passing import output, say
+
+_HOOKS = [
+    "prestart",
+    "createRuntime",
+    "createContainer",
+    "startContainer",
+    "poststart",
+    "poststop",
+]
+_MOUNT_OPTIONS = [
+    "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion",
+    "lazytime", "mand", "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime",
+    "nomand", "norelatime", "nostrictatime", "nosuid", "private", "rbind", "relatime", "remount",
+    "ro", "rprivate", "rshared", "rslave", "runbindable", "rw", "shared", "slave", "strictatime",
+    "suid", "sync", "tmpcopyup", "unbindable",
+]  # fmt: skip
+_NAMESPACES = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"]
+
+
+def show(below: Backend) -> int:
+    """Print what crun says of its features, or what can be told from how it was built."""
+    status, text = output(below, ["features"], quiet=True)
+    if status != 0:
+        status, text = output(below, ["--version"])
+        text = _from_version(text)
+    return say(text, status)
+
+
+def _from_version(text: str) -> str:
+    """Return the features of a crun that prints TEXT as its version, in the OCI's form."""
+    built = text.split()
+    known = {
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": "1.0.2",
+        "hooks": _HOOKS,
+        "mountOptions": _MOUNT_OPTIONS,
+        "linux": {
+            "namespaces": _NAMESPACES,
+            "cgroup": {"v1": True, "v2": True, "systemd": "+SYSTEMD" in built},
+            "seccomp": {"enabled": "+SECCOMP" in built},
+            "apparmor": {"enabled": "+APPARMOR" in built},
+            "selinux": {"enabled": "+SELINUX" in built},
+        },
+    }
+    return document.dumps(known) + "\n"

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The container's mounts: nothing that comes with an image may be executed by the kernel.
+
+Every mount becomes `noexec`. What stays executable is the host's own: km, and an engine's init.
+The root file system is no mount of the list, so a hook remounts it (RUNTIME of krun(1)).
+"""
+
+from __future__ import annotations
+
+import posix
+
+from krun import document
+from krun.errors import KrunError
+from krun.rootfs import File, Rootfs, UnknownTreeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KM_FOLDER = "/dev/.kontain"
+KM = f"{KM_FOLDER}/km"
+_OPEN = posix.O_PATH | posix.O_CLOEXEC
+_RECURSIVE_SINCE = (5, 12)  # mount_setattr(2)
+
+
+def clean(path: str) -> str:
+    """Return PATH from the root, without empty names, "." and ".."."""
+    names: list[str] = []
+    for name in path.split("/"):
+        if name == "..":
+            del names[-1:]
+        elif name not in ("", "."):
+            names.append(name)
+    return "/" + "/".join(names)
+
+
+def is_bind(mount: dict[str, Any]) -> bool:
+    """Say whether MOUNT shows a file or a directory of the host."""
+    options = document.strings(mount, "options", "mounts.")
+    return mount.get("type") == "bind" or "bind" in options or "rbind" in options
+
+
+def tree_of(root_fd: int, bundle_fd: int, mounts: list[dict[str, Any]]) -> Rootfs:
+    """Return the tree that a container will see whose root is ROOT_FD and that has MOUNTS."""
+    tree = Rootfs(root_fd)
+    for mount in mounts:
+        tree.mounts[_canonical(tree, _destination(mount))] = _source(mount, bundle_fd)
+    return tree
+
+
+def _canonical(tree: Rootfs, destination: str) -> str:
+    """Return where a mount at DESTINATION will be; what is not there, the backend will make."""
+    try:
+        found = tree.walk(destination)
+    except (OSError, UnknownTreeError):
+        return clean(destination)
+    posix.close(found.fd)
+    return found.path
+
+
+def _source(mount: dict[str, Any], bundle_fd: int) -> int | None:
+    source = document.member(mount, "source", str, "mounts.")
+    if source is None or not is_bind(mount):
+        return None
+    try:
+        return posix.open(source, _OPEN, dir_fd=bundle_fd)
+    except OSError:
+        return None  # the backend will say what is wrong with it
+
+
+def _destination(mount: dict[str, Any]) -> str:
+    destination = document.member(mount, "destination", str, "mounts.")
+    if not destination or "\0" in destination:
+        raise KrunError(
+            f"the container's configuration is wrong: mounts.destination is {destination!r}",
+            "give each mount a path in the container",
+        )
+    return destination
+
+
+def check(mounts: list[dict[str, Any]]) -> None:
+    """Refuse MOUNTS over which km could not be put where the image cannot reach it."""
+    device_trees = [mount for mount in mounts if clean(_destination(mount)) == "/dev"]
+    options = document.strings(device_trees[-1], "options", "mounts.") if device_trees else []
+    if not device_trees or device_trees[-1].get("type") != "tmpfs" or "tmpcopyup" in options:
+        raise KrunError(
+            "cannot put km into the container: its /dev is not an empty tmpfs of its own",
+            'mount a tmpfs at /dev, as engines do, and leave out "-v /dev:/dev"',
+        )
+    for mount in mounts:
+        destination = clean(_destination(mount))
+        if destination == KM_FOLDER or destination.startswith(f"{KM_FOLDER}/"):
+            raise KrunError(
+                f"cannot put km into the container: it has a mount at {destination}",
+                f"mount it elsewhere: {KM_FOLDER} is Kontain's",
+            )
+
+
+def restrict(mounts: list[dict[str, Any]], exempt: str | None) -> list[dict[str, Any]]:
+    """Return MOUNTS made noexec, but for the one at EXEMPT, and km's own after them."""
+    recursive = _kernel_version() >= _RECURSIVE_SINCE
+    return [
+        mount
+        if exempt is not None and clean(_destination(mount)) == exempt
+        else _without_exec(mount, recursive=recursive)
+        for mount in mounts
+    ]
+
+
+def of_km(km: str) -> dict[str, Any]:
+    """Return the mount that shows the host's KM in the container."""
+    return {
+        "destination": KM,
+        "type": "bind",
+        "source": km,
+        "options": ["bind", "ro", "nosuid", "nodev", "rprivate"],
+    }
+
+
+def _without_exec(mount: dict[str, Any], *, recursive: bool) -> dict[str, Any]:
+    options = document.strings(mount, "options", "mounts.")
+    kept = [option for option in options if option not in ("exec", "rexec", "noexec", "rnoexec")]
+    kept.append("noexec")
+    if recursive and "rbind" in kept:
+        kept.append("rnoexec")  # what is mounted below the source comes along
+    return {**mount, "options": kept}
+
+
+def _kernel_version() -> tuple[int, int]:
+    major, minor = posix.uname().release.split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
+
+
+def find_init(args: list[str], mounts: list[dict[str, Any]], inits: list[str]) -> str | None:
+    """Return the destination of the engine's init if ARGS start one that the host allows.
+
+    Its name says nothing, since an image may have any file: the mount's source does, which must be
+    one of INITS, owned by root, and writable by nobody else, and its mount must be read-only.
+    """
+    if len(args) < 3 or args[1] != "--":  # noqa: PLR2004 - init, "--", and a payload
+        return None
+    for mount in reversed(mounts):
+        if clean(_destination(mount)) == args[0]:
+            source = document.member(mount, "source", str, "mounts.")
+            read_only = "ro" in document.strings(mount, "options", "mounts.")
+            trusted = is_bind(mount) and read_only and source in inits and _is_roots(source)
+            return args[0] if trusted else None
+    return None
+
+
+def _is_roots(path: str) -> bool:
+    try:
+        found = File(posix.open(path, _OPEN), path)
+        owner = posix.fstat(found.fd).st_uid
+        posix.close(found.fd)
+    except OSError:
+        return False
+    return found.is_regular and owner == 0 and not found.mode & 0o022

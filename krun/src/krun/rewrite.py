@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What krun changes in a configuration, and in the process document of an `exec`."""
+
+from __future__ import annotations
+
+from krun import document, mounts, release, resolve
+from krun.errors import KrunError
+from krun.policy import Policy
+from krun.rootfs import Rootfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+_SYS_ADMIN = "CAP_SYS_ADMIN"
+
+# Hooks get the container's state on standard input and must read it, or crun sometimes fails.
+_DRAIN = "while read -r line; do :; done; "
+
+
+class Rewriter:
+    """Turns documents that start a payload into documents that start km with that payload.
+
+    TREE is what the container sees, and KVM_FD the number by which its process has KVM.
+    """
+
+    def __init__(self, tree: Rootfs, kvm_fd: int, policy: Policy) -> None:
+        """Keep what every document of one container needs."""
+        self.tree = tree
+        self.kvm_fd = kvm_fd
+        self.policy = policy
+
+    def container(self, doc: dict[str, Any], *, rootfs: str, km: str) -> dict[str, Any]:
+        """Return the configuration DOC for a root ROOTFS and a monitor KM, paths on the host."""
+        given = document.objects(doc, "mounts")
+        mounts.check(given)
+        process = document.member(doc, "process", dict) or {}
+        args = document.strings(process, "args", "process.")
+        init = mounts.find_init(args, given, self.policy.inits)
+        root = document.member(doc, "root", dict) or {}
+        hook = noexec_hook(rootfs, read_only=bool(root.get("readonly")))
+        hooks = document.member(doc, "hooks", dict) or {}
+        return {
+            **doc,
+            "process": self.process(process, init=init),
+            "root": {**root, "path": rootfs, "readonly": False},
+            "mounts": [*mounts.restrict(given, init), mounts.of_km(km)],
+            "hooks": with_hook(hooks, "createContainer", hook),
+        }
+
+    def process(self, process: dict[str, Any], *, init: str | None = None) -> dict[str, Any]:
+        """Return the document PROCESS with km as its program.
+
+        INIT is an engine's init that runs beside the VM, as the host's own program, and starts km.
+        """
+        args = document.strings(process, "args", "process.")
+        if not args:
+            raise KrunError(
+                "the container's configuration is wrong: process.args is missing or empty",
+                "name a program to run",
+            )
+        before, payload = (args[:2], args[2:]) if init else ([], args)
+        env = document.strings(process, "env", "process.")
+        cwd = document.member(process, "cwd", str, "process.") or "/"
+        return {
+            **without_sys_admin(process, self.policy),
+            "args": [*before, *self.command(payload, env, cwd)],
+        }
+
+    def command(self, args: list[str], env: list[str], cwd: str) -> list[str]:
+        """Return the command that runs ARGS in a VM, inside the container."""
+        payload = resolve.resolve(self.tree, args, env, cwd)
+        return [mounts.KM, *self.policy.km_options, "--kvm-fd", str(self.kvm_fd), *payload]
+
+
+def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """Return PROCESS without the capability that could remount a noexec file system, or refuse."""
+    sets = document.member(process, "capabilities", dict, "process.") or {}
+    held = {name: document.strings(sets, name, "process.capabilities.") for name in _SETS}
+    if policy.sys_admin == "allow" or not any(_SYS_ADMIN in caps for caps in held.values()):
+        return process
+    check_sys_admin(policy)
+    kept = {n: [c for c in caps if c != _SYS_ADMIN] for n, caps in held.items() if n in sets}
+    return {**process, "capabilities": {**sets, **kept}}
+
+
+def check_sys_admin(policy: Policy) -> None:
+    """Refuse CAP_SYS_ADMIN where the host's policy does."""
+    if policy.sys_admin == "refuse":
+        raise KrunError(
+            f"cannot keep the container in its VM: it is privileged: {_SYS_ADMIN} could make the "
+            "image's programs executable outside of it",
+            'leave out --privileged, or set "sys_admin" to "drop" in krun.json(5)',
+        )
+
+
+def noexec_hook(rootfs: str, *, read_only: bool) -> dict[str, Any]:
+    """Return the hook that makes ROOTFS noexec, in the container's namespace, before it is entered.
+
+    The backend's own read-only remount would come later and drop noexec, so it is made here too.
+    """
+    options = "remount,bind,noexec,ro" if read_only else "remount,bind,noexec"
+    return _shell_hook(f'exec "$1" -o {options} "$2"', host_program("mount"), rootfs)
+
+
+def removal_hook(folder: str) -> dict[str, Any]:
+    """Return the hook that removes FOLDER when the container is deleted."""
+    return _shell_hook('exec "$1" -rf -- "$2"', host_program("rm"), folder)
+
+
+def _shell_hook(script: str, *args: str) -> dict[str, Any]:
+    return {"path": host_program("sh"), "args": ["sh", "-c", _DRAIN + script, "krun", *args]}
+
+
+def with_hook(hooks: dict[str, Any], stage: str, hook: dict[str, Any]) -> dict[str, Any]:
+    """Return HOOKS with HOOK as the last one of STAGE."""
+    return {**hooks, stage: [*document.objects(hooks, stage, "hooks."), hook]}
+
+
+def host_program(name: str) -> str:
+    """Return the path of the host's program NAME, which every Linux host has."""
+    path = release.find_program(name)
+    if path is None:
+        raise KrunError(
+            f"cannot make the container's hooks: this host has no program {name} in "
+            + ", ".join(release.SEARCHED),
+            f"install the distribution's package that has {name}",
+        )
+    return path

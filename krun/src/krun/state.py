@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The containers that exist, as the backends write them down below a root directory.
+
+crun keeps `<root>/<ID>/status` and runc `<root>/<ID>/state.json`. Of both only what has been there
+for years is read: the process and the bundle. krun keeps no state of its own that could disagree.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from krun import document
+from krun.errors import KrunError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ROOT = "/run/krun"
+_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_WHOLE_UID_MAP = ["0", "0", "4294967295"]
+
+
+class Container:
+    """One container that exists."""
+
+    def __init__(self, folder: str, backend: str) -> None:
+        """Keep the FOLDER of its state and the name of its BACKEND."""
+        self.folder = folder
+        self.backend = backend
+
+    def load(self) -> tuple[int, str]:
+        """Return the process ID, on the host, of its first process, and the path of its bundle."""
+        name, pid_name = _STATE_FILES[self.backend]
+        try:
+            doc = document.load(f"{self.folder}/{name}")
+        except OSError as reason:
+            raise KrunError(
+                f"cannot read the state of the container in {self.folder}: {reason.strerror}",
+                "look whether the container still exists, with `krun list`",
+            ) from None
+        pid = document.member(doc, pid_name, int) or 0
+        if self.backend == "crun":
+            return pid, document.member(doc, "bundle", str) or ""
+        labels = document.strings(document.member(doc, "config", dict) or {}, "labels")
+        bundles = (label[len("bundle=") :] for label in labels if label.startswith("bundle="))
+        return pid, next(bundles, "")
+
+    def process(self) -> dict[str, Any]:
+        """Return the process of the configuration that the container was created with."""
+        path = f"{self.load()[1]}/config.json" if self.backend == "runc" else ""
+        try:
+            doc = document.load(path or f"{self.folder}/config.json")
+        except OSError:
+            return {}
+        return document.member(doc, "process", dict) or {}
+
+
+_STATE_FILES = {"crun": ("status", "pid"), "runc": ("state.json", "init_process_pid")}
+
+
+def root() -> str:
+    """Return the directory of krun's containers where the caller names none with --root."""
+    fd = posix.open("/proc/self/uid_map", posix.O_RDONLY | posix.O_CLOEXEC)
+    uid_map = posix.read(fd, 4096).decode().split()
+    posix.close(fd)
+    if posix.geteuid() == 0 and uid_map == _WHOLE_UID_MAP:
+        return ROOT
+    own = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode(errors="surrogateescape")
+    if not own.startswith("/"):
+        raise KrunError(
+            "there is no place for the state of containers: this user is not root and "
+            "XDG_RUNTIME_DIR is not set",
+            "log in through a session, or give a directory with --root",
+        )
+    return f"{own}/krun"
+
+
+def check_id(container_id: str) -> None:
+    """Refuse an ID that is no plain file name; runc's rule, for both backends."""
+    if container_id in ("", ".", "..") or not _ID_CHARACTERS.issuperset(container_id):
+        raise KrunError(
+            f'invalid container ID format: "{container_id}"',
+            "use letters, digits, and the characters _ + - . only",
+        )
+
+
+def find(folder: str, container_id: str) -> Container | None:
+    """Return the container with this ID below the root FOLDER, None where none is."""
+    if not container_id or not _ID_CHARACTERS.issuperset(container_id):
+        return None
+    own = f"{folder}/{container_id}"
+    for backend, (name, _) in _STATE_FILES.items():
+        if exists(f"{own}/{name}"):
+            return Container(own, backend)
+    return None
+
+
+def get(folder: str, container_id: str) -> Container:
+    """Return the container with this ID below the root FOLDER, or say in runc's words that none is."""
+    container = find(folder, container_id)
+    if container is None:
+        raise KrunError(
+            f"container does not exist: {container_id}", "look at the list: `krun list`"
+        )
+    return container
+
+
+def exists(path: str) -> bool:
+    """Say whether there is anything at PATH."""
+    try:
+        posix.lstat(path)
+    except OSError:
+        return False
+    return True
