@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * elf.c: find the payload's file, refuse what cannot run, and map it as the kernel's execve does.
+ */
+#include "km.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define PHDRS_MAX 128
+#define FIX_ELF "give an ELF program for Linux on x86-64, such as gcc-kontain makes"
+
+/* Where position-independent programs go, as on Linux, and how far from there at random. */
+#define PIE_BASE 0x555555554000UL
+#define PIE_RANDOM 0xffffffUL
+
+/* The image must leave room for the mappings and the stack above it. */
+#define IMAGE_TOP (GUEST_TOP - (64UL << 30))
+
+struct elf {
+    const char *path;
+    int fd;
+    uint64_t size; /* of the file */
+    Elf64_Ehdr head;
+    Elf64_Phdr phdrs[PHDRS_MAX];
+};
+
+/* ---- the file ---- */
+
+/*
+ * Whether the file's mode lets this process execute it. access(2) says no for every file of a
+ * filesystem mounted noexec, which keeps an image's programs from running outside a VM, not inside.
+ */
+static bool may_execute(const char *path)
+{
+    struct statvfs fs;
+    struct stat st;
+
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
+        return true;
+    }
+    if (statvfs(path, &fs) < 0 || !(fs.f_flag & ST_NOEXEC) || stat(path, &st) < 0) {
+        return false;
+    }
+    if (geteuid() == 0) {
+        return st.st_mode & 0111;
+    }
+    if (st.st_uid == geteuid()) {
+        return st.st_mode & 0100;
+    }
+    return st.st_mode & (st.st_gid == getegid() ? 0010 : 0001);
+}
+
+/* Find name in PATH as execvp does. The first file that may be executed; false when there is none. */
+static bool search_path(const char *name, char found[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+    struct stat st;
+
+    for (path = path ? path : "/usr/local/bin:/bin:/usr/bin"; *path;) {
+        size_t n = strcspn(path, ":");
+
+        if ((size_t)snprintf(found, PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) <
+                PATH_MAX &&
+            stat(found, &st) == 0 && S_ISREG(st.st_mode) && may_execute(found)) {
+            return true;
+        }
+        path += n + (path[n] == ':');
+    }
+    return false;
+}
+
+/* The payload's path, from what the command line says. */
+static const char *payload_path(char buffer[PATH_MAX])
+{
+    const char *name = options.payload;
+    struct stat st;
+
+    if (!*name) {
+        die(STATUS_NOT_FOUND, "give the path of a payload", "the payload's name is empty");
+    }
+    if (strchr(name, '/') || (!options.search && stat(name, &st) == 0)) {
+        return name;
+    }
+    if (!search_path(name, buffer)) {
+        die(STATUS_NOT_FOUND, "give the payload's path, or add its folder to PATH",
+            "cannot run %s: there is no executable file of that name in PATH", name);
+    }
+    return buffer;
+}
+
+static void check_file(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        bool missing = errno == ENOENT || errno == ENOTDIR;
+
+        die(missing ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, "give the path of a payload",
+            "cannot run %s: %m", path);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is a directory", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not a regular file", path);
+    }
+    if (!may_execute(path)) {
+        die(STATUS_CANNOT_RUN, "make it executable with chmod +x",
+            "cannot run %s: permission denied (mode %04o)", path, st.st_mode & 07777);
+    }
+}
+
+/* ---- the headers ---- */
+
+static void check_head(const struct elf *elf)
+{
+    const Elf64_Ehdr *head = &elf->head;
+
+    if (memcmp(head->e_ident, ELFMAG, SELFMAG)) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not an ELF file%s", elf->path,
+            memcmp(head->e_ident, "#!", 2) ? "" : " but a script: name its interpreter first");
+    }
+    if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB ||
+        head->e_machine != EM_X86_64) {
+        die(STATUS_CANNOT_RUN, FIX_ELF,
+            "cannot run %s: it is for another machine (ELF class %u, machine %u), wanted x86-64 "
+            "(class 2, machine 62)",
+            elf->path, head->e_ident[EI_CLASS], head->e_machine);
+    }
+    if (head->e_type != ET_EXEC && head->e_type != ET_DYN) {
+        die(STATUS_CANNOT_RUN, FIX_ELF,
+            "cannot run %s: it is not a program (ELF type %u, wanted 2 or 3)", elf->path,
+            head->e_type);
+    }
+    if (head->e_phentsize != sizeof(Elf64_Phdr) || !head->e_phnum || head->e_phnum > PHDRS_MAX) {
+        die(STATUS_CANNOT_RUN, FIX_ELF,
+            "cannot run %s: it has %u program headers of %u bytes, wanted 1 to %u of %zu", elf->path,
+            head->e_phnum, head->e_phentsize, PHDRS_MAX, sizeof(Elf64_Phdr));
+    }
+}
+
+static _Noreturn void die_truncated(const struct elf *elf, const char *what)
+{
+    die(STATUS_CANNOT_RUN, "copy or build the file again",
+        "cannot run %s: its %s goes beyond the end of the file (%lu bytes)", elf->path, what,
+        elf->size);
+}
+
+static void check_segment(const struct elf *elf, const Elf64_Phdr *phdr)
+{
+    uint64_t file_end, end;
+
+    if (__builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &file_end) || file_end > elf->size) {
+        die_truncated(elf, "segment");
+    }
+    if (__builtin_add_overflow(phdr->p_vaddr, phdr->p_memsz, &end) || end > IMAGE_TOP ||
+        (elf->head.e_type == ET_EXEC && phdr->p_memsz && phdr->p_vaddr < GUEST_BOTTOM)) {
+        die(STATUS_CANNOT_RUN, FIX_ELF,
+            "cannot run %s: a segment of 0x%lx bytes at 0x%lx is not within 0x%lx to 0x%lx",
+            elf->path, phdr->p_memsz, phdr->p_vaddr, GUEST_BOTTOM, IMAGE_TOP);
+    }
+    if (phdr->p_filesz > phdr->p_memsz || (phdr->p_vaddr - phdr->p_offset) % PAGE_SIZE) {
+        die(STATUS_CANNOT_RUN, FIX_ELF,
+            "cannot run %s: a segment at 0x%lx does not fit its place in the file (offset 0x%lx, "
+            "0x%lx bytes there, 0x%lx in memory)",
+            elf->path, phdr->p_vaddr, phdr->p_offset, phdr->p_filesz, phdr->p_memsz);
+    }
+}
+
+static void elf_open(struct elf *elf, const char *path)
+{
+    size_t phdrs_size;
+    bool loads = false;
+    struct stat st;
+
+    *elf = (struct elf){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    if (elf->fd < 0 || fstat(elf->fd, &st) < 0) {
+        die(STATUS_CANNOT_RUN, "make it readable with chmod +r", "cannot read %s: %m", path);
+    }
+    elf->size = (uint64_t)st.st_size;
+    if (pread(elf->fd, &elf->head, sizeof(elf->head), 0) != (ssize_t)sizeof(elf->head)) {
+        if (!memcmp(elf->head.e_ident, ELFMAG, SELFMAG)) {
+            die_truncated(elf, "header");
+        }
+        check_head(elf);
+    }
+    check_head(elf);
+    phdrs_size = elf->head.e_phnum * sizeof(Elf64_Phdr);
+    if (elf->head.e_phoff > LONG_MAX ||
+        pread(elf->fd, elf->phdrs, phdrs_size, (off_t)elf->head.e_phoff) != (ssize_t)phdrs_size) {
+        die_truncated(elf, "table of program headers");
+    }
+    for (size_t i = 0; i < elf->head.e_phnum; i++) {
+        if (elf->phdrs[i].p_type == PT_LOAD) {
+            check_segment(elf, &elf->phdrs[i]);
+            loads = true;
+        }
+    }
+    if (!loads) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it has nothing to load", path);
+    }
+}
+
+/* ---- mapping ---- */
+
+static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t bias)
+{
+    int prot = (phdr->p_flags & PF_R ? PROT_READ : 0) | (phdr->p_flags & PF_W ? PROT_WRITE : 0) |
+               (phdr->p_flags & PF_X ? PROT_EXEC : 0);
+    uint64_t start = bias + phdr->p_vaddr, file_end = start + phdr->p_filesz;
+    uint64_t end = start + phdr->p_memsz, page = ROUND_DOWN(start, PAGE_SIZE);
+    uint64_t zeroes = phdr->p_filesz ? ROUND_UP(file_end, PAGE_SIZE) : page;
+
+    if (phdr->p_filesz &&
+        mm_map(page, file_end - page, prot, MAP_PRIVATE | MAP_FIXED, elf->fd,
+               phdr->p_offset - (start - page)) < 0) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map a segment of %s at 0x%lx", elf->path, start);
+    }
+    if (end > file_end && zeroes > file_end && phdr->p_filesz && prot & PROT_WRITE) {
+        memset((void *)file_end, 0, (zeroes < end ? zeroes : ROUND_UP(end, PAGE_SIZE)) - file_end);
+    }
+    if (end > zeroes && mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                               -1, 0) < 0) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of memory for %s", end - zeroes,
+            elf->path);
+    }
+}
+
+/* The lowest and the highest address that segments use, page aligned, before any bias. */
+static void elf_extent(const struct elf *elf, uint64_t *low, uint64_t *high)
+{
+    *low = UINT64_MAX;
+    *high = 0;
+    for (size_t i = 0; i < elf->head.e_phnum; i++) {
+        const Elf64_Phdr *phdr = &elf->phdrs[i];
+
+        if (phdr->p_type == PT_LOAD && phdr->p_vaddr < *low) {
+            *low = ROUND_DOWN(phdr->p_vaddr, PAGE_SIZE);
+        }
+        if (phdr->p_type == PT_LOAD && phdr->p_vaddr + phdr->p_memsz > *high) {
+            *high = ROUND_UP(phdr->p_vaddr + phdr->p_memsz, PAGE_SIZE);
+        }
+    }
+}
+
+/* Map all segments at `base` (ignored by a program of fixed address). Returns the bias. */
+static uint64_t elf_map(const struct elf *elf, uint64_t base)
+{
+    uint64_t low, high, bias;
+
+    elf_extent(elf, &low, &high);
+    bias = elf->head.e_type == ET_DYN ? base - low : 0;
+    if (bias + high > IMAGE_TOP || elf->head.e_entry + bias >= IMAGE_TOP) {
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: its entry 0x%lx is not within its memory",
+            elf->path, elf->head.e_entry);
+    }
+    for (size_t i = 0; i < elf->head.e_phnum; i++) {
+        if (elf->phdrs[i].p_type == PT_LOAD && elf->phdrs[i].p_memsz) {
+            map_segment(elf, &elf->phdrs[i], bias);
+        }
+    }
+    (void)close(elf->fd);
+    return bias;
+}
+
+/* The address of the program headers in memory, for AT_PHDR; 0 when no segment holds them. */
+static uint64_t phdr_address(const struct elf *elf, uint64_t bias)
+{
+    for (size_t i = 0; i < elf->head.e_phnum; i++) {
+        const Elf64_Phdr *phdr = &elf->phdrs[i];
+
+        if (phdr->p_type == PT_LOAD && elf->head.e_phoff >= phdr->p_offset &&
+            elf->head.e_phoff < phdr->p_offset + phdr->p_filesz) {
+            return bias + phdr->p_vaddr + (elf->head.e_phoff - phdr->p_offset);
+        }
+    }
+    return 0;
+}
+
+/* ---- the payload and its loader ---- */
+
+static struct elf payload, loader;
+
+static void open_loader(struct image *to, const Elf64_Phdr *phdr)
+{
+    static char path[PATH_MAX];
+
+    if (phdr->p_filesz < 2 || phdr->p_filesz > sizeof(path) ||
+        pread(payload.fd, path, phdr->p_filesz, (off_t)phdr->p_offset) != (ssize_t)phdr->p_filesz ||
+        path[phdr->p_filesz - 1]) {
+        die_truncated(&payload, "loader's name");
+    }
+    if (access(path, F_OK) < 0) {
+        die(STATUS_CANNOT_RUN, "install the loader and libraries, or link statically with gcc-kontain",
+            "cannot run %s: its loader %s does not exist", payload.path, path);
+    }
+    elf_open(&loader, path);
+    to->has_loader = true;
+}
+
+void image_open(struct image *to)
+{
+    static char found[PATH_MAX];
+    const char *path = payload_path(found);
+
+    check_file(path);
+    elf_open(&payload, path);
+    if (!realpath(path, to->path)) {
+        (void)snprintf(to->path, sizeof(to->path), "%s", path);
+    }
+    to->execfn = path;
+    for (size_t i = 0; i < payload.head.e_phnum; i++) {
+        if (payload.phdrs[i].p_type == PT_INTERP) {
+            open_loader(to, &payload.phdrs[i]);
+        }
+        if (payload.phdrs[i].p_type == PT_GNU_STACK && payload.phdrs[i].p_flags & PF_X) {
+            to->stack_executable = true;
+        }
+    }
+}
+
+void image_load(struct image *to)
+{
+    uint64_t low, high, bias, random = 0;
+
+    (void)getrandom(&random, sizeof(random), 0);
+    elf_extent(&payload, &low, &high);
+    bias = elf_map(&payload, PIE_BASE + (random & PIE_RANDOM) * PAGE_SIZE);
+    to->own_entry = to->entry = bias + payload.head.e_entry;
+    to->phdr = phdr_address(&payload, bias);
+    to->phdr_count = payload.head.e_phnum;
+    mm_set_brk(bias + high);
+    if (to->has_loader) {
+        elf_extent(&loader, &low, &high);
+        to->loader_base = elf_map(&loader, mm_find_gap(high - low));
+        to->entry = to->loader_base + loader.head.e_entry;
+    }
+}

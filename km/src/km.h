@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * km.h: what the monitor's files know of each other. A file of src/ includes this first.
+ *
+ * Addresses: a gva (guest virtual) of payload memory equals the hva (host virtual) of the same byte.
+ * A gpa (guest physical) is handed out compactly, see memslot.c. All three are uint64_t; only an
+ * address that passed guest_ok() may be given to the host kernel on the payload's behalf.
+ */
+#ifndef KM_H
+#define KM_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define PAGE_SIZE 4096UL
+#define HUGE_SIZE (2UL << 20)
+#define ROUND_DOWN(x, to) ((x) & ~((uint64_t)(to)-1))
+#define ROUND_UP(x, to) ROUND_DOWN((x) + (uint64_t)(to)-1, to)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never mapped,
+ * so that a string or a structure of bounded size that starts below GUEST_TOP cannot reach further.
+ * The monitor lives above: its image (linked there by the Makefile), its memory, its stack.
+ */
+#define GUEST_BOTTOM 0x10000UL
+#define GUEST_TOP 0x6fff00000000UL
+#define SYSTEM_HVA 0x7d0000000000UL /* structures that the guest's CPU reads; also their gva */
+#define VMA_HVA 0x7d1000000000UL    /* the list of VMAs */
+#define RUN_HVA 0x7d2000000000UL    /* kvm_run of each vCPU */
+#define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
+
+/* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
+enum { STATUS_FAILED = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+
+struct options {
+    const char *payload; /* as given */
+    char **argv;         /* payload and its arguments, NULL at the end */
+    const char *argv0;   /* what the payload sees in place of argv[0], or NULL */
+    int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
+    bool search;         /* look a payload without a slash up in PATH only */
+    bool trace;          /* write each system call to trace_file */
+    const char *trace_file; /* or NULL: standard error */
+};
+
+/* One virtual machine: this process has one. */
+struct vm {
+    int kvm_fd;
+    int vm_fd;
+    size_t run_size;       /* bytes of a kvm_run mapping */
+    bool hardware;         /* svm or vmx; else KVM in software (PVM), see cpu.c */
+    unsigned slot_count;   /* memslots in use; the next one's number */
+    uint64_t next_gpa;     /* for payload memory, see memslot.c */
+    uint64_t root_gpa;     /* of the page tables: CR3 */
+    struct kvm_cpuid2 *cpuid; /* what every vCPU is told, or NULL */
+};
+
+/* What an exception stub's exit left: the interrupted state and why. */
+struct exception {
+    unsigned vector;
+    uint64_t error, cr2;
+};
+
+/* One vCPU, driven by one host thread. */
+struct vcpu {
+    struct vm *vm;
+    int fd;
+    unsigned id;
+    struct kvm_run *run;
+    struct kvm_regs *regs; /* run->s.regs.regs: valid after each exit, written back when dirty */
+    unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
+    size_t scratch_used;
+    uint64_t signal_mask;      /* what the payload's thread blocks */
+    uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
+    struct exception fault;    /* of the forced signal, for its frame */
+    struct {
+        uint64_t sp;
+        int32_t flags, padding;
+        uint64_t size;
+    } altstack;                /* stack_t */
+};
+#define SCRATCH_SIZE (256UL << 10)
+
+extern struct options options;
+
+/* ---- log.c: messages for the person who ran km ---- */
+
+/*
+ * Write "km: WHAT." and "To fix: FIX." to standard error and end km with `status`. In both, %m is
+ * errno's text.
+ */
+_Noreturn void die(int status, const char *fix, const char *what, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- options.c ---- */
+
+/* Fill `options` from the command line, or print help, version or an error and exit. */
+void options_parse(char **argv);
+
+/* ---- kvm.c: the VM and its vCPUs ---- */
+
+/* musl's ioctl() takes the request as an int. */
+#define kvm_ioctl(fd, request, arg) ioctl(fd, (int)(request), arg)
+
+/* Make the VM. Must be called before anything else of KVM. Ends km when KVM refuses. */
+void vm_create(struct vm *vm);
+
+/* Give the guest [gpa, gpa + size) backed by the host's memory at hva. 0, or -errno. */
+int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags);
+
+/* Make vCPU number `id` of the VM, in 64-bit mode at CPL 3, ready for vcpu_run(). */
+struct vcpu *vcpu_create(struct vm *vm, unsigned id);
+
+/* Move a descriptor of the monitor out of the way of the payload's; returns the new number. */
+int fd_hide(int fd);
+
+/* Whether `fd` is one of the monitor's: for the payload it does not exist. */
+bool fd_is_hidden(uint64_t fd);
+
+/* The lowest of the monitor's descriptors from `fd` on, or UINT64_MAX. */
+uint64_t fd_next_hidden(uint64_t fd);
+
+/* ---- cpu.c: x86-64 state that the guest's CPU reads ---- */
+
+enum {
+    PORT_SYSCALL = 0x10,   /* the syscall stub */
+    PORT_EXCEPTION = 0x20, /* + vector: the exception stubs */
+    VECTOR_COUNT = 32,
+};
+
+/* Lay out GDT, IDT, stubs and the first page tables in system memory, and give it to the VM. */
+void cpu_system_create(struct vm *vm);
+
+/* Put a new vCPU into 64-bit mode at CPL 3. */
+void cpu_init(struct vcpu *vcpu);
+
+/*
+ * Read the frame that the CPU pushed for `vector`, and put the vCPU back where it was: `regs` are the
+ * payload's again, CPL 3. False when the frame is not one that the payload's execution can cause.
+ */
+bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *exception);
+
+/*
+ * Bring a vCPU that stands in the syscall stub to where the payload goes on, so that any of its
+ * registers can be changed.
+ */
+void cpu_leave_stub(struct vcpu *vcpu);
+
+/* RFLAGS as a payload may have them. */
+uint64_t cpu_clean_flags(uint64_t rflags);
+
+/* Set the payload's FS or GS base. */
+void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base);
+void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base);
+void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs);
+
+/* ---- pagetable.c: the guest's page tables ---- */
+
+/* A page of system memory for the CPU's structures, zeroed: its hva, which is its gva too. */
+void *system_page(struct vm *vm);
+uint64_t system_gpa(const void *page);
+
+enum { PT_WRITE = 2, PT_USER = 4 };
+#define PT_NX (1UL << 63)
+
+/* Map [gva, gva + size) to gpa with these rights; 2 MiB pages where all three allow it. */
+void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights);
+
+/* Forget [gva, gva + size). Host memory must be zapped afterwards: a CPU may still know the page. */
+void pt_unmap(struct vm *vm, uint64_t gva, uint64_t size);
+
+/* Change the rights of what is mapped in [gva, gva + size). Host memory must be zapped afterwards. */
+void pt_protect(struct vm *vm, uint64_t gva, uint64_t size, uint64_t rights);
+
+/* Whether gva is mapped with all of `rights` (PT_WRITE, PT_USER); `fetch` asks for execution. */
+bool pt_allows(struct vm *vm, uint64_t gva, uint64_t rights, bool fetch);
+
+/* ---- memslot.c: which gpa backs which gva ---- */
+
+/* A stretch of the payload's address space that one memslot backs: [start, end), from gpa on. */
+struct backing {
+    uint64_t start, end, gpa;
+};
+
+/*
+ * Back gva by guest-physical memory, with a new memslot if need be, and describe how the part of
+ * [start, end) around gva is backed. False when KVM has no slot left.
+ */
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end, struct backing *backing);
+
+/* Give all blocks to a new VM of a forked process. */
+void memslot_restore(struct vm *vm);
+
+/* ---- vma.c: the list of the payload's mappings, the single truth about its memory ---- */
+
+struct vma {
+    uint64_t start, end; /* [start, end), page aligned */
+    int prot;            /* PROT_READ, PROT_WRITE, PROT_EXEC as the payload asked */
+    int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE */
+};
+
+void vma_init(void);
+/* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */
+struct vma *vma_find(uint64_t addr);
+struct vma *vma_next(struct vma *vma);
+/* Add, remove, change: existing VMAs are cut at the edges as needed. 0, or -ENOMEM. */
+int vma_add(struct vma vma);
+int vma_remove(uint64_t start, uint64_t end);
+int vma_set_prot(uint64_t start, uint64_t end, int prot);
+/* Whether VMAs cover all of [start, end). */
+bool vma_covers(uint64_t start, uint64_t end);
+/* The highest free range of `size` bytes, aligned, that ends at or below `top`; 0 if there is none. */
+uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
+
+/* ---- mm.c: the payload's memory ---- */
+
+/* Whether the payload may name [addr, addr + len) to the kernel. */
+static inline bool guest_ok(uint64_t addr, uint64_t len)
+{
+    return addr < GUEST_TOP && len <= GUEST_TOP - addr;
+}
+
+void mm_init(struct vm *vm);
+/* As mmap(2) for the payload: an address, or -errno. fd and offset as there. */
+int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
+int64_t mm_unmap(uint64_t addr, uint64_t len);
+int64_t mm_protect(uint64_t addr, uint64_t len, int prot);
+int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+int64_t mm_advise(uint64_t addr, uint64_t len, int advice);
+/* As brk(2): the new break, or the old one. mm_set_brk() says where it starts. */
+uint64_t mm_brk(uint64_t addr);
+void mm_set_brk(uint64_t start);
+/* The page fault of an access: 0 when the access can be tried again, else SIGSEGV's si_code. */
+int mm_fault(uint64_t addr, uint64_t error);
+/* A free place for `len` bytes, as mmap would choose it; 0 when there is none. */
+uint64_t mm_find_gap(uint64_t len);
+/* Make [addr, addr + len) present in the guest before it is touched. */
+void mm_populate(uint64_t addr, uint64_t len);
+
+/* ---- elf.c, stack.c: the payload's image and what it finds on its stack ---- */
+
+struct image {
+    uint64_t entry;       /* where the payload starts: its loader's entry, or its own */
+    uint64_t own_entry;   /* AT_ENTRY */
+    uint64_t phdr;        /* gva of the program headers */
+    unsigned phdr_count;
+    uint64_t loader_base; /* AT_BASE: where PT_INTERP's file was put, or 0 */
+    bool has_loader;
+    bool stack_executable; /* PT_GNU_STACK */
+    const char *execfn;    /* the path that was opened: AT_EXECFN */
+    char path[4096];       /* the same, resolved: what /proc/self/exe shows */
+};
+
+/* Find options.payload, and its loader if it names one, and check both. Ends km with 126 or 127. */
+void image_open(struct image *image);
+
+/* Map what image_open() found. */
+void image_load(struct image *image);
+
+/* Make the stack: argv, envp, auxv as execve(2) leaves them. Returns the stack pointer. */
+uint64_t stack_create(const struct image *image, char **argv, char **envp);
+
+extern struct image image;
+
+/* ---- vcpu.c: the run loop ---- */
+
+/* Run the payload's thread on this vCPU until the process ends. */
+_Noreturn void vcpu_run(struct vcpu *vcpu);
+
+/* ---- fault.c: exceptions become signals ---- */
+
+void fault_handle(struct vcpu *vcpu, const struct exception *exception);
+
+/* ---- signal.c: signals of the payload ---- */
+
+/* The kernel's struct sigaction, of rt_sigaction(2). */
+struct action {
+    uint64_t handler, flags, restorer, mask;
+};
+
+#define SIGNAL_MAX 64
+#define SIGNAL_BIT(signo) (1UL << ((signo)-1))
+
+/* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
+extern _Thread_local int signal_waiting;
+
+/* Must be called by each thread that drives a vCPU, before it runs. */
+void signal_init(struct vcpu *vcpu);
+
+/* Deliver what waits: the payload's handler is what the vCPU runs next, or the process dies. */
+void signal_deliver(struct vcpu *vcpu);
+
+/* A signal that the payload's own instruction caused: its handler runs next, or it dies of it. */
+void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr);
+
+/* Die of `signo` as a process does that has no handler for it. */
+_Noreturn void signal_die(int signo);
+
+/* The payload's action for signo; set one, for the host too. */
+const struct action *signal_action(int signo);
+int64_t signal_set_action(int signo, const struct action *action);
+
+/* Make `mask` what the payload blocks. */
+void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
+
+/* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
+
+/* Save the payload's state on its stack and enter its handler. False when the stack is not there. */
+bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask);
+
+/* Restore what sigframe_push() saved, as far as a payload may set it. False for a bad frame. */
+bool sigframe_pop(struct vcpu *vcpu, uint64_t *mask);
+
+#endif /* KM_H */

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * main.c: the story of a start.
+ */
+#include "km.h"
+#include "syscall.h"
+
+struct image image;
+
+int main(int argc, char **argv, char **envp)
+{
+    static struct vm vm;
+    struct vcpu *vcpu;
+
+    (void)argc;
+    options_parse(argv);
+    image_open(&image);
+    trace_open(options.trace_file);
+    vm_create(&vm);
+    cpu_system_create(&vm);
+    mm_init(&vm);
+    image_load(&image);
+    vcpu = vcpu_create(&vm, 0);
+    signal_init(vcpu);
+    vcpu->regs->rsp = stack_create(&image, options.argv, envp);
+    vcpu->regs->rip = image.entry;
+    vcpu->regs->rflags = cpu_clean_flags(0);
+    vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    vcpu_run(vcpu);
+}

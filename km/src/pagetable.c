@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pagetable.c: the guest's page tables, in system memory that only the guest's CPU and the monitor
+ * reach.
+ *
+ * With shadow paging (PVM) KVM does not see an edit of an entry that is present. The rule that is
+ * right everywhere: edit the entry first, then zap the host memory behind it (munmap, mprotect,
+ * madvise), which makes KVM drop what it knew; the next touch walks these tables anew.
+ */
+#include "km.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PT_PRESENT 1UL
+#define PT_HUGE (1UL << 7)
+#define PT_ADDRESS 0x000ffffffffff000UL
+#define PT_RIGHTS (PT_PRESENT | PT_WRITE | PT_USER | PT_NX)
+
+/* System memory gets slots of these sizes: little at first, since a slot costs by its size. */
+#define SYSTEM_FIRST (256UL << 10)
+#define SYSTEM_MORE (1UL << 20)
+#define SYSTEM_MAX (1UL << 30)
+
+static uint64_t system_used, system_backed;
+
+uint64_t system_gpa(const void *page)
+{
+    return (uint64_t)page - SYSTEM_HVA;
+}
+
+static uint64_t *table_at(uint64_t gpa)
+{
+    return (uint64_t *)(SYSTEM_HVA + gpa);
+}
+
+static void system_grow(struct vm *vm)
+{
+    uint64_t size = system_backed ? SYSTEM_MORE : SYSTEM_FIRST;
+    void *wanted = (void *)(SYSTEM_HVA + system_backed);
+
+    if (system_backed + size > SYSTEM_MAX ||
+        mmap(wanted, size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted ||
+        vm_add_memslot(vm, system_backed, size, (uint64_t)wanted, 0) < 0) {
+        die(STATUS_FAILED, "give the host more memory, or the payload less to map",
+            "no memory for page tables after %lu MiB: %m", system_backed >> 20);
+    }
+    system_backed += size;
+}
+
+void *system_page(struct vm *vm)
+{
+    if (system_used == system_backed) {
+        system_grow(vm);
+    }
+    system_used += PAGE_SIZE;
+    return (void *)(SYSTEM_HVA + system_used - PAGE_SIZE);
+}
+
+/*
+ * The entry for gva at `level` (1: 4 KiB pages, 2: 2 MiB), making tables on the way when `vm` is
+ * given. NULL when there is none; a huge page on the way is returned itself, with *level set to 2.
+ */
+static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *level)
+{
+    uint64_t *table = table_at(root_gpa);
+
+    for (int at = 4;; at--) {
+        uint64_t *entry = &table[(gva >> (12 + 9 * (at - 1))) & 511];
+
+        if (at == *level || (*entry & PT_HUGE && *entry & PT_PRESENT)) {
+            *level = at;
+            return entry;
+        }
+        if (!(*entry & PT_PRESENT)) {
+            if (!vm) {
+                return NULL;
+            }
+            *entry = system_gpa(system_page(vm)) | PT_PRESENT | PT_WRITE | PT_USER;
+        }
+        table = table_at(*entry & PT_ADDRESS);
+    }
+}
+
+/* Turn a huge entry into a table of 512 small ones that say the same. */
+static void entry_split(struct vm *vm, uint64_t *huge)
+{
+    uint64_t *table = system_page(vm);
+    uint64_t gpa = *huge & PT_ADDRESS, rights = *huge & PT_RIGHTS;
+
+    for (size_t i = 0; i < 512; i++) {
+        table[i] = (gpa + i * PAGE_SIZE) | rights;
+    }
+    *huge = system_gpa(table) | PT_PRESENT | PT_WRITE | PT_USER;
+}
+
+void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights)
+{
+    for (uint64_t step, end = gva + size; gva < end; gva += step, gpa += step) {
+        bool huge = !((gva | gpa) % HUGE_SIZE) && end - gva >= HUGE_SIZE;
+        int level = huge ? 2 : 1;
+        uint64_t *entry = entry_of(vm, vm->root_gpa, gva, &level);
+
+        step = PAGE_SIZE;
+        if (huge && !(*entry & PT_PRESENT)) {
+            step = HUGE_SIZE;
+            *entry = gpa | rights | PT_PRESENT | PT_HUGE;
+            continue;
+        }
+        if (level == 2 && *entry & PT_HUGE) {
+            step = HUGE_SIZE - gva % HUGE_SIZE; /* mapped already, by a neighbour's fault */
+            continue;
+        }
+        if (level == 2) { /* a table stands where a huge page would fit: fill it */
+            level = 1;
+            entry = entry_of(vm, vm->root_gpa, gva, &level);
+        }
+        *entry = gpa | rights | PT_PRESENT;
+    }
+}
+
+/* Visit the entries of [gva, gva + size): set to absent when `clear`, else to `rights`. */
+static void pt_change(struct vm *vm, uint64_t gva, uint64_t size, bool clear, uint64_t rights)
+{
+    for (uint64_t step, end = gva + size; gva < end; gva += step) {
+        int level = 1;
+        uint64_t *entry = entry_of(NULL, vm->root_gpa, gva, &level);
+
+        if (!entry) {
+            step = HUGE_SIZE - gva % HUGE_SIZE;
+            continue;
+        }
+        if (level == 2 && (gva % HUGE_SIZE || end - gva < HUGE_SIZE)) {
+            entry_split(vm, entry);
+            step = 0;
+            continue;
+        }
+        step = level == 2 ? HUGE_SIZE : PAGE_SIZE;
+        if (clear) {
+            *entry = 0;
+        } else if (*entry & PT_PRESENT) {
+            *entry = (*entry & ~PT_RIGHTS) | PT_PRESENT | rights;
+        }
+    }
+}
+
+void pt_unmap(struct vm *vm, uint64_t gva, uint64_t size)
+{
+    pt_change(vm, gva, size, true, 0);
+}
+
+void pt_protect(struct vm *vm, uint64_t gva, uint64_t size, uint64_t rights)
+{
+    pt_change(vm, gva, size, false, rights);
+}
+
+bool pt_allows(struct vm *vm, uint64_t gva, uint64_t rights, bool fetch)
+{
+    int level = 1;
+    const uint64_t *entry = entry_of(NULL, vm->root_gpa, gva, &level);
+
+    return entry && *entry & PT_PRESENT && (*entry & rights) == rights &&
+           !(fetch && *entry & PT_NX);
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * signal.c: signals of the payload.
+ *
+ * The host's kernel keeps the payload's dispositions and mask as its own, so that default actions,
+ * pending signals, sigtimedwait and signalfd need nothing from us. Only a signal with a handler comes
+ * here: the host's handler notes it, blocks all others and kicks the vCPU out; on the way back into
+ * the guest the payload's handler is entered, and the mask is again the payload's.
+ */
+#include "km.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
+
+/* These two also tell the monitor of its own faults: the host never blocks them. */
+#define SIGNALS_OF_MONITOR (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
+_Thread_local int signal_waiting;
+static _Thread_local struct vcpu *current;
+
+static struct action actions[SIGNAL_MAX + 1];
+static uint64_t actions_known; /* bit per signal: else the host knows what we inherited */
+
+/* host.S */
+extern const char host_syscall_begin[], host_syscall_end[], host_syscall_abort[];
+extern const char guest_copy_begin[], guest_copy_end[], guest_copy_fault[];
+void host_restorer(void);
+
+static int64_t host_sigaction(int signo, const struct action *new, struct action *old)
+{
+    uint64_t args[6] = {(uint64_t)signo, (uint64_t)new, (uint64_t)old, sizeof(new->mask)};
+
+    return host_syscall(__NR_rt_sigaction, args);
+}
+
+static void host_set_mask(uint64_t mask)
+{
+    mask &= ~SIGNALS_OF_MONITOR;
+    (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+static bool rip_in(greg_t rip, const char *begin, const char *end)
+{
+    return (uint64_t)rip >= (uint64_t)begin && (uint64_t)rip < (uint64_t)end;
+}
+
+/* The host's handler of every signal that the payload handles, and of the monitor's own faults. */
+static void on_signal(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *host = context;
+    greg_t *rip = &host->uc_mcontext.gregs[REG_RIP];
+
+    if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0) {
+        if (!rip_in(*rip, guest_copy_begin, guest_copy_end)) {
+            die(STATUS_FAILED, FIX_REPORT, "the monitor failed: signal %d at 0x%llx, address %p",
+                signo, (unsigned long long)*rip, info->si_addr);
+        }
+        *rip = (greg_t)guest_copy_fault;
+        return;
+    }
+    if (current->signal_mask & SIGNAL_BIT(signo)) {
+        current->signals_held |= SIGNAL_BIT(signo);
+        return;
+    }
+    if (rip_in(*rip, host_syscall_begin, host_syscall_end)) {
+        *rip = (greg_t)host_syscall_abort;
+    }
+    memcpy(current->signal_info, info, sizeof(current->signal_info));
+    signal_waiting = signo;
+    current->run->immediate_exit = 1;
+    memset(&host->uc_sigmask, 0xff, sizeof(uint64_t));
+    *(uint64_t *)&host->uc_sigmask &= ~SIGNALS_OF_MONITOR;
+}
+
+static int64_t host_handle(int signo, uint64_t flags)
+{
+    struct action action = {
+        .handler = (uint64_t)on_signal,
+        .flags = SA_SIGINFO | SA_RESTORER | (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)),
+        .restorer = (uint64_t)host_restorer,
+        .mask = ~0UL,
+    };
+
+    return host_sigaction(signo, &action, NULL);
+}
+
+void signal_init(struct vcpu *vcpu)
+{
+    current = vcpu;
+    (void)syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, &vcpu->signal_mask, sizeof(uint64_t));
+    if (vcpu->signal_mask & SIGNALS_OF_MONITOR) {
+        host_set_mask(vcpu->signal_mask);
+    }
+    (void)signal_action(SIGSEGV);
+    (void)signal_action(SIGBUS);
+    (void)host_handle(SIGSEGV, 0);
+    (void)host_handle(SIGBUS, 0);
+    vcpu->altstack.flags = SS_DISABLE;
+}
+
+const struct action *signal_action(int signo)
+{
+    if (!(actions_known & SIGNAL_BIT(signo))) { /* ignored or default, as km itself inherited it */
+        (void)host_sigaction(signo, NULL, &actions[signo]);
+        actions_known |= SIGNAL_BIT(signo);
+    }
+    return &actions[signo];
+}
+
+int64_t signal_set_action(int signo, const struct action *action)
+{
+    struct action old = *signal_action(signo);
+    int64_t error = 0;
+
+    actions[signo] = *action;
+    actions[signo].mask &= ~SIGNALS_UNBLOCKABLE;
+    if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
+        return 0;
+    }
+    if (action->handler == (uint64_t)SIG_DFL || action->handler == (uint64_t)SIG_IGN) {
+        struct action plain = {.handler = action->handler,
+                               .flags = action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
+
+        error = host_sigaction(signo, &plain, NULL);
+    } else {
+        error = host_handle(signo, action->flags);
+    }
+    if (error < 0) {
+        actions[signo] = old;
+    }
+    return error;
+}
+
+void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
+{
+    uint64_t freed;
+
+    vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE;
+    freed = vcpu->signals_held & ~vcpu->signal_mask;
+    if (freed) {
+        int signo = freed & SIGNAL_BIT(SIGSEGV) ? SIGSEGV : SIGBUS;
+
+        vcpu->signals_held &= ~SIGNAL_BIT(signo);
+        (void)syscall(__NR_tgkill, getpid(), gettid(), signo);
+    }
+    if (!signal_waiting) {
+        host_set_mask(vcpu->signal_mask);
+    }
+}
+
+_Noreturn void signal_die(int signo)
+{
+    struct action plain = {.handler = (uint64_t)SIG_DFL};
+    struct rlimit no_core = {0, 0};
+    uint64_t none = 0;
+
+    (void)setrlimit(RLIMIT_CORE, &no_core); /* it would be the monitor's core, not the payload's */
+    (void)syscall(__NR_rt_sigaction, signo, &plain, NULL, sizeof(none));
+    (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+    (void)syscall(__NR_tgkill, getpid(), gettid(), signo);
+    _exit(128 + signo); /* a signal that does not kill PID 1 of a container */
+}
+
+/* Enter the payload's handler for signo, whose siginfo is in vcpu->signal_info. */
+static void enter_handler(struct vcpu *vcpu, int signo)
+{
+    struct action action = actions[signo];
+    uint64_t old = vcpu->signal_mask;
+    uint64_t mask = old | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
+
+    if (options.trace) {
+        trace_signal(signo);
+    }
+    if (!(action.flags & SA_RESTORER) || action.handler >= GUEST_TOP ||
+        !sigframe_push(vcpu, &action, signo, old)) {
+        signal_die(SIGSEGV);
+    }
+    if (action.flags & SA_RESETHAND) {
+        (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
+    }
+    signal_set_mask(vcpu, mask);
+}
+
+void signal_deliver(struct vcpu *vcpu)
+{
+    while (signal_waiting) { /* unblocking the others may bring the next */
+        int signo = signal_waiting;
+        uint64_t handler = signal_action(signo)->handler;
+
+        signal_waiting = 0;
+        vcpu->run->immediate_exit = 0;
+        vcpu->fault = (struct exception){0};
+        if (handler == (uint64_t)SIG_DFL) {
+            signal_die(signo);
+        }
+        if (handler == (uint64_t)SIG_IGN) {
+            signal_set_mask(vcpu, vcpu->signal_mask);
+        } else {
+            enter_handler(vcpu, signo);
+        }
+    }
+}
+
+void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
+{
+    uint64_t handler = signal_action(signo)->handler;
+    siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
+
+    if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN ||
+        vcpu->signal_mask & SIGNAL_BIT(signo)) {
+        signal_die(signo);
+    }
+    if (signal_waiting) { /* first what came before: its frame is the outer one */
+        signal_deliver(vcpu);
+    }
+    memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
+    enter_handler(vcpu, signo);
+}

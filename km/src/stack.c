@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stack.c: the payload's stack as execve(2) leaves it: strings at the top, below them the auxiliary
+ * vector, the environment, the arguments and their count, where the stack pointer is.
+ */
+#include "km.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FIX_STACK "give fewer or shorter arguments, or raise the limit on stack size (ulimit -s)"
+#define STACK_MAX (1UL << 30) /* where there is no limit */
+#define STACK_PRESENT (128UL << 10)
+#define AUX_MAX 40
+
+struct builder {
+    uint64_t at; /* everything from here up is written */
+    uint64_t bottom;
+};
+
+static uint64_t push(struct builder *b, const void *bytes, size_t size)
+{
+    if (b->at - b->bottom < size) {
+        die(STATUS_CANNOT_RUN, FIX_STACK, "the arguments and the environment do not fit the stack");
+    }
+    b->at -= size;
+    memcpy((void *)b->at, bytes, size);
+    return b->at;
+}
+
+static size_t count(char **strings)
+{
+    size_t n = 0;
+
+    while (strings[n]) {
+        n++;
+    }
+    return n;
+}
+
+/* Push the strings; their addresses are left in the pointers from `table` on. */
+static void push_strings(struct builder *b, char **strings, size_t n, uint64_t *table)
+{
+    for (size_t i = n; i-- > 0;) {
+        table[i] = push(b, strings[i], strlen(strings[i]) + 1);
+    }
+}
+
+static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t execfn,
+                        uint64_t random, uint64_t platform)
+{
+    const uint64_t pairs[][2] = {
+        {AT_PHDR, from->phdr},
+        {AT_PHENT, sizeof(Elf64_Phdr)},
+        {AT_PHNUM, from->phdr_count},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_BASE, from->loader_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, from->own_entry},
+        {AT_UID, getuid()},
+        {AT_EUID, geteuid()},
+        {AT_GID, getgid()},
+        {AT_EGID, getegid()},
+        {AT_SECURE, 0},
+        {AT_CLKTCK, getauxval(AT_CLKTCK)},
+        {AT_HWCAP, getauxval(AT_HWCAP)},
+        {AT_HWCAP2, getauxval(AT_HWCAP2)},
+        {AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ)},
+        {AT_PLATFORM, platform},
+        {AT_EXECFN, execfn},
+        {AT_RANDOM, random},
+        {AT_NULL, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        auxv[i].a_type = pairs[i][0];
+        auxv[i].a_un.a_val = pairs[i][1];
+    }
+    return ARRAY_LEN(pairs);
+}
+
+static void stack_map(struct builder *b, bool executable)
+{
+    struct rlimit limit;
+    uint64_t size, random = 0, top;
+
+    (void)getrlimit(RLIMIT_STACK, &limit);
+    size = limit.rlim_cur < STACK_MAX ? ROUND_UP(limit.rlim_cur, PAGE_SIZE) : STACK_MAX;
+    size = size < STACK_PRESENT ? STACK_PRESENT : size;
+    (void)getrandom(&random, sizeof(random), 0);
+    top = GUEST_TOP - HUGE_SIZE - (random & 0xffff) * PAGE_SIZE;
+    if (mm_map(top - size, size, PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) < 0) {
+        die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
+            "no memory for a stack of %lu KiB", size >> 10);
+    }
+    mm_populate(top - STACK_PRESENT, STACK_PRESENT);
+    *b = (struct builder){.at = top, .bottom = top - size};
+}
+
+uint64_t stack_create(const struct image *from, char **argv, char **envp)
+{
+    size_t argc = count(argv), envc = count(envp), words = 1 + argc + 1 + envc + 1;
+    Elf64_auxv_t auxv[AUX_MAX];
+    uint8_t random[16] = {0};
+    struct builder b;
+    uint64_t execfn, random_at, platform, zero = 0, *table;
+    size_t auxc;
+
+    stack_map(&b, from->stack_executable);
+    (void)push(&b, &zero, sizeof(zero));
+    execfn = push(&b, from->execfn, strlen(from->execfn) + 1);
+    (void)getrandom(random, sizeof(random), 0);
+    random_at = push(&b, random, sizeof(random));
+    platform = push(&b, "x86_64", sizeof("x86_64"));
+    auxc = fill_auxv(from, auxv, execfn, random_at, platform);
+
+    /* The pointers go below the strings, whose size is known only once they are written: so the
+     * strings are written first, and the pointers kept in the scratch below them meanwhile. */
+    table = (uint64_t *)ROUND_DOWN(b.bottom, PAGE_SIZE);
+    if ((words + 2 * auxc) * sizeof(*table) > (b.at - b.bottom) / 4) {
+        die(STATUS_CANNOT_RUN, FIX_STACK, "the arguments and the environment do not fit the stack");
+    }
+    table[0] = argc;
+    b.bottom += (words + 2 * auxc) * sizeof(*table);
+    push_strings(&b, envp, envc, &table[1 + argc + 1]);
+    push_strings(&b, options.argv0 ? (char *[]){(char *)options.argv0} : argv, argc ? 1 : 0,
+                 &table[1]);
+    if (argc > 1) {
+        push_strings(&b, argv + 1, argc - 1, &table[2]);
+    }
+    b.at = ROUND_DOWN(b.at, 16);
+    if (words % 2) { /* so that the stack pointer is a multiple of 16 */
+        (void)push(&b, &zero, sizeof(zero));
+    }
+    (void)push(&b, auxv, auxc * sizeof(*auxv));
+    (void)push(&b, table, words * sizeof(*table));
+    memset(table, 0, (words + 2 * auxc) * sizeof(*table));
+    return b.at;
+}

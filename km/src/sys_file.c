@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_file.c: the system calls that open files, and those that name descriptors in ways of their own.
+ *
+ * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So it is
+ * not the path that is judged but what was opened.
+ */
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* ---- /proc ---- */
+
+/* The last component of what fd is, in `name`; empty when the host cannot tell. */
+static const char *name_of_fd(int64_t fd, char name[PATH_MAX])
+{
+    char link[64];
+    const char *slash;
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
+    n = readlink(link, name, PATH_MAX - 1);
+    name[n < 0 ? 0 : n] = 0;
+    slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+/* Return fd when the payload may have it, else close it. */
+static int64_t judge_fd(int64_t fd)
+{
+    char name[PATH_MAX];
+    const char *last;
+    struct statfs fs;
+
+    if (fd < 0 || fstatfs((int)fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
+        return fd;
+    }
+    last = name_of_fd(fd, name);
+    if (*last && strcmp(last, "mem")) {
+        return fd;
+    }
+    (void)close((int)fd);
+    return -EACCES;
+}
+
+/* Whether the payload's path is a name of its own /proc/PID/exe, which for the host is the monitor. */
+static bool is_own_exe(uint64_t path)
+{
+    char text[32] = {0}, own[32];
+
+    for (size_t i = 0; i < sizeof(text) - 1 && !guest_read(&text[i], path + i, 1) && text[i]; i++) {
+    }
+    (void)snprintf(own, sizeof(own), "/proc/%d/exe", getpid());
+    return !strcmp(text, "/proc/self/exe") || !strcmp(text, "/proc/thread-self/exe") ||
+           !strcmp(text, own);
+}
+
+/* ---- open ---- */
+
+static int64_t open_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mode)
+{
+    uint64_t args[6] = {dirfd, path, flags, mode};
+
+    if (is_own_exe(path) && !(flags & O_NOFOLLOW)) {
+        args[1] = (uint64_t)image.path;
+    }
+    return judge_fd(host_syscall(__NR_openat, args));
+}
+
+/* int open(const char *pathname, int flags, mode_t mode) */
+HANDLER(open)
+{
+    (void)vcpu;
+    return open_at((uint64_t)AT_FDCWD, args[0], args[1], args[2]);
+}
+
+/* int openat(int dirfd, const char *pathname, int flags, mode_t mode) */
+HANDLER(openat)
+{
+    (void)vcpu;
+    return open_at(args[0], args[1], args[2], args[3]);
+}
+
+/* int creat(const char *pathname, mode_t mode) */
+HANDLER(creat)
+{
+    (void)vcpu;
+    return open_at((uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
+}
+
+/* long openat2(int dirfd, const char *pathname, struct open_how *how, size_t size) */
+HANDLER(openat2)
+{
+    (void)vcpu;
+    return judge_fd(host_syscall(__NR_openat2, args));
+}
+
+/* ---- readlink ---- */
+
+static int64_t readlink_at(uint64_t dirfd, uint64_t path, uint64_t buf, uint64_t size)
+{
+    uint64_t args[6] = {dirfd, path, buf, size};
+    uint64_t length = strlen(image.path);
+
+    if (!is_own_exe(path)) {
+        return host_syscall(__NR_readlinkat, args);
+    }
+    if ((int)size <= 0) {
+        return -EINVAL;
+    }
+    length = length < size ? length : size;
+    return guest_write(buf, image.path, length) < 0 ? -EFAULT : (int64_t)length;
+}
+
+/* ssize_t readlink(const char *pathname, char *buf, size_t bufsiz) */
+HANDLER(readlink)
+{
+    (void)vcpu;
+    return readlink_at((uint64_t)AT_FDCWD, args[0], args[1], args[2]);
+}
+
+/* ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz) */
+HANDLER(readlinkat)
+{
+    (void)vcpu;
+    return readlink_at(args[0], args[1], args[2], args[3]);
+}
+
+/* ---- descriptors ---- */
+
+/* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
+HANDLER(close_range)
+{
+    uint64_t part[6] = {args[0], args[0], args[2]};
+    int64_t result = args[0] > args[1] ? -EINVAL : 0;
+
+    (void)vcpu;
+    while (!result && part[0] <= args[1] && part[0] <= INT_MAX) {
+        part[1] = fd_next_hidden(part[0]);
+        if (part[1] > args[1]) {
+            part[1] = args[1];
+            return host_syscall(__NR_close_range, part);
+        }
+        if (part[1] > part[0]) {
+            part[1]--;
+            result = host_syscall(__NR_close_range, part);
+            part[1]++;
+        }
+        part[0] = part[1] + 1;
+    }
+    return result;
+}
+
+/* int fcntl(int fd, int cmd, ... arg): locks and owners are structures */
+HANDLER(fcntl)
+{
+    uint64_t size = 0;
+
+    (void)vcpu;
+    switch (args[1]) {
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        size = sizeof(struct flock);
+        break;
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_GET_RW_HINT:
+    case F_SET_RW_HINT:
+        size = 8;
+        break;
+    default:
+        break;
+    }
+    if (size && !guest_ok(args[2], size)) {
+        return -EFAULT;
+    }
+    return host_syscall(__NR_fcntl, args);
+}
+
+/* int pselect6(int nfds, fd_set *, fd_set *, fd_set *, struct timespec *, { sigset_t *, size_t } *) */
+HANDLER(pselect6)
+{
+    uint64_t with_copy[6], mask[2];
+
+    if (args[5]) {
+        memcpy(with_copy, args, sizeof(with_copy));
+        if (guest_read(mask, args[5], sizeof(mask)) < 0 || !guest_ok(mask[0], mask[1])) {
+            return -EFAULT;
+        }
+        with_copy[5] = (uint64_t)mask;
+        args = with_copy;
+    }
+    (void)vcpu;
+    return host_syscall(__NR_pselect6, args);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_process.c: the system calls of the process: its end, its identity, its thread's registers.
+ */
+#include "syscall.h"
+
+#include <asm/prctl.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* The kernel's struct new_utsname: six strings of 65 bytes. */
+#define RELEASE_SUFFIX ".kontain.KVM"
+
+/* void exit(int status): of the last thread, so of the process */
+HANDLER(exit)
+{
+    return sys_exit_group(vcpu, args);
+}
+
+/* void exit_group(int status) */
+HANDLER(exit_group)
+{
+    if (options.trace) {
+        trace_syscall(vcpu, 231, args, 0);
+    }
+    _exit((int)args[0]);
+}
+
+/* int arch_prctl(int code, unsigned long addr) */
+HANDLER(arch_prctl)
+{
+    uint64_t fs, gs;
+
+    switch (args[0]) {
+    case ARCH_SET_FS:
+    case ARCH_SET_GS:
+        if (args[1] >= GUEST_TOP) {
+            return -EPERM;
+        }
+        (args[0] == ARCH_SET_FS ? cpu_set_fs_base : cpu_set_gs_base)(vcpu, args[1]);
+        return 0;
+    case ARCH_GET_FS:
+    case ARCH_GET_GS:
+        cpu_get_bases(vcpu, &fs, &gs);
+        return guest_write(args[1], args[0] == ARCH_GET_FS ? &fs : &gs, sizeof(fs));
+    default: /* CPUID faulting, shadow stacks, AMX: not here */
+        return -EINVAL;
+    }
+}
+
+/*
+ * pid_t set_tid_address(int *tidptr), long set_robust_list(struct robust_list_head *, size_t)
+ *
+ * The kernel would remember the address and use it when the monitor's thread ends. With one thread
+ * nobody is left to see it then.
+ */
+HANDLER(set_tid_address)
+{
+    (void)vcpu;
+    (void)args;
+    return gettid();
+}
+
+HANDLER(set_robust_list)
+{
+    (void)vcpu;
+    return args[1] == 24 ? 0 : -EINVAL;
+}
+
+/* int uname(struct utsname *buf): the release says that this is a VM of Kontain */
+HANDLER(uname)
+{
+    struct utsname name;
+    size_t length;
+
+    (void)vcpu;
+    if (uname(&name) < 0) {
+        return -errno;
+    }
+    length = strnlen(name.release, sizeof(name.release) - sizeof(RELEASE_SUFFIX));
+    memcpy(name.release + length, RELEASE_SUFFIX, sizeof(RELEASE_SUFFIX));
+    return guest_write(args[0], &name, sizeof(name));
+}
+
+/* int prctl(int option, ...): what concerns the process alone */
+HANDLER(prctl)
+{
+    char name[16] = {0};
+
+    switch (args[0]) {
+    case PR_SET_NAME:
+    case PR_GET_PDEATHSIG:
+    case PR_GET_CHILD_SUBREAPER:
+    case PR_GET_TID_ADDRESS:
+        if (!guest_ok(args[1], sizeof(name))) {
+            return -EFAULT;
+        }
+        return host_syscall(157, args);
+    case PR_GET_NAME:
+        if (prctl(PR_GET_NAME, name) < 0) {
+            return -errno;
+        }
+        return guest_write(args[1], name, sizeof(name));
+    case PR_SET_PDEATHSIG:
+    case PR_SET_CHILD_SUBREAPER:
+    case PR_GET_DUMPABLE:
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_GET_TIMERSLACK:
+    case PR_SET_TIMERSLACK:
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_CAP_AMBIENT:
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_GET_THP_DISABLE:
+    case PR_SET_THP_DISABLE:
+    case PR_GET_SECCOMP:
+        return host_syscall(157, args);
+    case PR_SET_DUMPABLE:
+        return args[1] > 1 ? -EINVAL : 0;
+    case 0x53564d41: /* PR_SET_VMA: a name for a mapping */
+        return 0;
+    default:
+        (void)vcpu;
+        return -EINVAL;
+    }
+}
+
+/* fork, vfork, clone, clone3: as on a system that has no room for a process */
+HANDLER(no_new_process)
+{
+    (void)vcpu;
+    (void)args;
+    return -EAGAIN;
+}

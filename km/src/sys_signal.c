@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_signal.c: the system calls of signals that the monitor answers itself.
+ */
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+/* int rt_sigaction(int signum, const struct sigaction *act, struct sigaction *oldact, size_t) */
+HANDLER(rt_sigaction)
+{
+    struct action new, old;
+    int signo = (int)args[0];
+
+    (void)vcpu;
+    if (args[3] != sizeof(new.mask) || signo < 1 || signo > SIGNAL_MAX ||
+        (args[1] && (signo == SIGKILL || signo == SIGSTOP))) {
+        return -EINVAL;
+    }
+    if (args[1] && guest_read(&new, args[1], sizeof(new)) < 0) {
+        return -EFAULT;
+    }
+    old = *signal_action(signo);
+    if (args[1]) {
+        int64_t error = signal_set_action(signo, &new);
+
+        if (error < 0) {
+            return error;
+        }
+    }
+    return args[2] ? guest_write(args[2], &old, sizeof(old)) : 0;
+}
+
+/* int rt_sigprocmask(int how, const sigset_t *set, sigset_t *oldset, size_t sigsetsize) */
+HANDLER(rt_sigprocmask)
+{
+    uint64_t set, old = vcpu->signal_mask;
+
+    if (args[3] != sizeof(set)) {
+        return -EINVAL;
+    }
+    if (args[1]) {
+        if (guest_read(&set, args[1], sizeof(set)) < 0) {
+            return -EFAULT;
+        }
+        switch (args[0]) {
+        case SIG_BLOCK:
+            signal_set_mask(vcpu, old | set);
+            break;
+        case SIG_UNBLOCK:
+            signal_set_mask(vcpu, old & ~set);
+            break;
+        case SIG_SETMASK:
+            signal_set_mask(vcpu, set);
+            break;
+        default:
+            return -EINVAL;
+        }
+    }
+    return args[2] ? guest_write(args[2], &old, sizeof(old)) : 0;
+}
+
+/* int rt_sigreturn(void): the frame decides about everything */
+HANDLER(rt_sigreturn)
+{
+    uint64_t mask;
+
+    (void)args;
+    if (!sigframe_pop(vcpu, &mask)) {
+        signal_die(SIGSEGV);
+    }
+    signal_set_mask(vcpu, mask);
+    return (int64_t)vcpu->regs->rax;
+}
+
+/* int rt_sigsuspend(const sigset_t *mask, size_t sigsetsize) */
+HANDLER(rt_sigsuspend)
+{
+    uint64_t mask, with_copy[6] = {(uint64_t)&mask, sizeof(mask)}, own = vcpu->signal_mask;
+    int64_t result;
+
+    if (args[1] != sizeof(mask)) {
+        return -EINVAL;
+    }
+    if (guest_read(&mask, args[0], sizeof(mask)) < 0) {
+        return -EFAULT;
+    }
+    mask &= ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS)); /* see signal.c */
+    vcpu->signal_mask = mask; /* what on_signal() looks at */
+    result = host_syscall(__NR_rt_sigsuspend, with_copy);
+    vcpu->signal_mask = own;
+    return result;
+}
+
+/* int sigaltstack(const stack_t *ss, stack_t *old_ss) */
+HANDLER(sigaltstack)
+{
+    uint8_t old[sizeof(vcpu->altstack)], new[sizeof(vcpu->altstack)];
+    uint64_t rsp = vcpu->regs->rsp;
+    bool inside = !(vcpu->altstack.flags & SS_DISABLE) && rsp > vcpu->altstack.sp &&
+                  rsp - vcpu->altstack.sp <= vcpu->altstack.size;
+
+    memcpy(old, &vcpu->altstack, sizeof(old));
+    if (inside) {
+        int32_t flags = SS_ONSTACK;
+
+        memcpy(old + 8, &flags, sizeof(flags));
+    }
+    if (args[0]) {
+        int32_t flags;
+        uint64_t size;
+
+        if (guest_read(new, args[0], sizeof(new)) < 0) {
+            return -EFAULT;
+        }
+        memcpy(&flags, new + 8, sizeof(flags));
+        memcpy(&size, new + 16, sizeof(size));
+        if (inside) {
+            return -EPERM;
+        }
+        if (flags & ~(SS_DISABLE | SS_ONSTACK)) {
+            return -EINVAL;
+        }
+        if (!(flags & SS_DISABLE) && size < 2048) {
+            return -ENOMEM;
+        }
+        memcpy(&vcpu->altstack, new, sizeof(new));
+        vcpu->altstack.flags = flags & SS_DISABLE;
+    }
+    return args[1] ? guest_write(args[1], old, sizeof(old)) : 0;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * syscall.c: one system call of the payload: check it by the table, then serve or forward it.
+ *
+ * Since a gva is the hva, a pointer that lies in the payload's range can be given to the kernel as it
+ * is: what the payload has not mapped gives EFAULT there too. What lies outside never gets that far.
+ */
+#include "syscall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/uio.h>
+
+int64_t guest_copy(void *to, const void *from, uint64_t len);
+
+int64_t guest_read(void *to, uint64_t addr, uint64_t len)
+{
+    return guest_ok(addr, len) ? guest_copy(to, (const void *)addr, len) : -EFAULT;
+}
+
+int64_t guest_write(uint64_t addr, const void *from, uint64_t len)
+{
+    return guest_ok(addr, len) ? guest_copy((void *)addr, from, len) : -EFAULT;
+}
+
+void *scratch_alloc(struct vcpu *vcpu, uint64_t size)
+{
+    void *p = vcpu->scratch + vcpu->scratch_used;
+
+    if (size > SCRATCH_SIZE - vcpu->scratch_used) {
+        return NULL;
+    }
+    vcpu->scratch_used += ROUND_UP(size, 16);
+    return p;
+}
+
+uint64_t syscall_arg_length(const struct arg *arg, const uint64_t *args)
+{
+    uint64_t length = arg->size;
+
+    if (arg->len_arg != NO_ARG && __builtin_mul_overflow(length, args[arg->len_arg], &length)) {
+        return UINT64_MAX;
+    }
+    return length;
+}
+
+struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error)
+{
+    struct iovec *copy = count <= IOV_MAX ? scratch_alloc(vcpu, count * sizeof(*copy)) : NULL;
+
+    *error = -EINVAL;
+    if (!copy) {
+        return NULL;
+    }
+    *error = guest_read(copy, addr, count * sizeof(*copy));
+    for (uint64_t i = 0; !*error && i < count; i++) {
+        if (!guest_ok((uint64_t)copy[i].iov_base, copy[i].iov_len) && copy[i].iov_len) {
+            *error = -EFAULT;
+        }
+    }
+    return *error ? NULL : copy;
+}
+
+/* Check one argument. Where it must be a copy, `args` gets the copy's address. */
+static int64_t check(struct vcpu *vcpu, const struct arg *arg, uint64_t *args, unsigned i)
+{
+    struct iovec *iov;
+    int64_t error = 0;
+
+    switch (arg->kind) {
+    case ARG_FD:
+    case ARG_DIRFD:
+        return fd_is_hidden(args[i]) ? -EBADF : 0;
+    case ARG_PATH:
+        return guest_ok(args[i], 0) ? 0 : -EFAULT;
+    case ARG_IN:
+    case ARG_OUT:
+    case ARG_INOUT:
+        return guest_ok(args[i], syscall_arg_length(arg, args)) ? 0 : -EFAULT;
+    case ARG_IOV_IN:
+    case ARG_IOV_OUT:
+        iov = iovec_copy(vcpu, args[i], args[arg->len_arg], &error);
+        args[i] = (uint64_t)iov;
+        return error;
+    default:
+        return 0;
+    }
+}
+
+static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
+                     const uint64_t *args)
+{
+    uint64_t checked[6];
+
+    memcpy(checked, args, sizeof(checked));
+    vcpu->scratch_used = 0;
+    for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
+        int64_t error = check(vcpu, &call->args[i], checked, i);
+
+        if (error < 0) {
+            return error;
+        }
+    }
+    return call->handler ? call->handler(vcpu, checked) : host_syscall(number, checked);
+}
+
+int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
+{
+    const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
+    int64_t result;
+
+    if (!call || !call->name) {
+        result = -ENOSYS;
+    } else {
+        result = serve(vcpu, call, number, args);
+    }
+    if (options.trace) {
+        trace_syscall(vcpu, number, args, result);
+    }
+    return result;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * syscall.h: the table of system calls, and what its readers need: the dispatcher, the tracer and the
+ * handlers.
+ */
+#ifndef KM_SYSCALL_H
+#define KM_SYSCALL_H
+
+#include "km.h"
+
+/*
+ * What an argument is. For the dispatcher this decides what is checked before the kernel sees the
+ * call; for the tracer, how it is shown.
+ *
+ * A pointer's length is `size` times the value of argument number `len_arg`, or `size` alone when
+ * len_arg is NO_ARG. Where the length is a 32-bit number in the payload's memory, the start decides
+ * (see GUEST_TOP).
+ */
+enum arg_kind {
+    ARG_NONE,
+    ARG_INT,  /* shown as a signed number */
+    ARG_SIZE, /* shown as an unsigned number */
+    ARG_HEX,
+    ARG_OCTAL,
+    ARG_FD,     /* a descriptor; the monitor's own do not exist */
+    ARG_DIRFD,  /* likewise, or AT_FDCWD */
+    ARG_ADDR,   /* an address that the kernel does not dereference, or that the handler checks */
+    ARG_PATH,   /* a string */
+    ARG_IN,     /* memory that the kernel reads */
+    ARG_OUT,    /* memory that the kernel writes */
+    ARG_INOUT,
+    ARG_IOV_IN, /* struct iovec[], copied once; its buffers are read */
+    ARG_IOV_OUT,
+};
+
+#define NO_ARG 7
+
+struct arg {
+    uint8_t kind;
+    uint8_t len_arg;
+    uint32_t size;
+};
+
+/* A handler gets the six arguments, checked as the table says, and returns a result or -errno. */
+typedef int64_t (*syscall_handler)(struct vcpu *vcpu, const uint64_t *args);
+
+struct syscall {
+    const char *name;
+    syscall_handler handler; /* NULL: the host's kernel is called with the same arguments */
+    struct arg args[6];
+    bool restarts; /* after a signal whose handler has SA_RESTART; signal(7) */
+};
+
+#define SYSCALL_COUNT 470
+extern const struct syscall syscall_table[SYSCALL_COUNT];
+
+/* Serve one system call of the payload: its result, or -errno. */
+int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
+
+/* The bytes that a pointer argument spans; UINT64_MAX when the product overflows. */
+uint64_t syscall_arg_length(const struct arg *arg, const uint64_t *args);
+
+/* The host kernel's own system call: a result, or -errno. host_syscall.S */
+int64_t host_syscall(uint64_t number, const uint64_t *args);
+
+/* Room for a copy of guest structures, valid until the call ends; NULL when it is too much. */
+void *scratch_alloc(struct vcpu *vcpu, uint64_t size);
+
+/* Copy [addr, addr + len) of the payload; -EFAULT where it is not its own or not mapped. */
+int64_t guest_read(void *to, uint64_t addr, uint64_t len);
+int64_t guest_write(uint64_t addr, const void *from, uint64_t len);
+
+/* Copy and check an iovec array. Returns the copy, or NULL with *error set. */
+struct iovec;
+struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error);
+
+/* ---- trace.c ---- */
+
+void trace_open(const char *path);
+void trace_syscall(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result);
+void trace_signal(int signo);
+
+/* ---- the handlers, by file ---- */
+
+#define HANDLER(name) int64_t sys_##name(struct vcpu *vcpu, const uint64_t *args)
+
+/* sys_memory.c */
+HANDLER(mmap);
+HANDLER(munmap);
+HANDLER(mprotect);
+HANDLER(brk);
+HANDLER(mremap);
+HANDLER(madvise);
+
+/* sys_file.c */
+HANDLER(open);
+HANDLER(openat);
+HANDLER(creat);
+HANDLER(openat2);
+HANDLER(readlink);
+HANDLER(readlinkat);
+HANDLER(close_range);
+HANDLER(fcntl);
+HANDLER(pselect6);
+
+/* sys_ioctl.c */
+HANDLER(ioctl);
+
+/* sys_socket.c */
+HANDLER(sendmsg);
+HANDLER(recvmsg);
+HANDLER(sendmmsg);
+HANDLER(recvmmsg);
+HANDLER(setsockopt);
+
+/* sys_process.c */
+HANDLER(exit);
+HANDLER(exit_group);
+HANDLER(arch_prctl);
+HANDLER(set_tid_address);
+HANDLER(set_robust_list);
+HANDLER(uname);
+HANDLER(prctl);
+HANDLER(no_new_process);
+
+/* sys_signal.c */
+HANDLER(rt_sigaction);
+HANDLER(rt_sigprocmask);
+HANDLER(rt_sigreturn);
+HANDLER(rt_sigsuspend);
+HANDLER(sigaltstack);
+
+#endif /* KM_SYSCALL_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vcpu.c: the run loop: enter the guest, see why it came back, serve it, again.
+ */
+#include "km.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
+
+_Noreturn static void die_of_exit(const struct vcpu *vcpu, const char *what, uint64_t detail)
+{
+    die(STATUS_FAILED, FIX_REPORT,
+        "the VM stopped: %s (exit reason %u, 0x%lx, rip 0x%llx, rsp 0x%llx)", what,
+        vcpu->run->exit_reason, detail, vcpu->regs->rip, vcpu->regs->rsp);
+}
+
+/* SYSCALL is two bytes long: the payload's next instruction is the call again. */
+static void restart_syscall(struct kvm_regs *regs, uint64_t number, bool in_stub)
+{
+    regs->rax = number;
+    *(in_stub ? &regs->rcx : &regs->rip) -= 2;
+}
+
+/*
+ * SYSCALL saved the return address in RCX and the flags in R11, as the instruction is defined. On
+ * hardware the stub's SYSRET takes them from there; on PVM they are put where they belong here.
+ */
+static void serve_syscall(struct vcpu *vcpu)
+{
+    struct kvm_regs *regs = vcpu->regs;
+    uint64_t number = regs->rax;
+    uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+    int64_t result;
+
+    if (regs->rcx >= GUEST_TOP) { /* SYSRET to a non-canonical address would fault at CPL 0 */
+        signal_die(SIGSEGV);
+    }
+    vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    regs->r11 = cpu_clean_flags(regs->r11);
+    if (!vcpu->vm->hardware) {
+        regs->rip = regs->rcx;
+        regs->rflags = regs->r11;
+    }
+    result = syscall_serve(vcpu, number, args);
+    if (number == __NR_rt_sigreturn) { /* all registers are what the frame said */
+        return;
+    }
+    regs->rax = (uint64_t)result;
+    if (result == -EINTR && signal_waiting && syscall_table[number].restarts &&
+        signal_action(signal_waiting)->flags & SA_RESTART) {
+        restart_syscall(regs, number, vcpu->vm->hardware);
+    }
+}
+
+static void serve_port(struct vcpu *vcpu)
+{
+    unsigned port = vcpu->run->io.port;
+    struct exception exception;
+
+    if (port == PORT_SYSCALL) {
+        serve_syscall(vcpu);
+    } else if (port - PORT_EXCEPTION < VECTOR_COUNT &&
+               cpu_leave_exception(vcpu, port - PORT_EXCEPTION, &exception)) {
+        fault_handle(vcpu, &exception);
+    } else {
+        die_of_exit(vcpu, "an output to a port that is not ours", port);
+    }
+}
+
+/* KVM_RUN failed: the host has no memory where the guest's page tables promise some. */
+static void serve_host_fault(struct vcpu *vcpu)
+{
+    if (errno == EFAULT) { /* a mapped file was truncated: natively SIGBUS */
+        signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
+    } else if (errno != EINTR && errno != EAGAIN) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
+    }
+}
+
+_Noreturn void vcpu_run(struct vcpu *vcpu)
+{
+    for (;;) {
+        if (signal_waiting) {
+            signal_deliver(vcpu);
+        }
+        if (kvm_ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+            serve_host_fault(vcpu);
+            continue;
+        }
+        switch (vcpu->run->exit_reason) {
+        case KVM_EXIT_IO:
+            serve_port(vcpu);
+            break;
+        case KVM_EXIT_INTR:
+            break;
+        case KVM_EXIT_MMIO:
+            die_of_exit(vcpu, "an access to memory that the VM does not have",
+                        vcpu->run->mmio.phys_addr);
+        case KVM_EXIT_SHUTDOWN:
+            die_of_exit(vcpu, "a triple fault", 0);
+        case KVM_EXIT_INTERNAL_ERROR:
+            die_of_exit(vcpu, "KVM cannot emulate an instruction", vcpu->run->internal.suberror);
+        case KVM_EXIT_FAIL_ENTRY:
+            die_of_exit(vcpu, "the CPU refuses the guest's state",
+                        vcpu->run->fail_entry.hardware_entry_failure_reason);
+        default:
+            die_of_exit(vcpu, "an exit that is not ours", 0);
+        }
+    }
+}
