@@ -2,7 +2,7 @@
 """Measure km beside native and the bare-KVM floor, in one run: `make bench`.
 
 Figures are medians; what is compared is measured in turn, so that ratios hold on a busy machine.
-The table goes to standard output, the figures to build/bench/results.json. Budgets and goals are
+The table goes to standard output, the figures to a JSON file. Budgets and goals are
 those of the design for the development machine: they are shown beside the figures, and judged by
 the reader.
 """
@@ -97,6 +97,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure km beside native and bare KVM.")
     parser.add_argument("--rounds", type=int, default=200, help="starts of each program")
     parser.add_argument("--calls", type=int, default=5000, help="system calls in a round")
+    parser.add_argument("--output", type=Path, default=PROGRAMS / "results.json", help="JSON file")
     options = parser.parse_args()
     if not KM.exists() or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         print("bench: cannot measure: km or /dev/kvm is missing.", file=sys.stderr)
@@ -109,7 +110,7 @@ def main() -> int:
     host = dict(zip(("system", "node", "kernel", "version", "machine"), os.uname()))
     del host["node"]
     results = {"host": host, "figures": [asdict(figure) for figure in figures]}
-    (PROGRAMS / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    options.output.write_text(json.dumps(results, indent=2) + "\n")
     print(table(figures))
     return 0
 
