@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python3 -m kontain_host` is the command `kontain`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

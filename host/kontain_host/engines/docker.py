@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Register runtimes in docker: a merge into daemon.json, a reload, and the exact way back."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Dict, List, Mapping, Optional
+
+from ..changes import Change, content_state, restore
+from ..errors import HostError
+from ..files import ABSENT, Meta, State, read_state, same, write_atomic
+from ..host import Host
+from ..journal import Entry, Journal
+from . import dockerd
+from .daemon_json import DEFAULT, RUNTIMES, Document
+
+OWNER = "docker"
+_STOCK_RUNTIME = "runc"  # what dockerd has when nothing is configured
+
+
+def is_present(host: Host) -> bool:
+    """Return whether this host has docker's daemon; a command `docker` alone may be podman's."""
+    return host.which("dockerd") is not None
+
+
+def plan(
+    host: Host, names: List[str], path: str, *, config: Optional[str], replace: bool
+) -> List[Change]:
+    """Return the change that registers the runtime at `path` under these names.
+
+    The first name is a must: another runtime of that name is an error unless `replace`. Further
+    names that are taken are left out.
+    """
+    config = host.resolve(config or dockerd.find_config(host))
+    document = _read(host, config)
+    wanted = []
+    for name in names:
+        if document.runtime(name) is None or document.runtime_path(name) == path or replace:
+            wanted.append(name)
+        elif name == names[0]:
+            raise HostError(
+                f"cannot register the runtime {name} in {config}",
+                f"it already has a runtime {name!r} with path "
+                f"{document.runtime_path(name)!r}, wanted {path!r}",
+                "remove that entry, or allow to replace it (replace: true)",
+            )
+    reason = f"docker finds the runtimes {', '.join(wanted)}"
+    return [DockerRuntimes(config, OWNER, reason, dict.fromkeys(wanted, path))]
+
+
+def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str]:
+    """Return the names of the containers that run by these runtimes (name → path)."""
+    daemon = dockerd.find(host, config)
+    return daemon.containers_of(lambda name: name in runtimes) if daemon else []
+
+
+@dataclass(frozen=True)
+class DockerRuntimes(Change):
+    """Runtimes (name → path) in a daemon.json, and in the dockerd that reads it."""
+
+    kind: ClassVar[str] = "docker-runtimes"
+
+    runtimes: Dict[str, str] = field(default_factory=dict)
+
+    def after(self, host: Host) -> State:
+        """Return the state of the file with the runtimes in it."""
+        return content_state(self._merged(host))
+
+    def is_pending(self, host: Host) -> bool:
+        """Return whether the file lacks one of the runtimes."""
+        document = _read(host, self.path)
+        return any(document.runtime_path(name) != path for name, path in self.runtimes.items())
+
+    def guard(self, host: Host, last: Optional[Entry]) -> None:
+        """Refuse nothing: a merge overwrites nothing."""
+
+    def params(self) -> Dict[str, Any]:
+        """Return the runtimes."""
+        return {"runtimes": self.runtimes}
+
+    def apply(self, host: Host, entry: Entry) -> None:
+        """Merge, let dockerd validate where it can, and replace the file."""
+        content = self._merged(host)
+        _validate(host, content, self.path)
+        now = read_state(host.path(self.path))
+        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
+        write_atomic(host.path(self.path), content, meta, entry.temporary)
+
+    def settle(self, host: Host) -> bool:
+        """Let a running dockerd load the runtimes; return whether that was needed."""
+        daemon = dockerd.find(host, self.path)
+        if daemon is None:
+            return False
+        known = daemon.runtimes()
+        if all(known.get(name) == path for name, path in self.runtimes.items()):
+            return False
+        daemon.reload(self.runtimes)
+        return True
+
+    def text(self, host: Host) -> str:
+        """Return the merged file."""
+        return self._merged(host).decode()
+
+    def text_now(self, host: Host) -> str:
+        """Return the present file."""
+        return (self.before_content(host) or b"").decode(errors="replace")
+
+    def _merged(self, host: Host) -> bytes:
+        values = {name: {"path": path} for name, path in self.runtimes.items()}
+        return _read(host, self.path).with_runtimes(values).encode()
+
+    @classmethod
+    def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
+        """Take the runtimes out of dockerd and of the file, which becomes the one it was.
+
+        A file that somebody edited since keeps the edit and loses our runtimes.
+        """
+        place = host.path(entry.path)
+        now = read_state(place)
+        if now == ABSENT and (entry.before != ABSENT or not place.parent.is_dir()):
+            return None if entry.before == ABSENT else "somebody removed it"
+        final = _final_content(host, journal, entry, now)
+        _forget(host, journal, entry, final)
+        if not same(read_state(place), ABSENT if final is None else content_state(final)):
+            restore(host, entry, final)
+        return None
+
+
+def _read(host: Host, config: str) -> Document:
+    place = host.path(config)
+    content = place.read_bytes() if place.exists() else b""
+    return Document.decode(content, config)
+
+
+def _final_content(host: Host, journal: Journal, entry: Entry, now: State) -> Optional[bytes]:
+    """Return what the file shall be in the end; None: it shall not be."""
+    for step in reversed(entry.via):
+        if same(now, step["state"]):
+            return journal.kept(step["final"]) if step["final"] else None
+    before = journal.kept(str(entry.id)) if entry.kept else None
+    if same(now, entry.after) or same(now, entry.before):
+        return before
+    old = Document.decode(before or b"", entry.path)
+    document = _without_ours(_read(host, entry.path), entry, old)
+    if document.runtime_count == 0 and not old.has_runtimes:
+        document = document.without_key(RUNTIMES)
+    if document.default_runtime in entry.params["runtimes"]:
+        document = document.without_key(DEFAULT)
+        if old.default_runtime:
+            document = document.with_key(DEFAULT, old.default_runtime)
+    return None if before is None and document.is_empty else document.encode()
+
+
+def _without_ours(document: Document, entry: Entry, old: Document) -> Document:
+    """Return the document without our runtimes; one that we replaced is there again."""
+    for name, path in entry.params["runtimes"].items():
+        if document.runtime_path(name) != path:
+            continue  # somebody took the name over
+        before = old.runtime(name)
+        document = (
+            document.without_runtimes([name])
+            if before is None
+            else document.with_runtimes({name: before})
+        )
+    return document
+
+
+def _forget(host: Host, journal: Journal, entry: Entry, final: Optional[bytes]) -> None:
+    """Let a running dockerd forget the runtimes, by way of a file that says so explicitly.
+
+    dockerd takes a missing key "runtimes" for "as before", also on a reload; only an empty object
+    removes the last runtime. The same holds for the default runtime.
+    """
+    daemon = dockerd.find(host, entry.path)
+    if daemon is None:
+        return
+    document = Document.decode(final or b"", entry.path)
+    known, ours = daemon.runtimes(), entry.params["runtimes"]
+    expected = {
+        name: document.runtime_path(name) for name in ours if known.get(name) == ours[name]
+    }
+    if not expected:
+        return
+    if not document.has_runtimes:
+        document = document.with_key(RUNTIMES, {})
+    if document.default_runtime is None and _read(host, entry.path).default_runtime in ours:
+        document = document.with_key(DEFAULT, _STOCK_RUNTIME)
+    content = document.encode()
+    journal.pass_by(entry, content_state(content), final)
+    restore(host, entry, content)
+    daemon.reload(expected)
+
+
+def _validate(host: Host, content: bytes, config: str) -> None:
+    """Let the host's dockerd judge the new file where it can (23.0 and newer)."""
+    program = host.which("dockerd")
+    if program is None:
+        return
+    with tempfile.NamedTemporaryFile(suffix=".json") as draft:
+        draft.write(content)
+        draft.flush()
+        verdict = host.run([program, "--validate", "--config-file", draft.name])
+    complaint = (verdict.stderr or verdict.stdout).strip()
+    if verdict.returncode != 0 and "unknown flag" not in complaint:
+        raise HostError(
+            f"cannot edit {config}",
+            f"dockerd would refuse it: {complaint}",
+            f"repair {config}, then run this again",
+        )

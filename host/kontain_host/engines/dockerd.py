@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the dockerd of a configuration file, ask it, and let it read its configuration again.
+
+dockerd itself is asked over its socket, never the command `docker`, which may be podman's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+
+from .. import processes
+from ..errors import HostError
+from ..host import Host
+
+DEFAULT_CONFIG = "/etc/docker/daemon.json"
+
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+_ANSWER_TIMEOUT_S = 10
+_RELOAD_TIMEOUT_S = 20
+_POLL_S = 0.05
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket, as dockerd speaks it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_ANSWER_TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+@dataclass(frozen=True)
+class Dockerd:
+    """A dockerd that runs: its process, its configuration file, and the path of its socket."""
+
+    pid: int
+    config: str
+    socket: str
+
+    def runtimes(self) -> Dict[str, str]:
+        """Return name → path of the runtimes that it knows now; a shim has the path ""."""
+        found = self._get("/info").get("Runtimes") or {}
+        return {name: value.get("path", "") for name, value in found.items()}
+
+    def containers_of(self, wanted: Callable[[str], bool]) -> List[str]:
+        """Return the names of the containers that run, or pause, by a runtime that is `wanted`."""
+        names = []
+        for container in self._get("/containers/json"):
+            details = self._get(f"/containers/{container['Id']}/json")
+            if wanted(details["HostConfig"].get("Runtime", "")):
+                names.append(details["Name"].lstrip("/"))
+        return names
+
+    def reload(self, expected: Mapping[str, Optional[str]]) -> None:
+        """Let it read its configuration, and wait until each runtime has the path `expected`.
+
+        None means: is unknown to it. The signal returns before dockerd has read the file (moby
+        issue 47353), hence the wait. The same signal is what `systemctl reload docker` sends.
+        """
+        os.kill(self.pid, signal.SIGHUP)
+        deadline = time.monotonic() + _RELOAD_TIMEOUT_S
+        while True:
+            found = self.runtimes()
+            if all(found.get(name) == path for name, path in expected.items()):
+                return
+            if time.monotonic() > deadline:
+                raise self._not_loaded(expected, found)
+            time.sleep(_POLL_S)
+
+    def _not_loaded(
+        self, expected: Mapping[str, Optional[str]], found: Mapping[str, str]
+    ) -> HostError:
+        seen = {name: found.get(name) for name in expected}
+        return HostError(
+            "docker does not load its configuration",
+            f"{_RELOAD_TIMEOUT_S} s after SIGHUP its runtimes are {seen}, wanted {dict(expected)}",
+            f"look at the log of dockerd (process {self.pid}), for example with "
+            "`journalctl -u docker -n 20`",
+        )
+
+    def _get(self, path: str) -> Any:
+        connection = _UnixConnection(self.socket)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._silent(error) from None
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise self._silent(f"{path} gave the status {answer.status}")
+        return json.loads(content)
+
+    def _silent(self, why: object) -> HostError:
+        return HostError(
+            "cannot ask docker",
+            f"dockerd (process {self.pid}) gives no answer at {self.socket} ({why})",
+            "start docker anew, or stop it, then run this again",
+        )
+
+
+def find(host: Host, config: str) -> Optional[Dockerd]:
+    """Return the dockerd that reads the configuration at the host path `config`, or None."""
+    own = str(host.path(config))
+    for daemon in _running():
+        if processes.same_place(daemon.pid, daemon.config, own):
+            return daemon
+    return None
+
+
+def find_config(host: Host) -> str:
+    """Return the host path of the configuration of the dockerd that runs, or the usual one."""
+    for daemon in _running():
+        if processes.same_place(daemon.pid, "/", host.root):
+            return daemon.config
+    return DEFAULT_CONFIG
+
+
+def _running() -> Iterator[Dockerd]:
+    """Yield the daemons of root that this process sees."""
+    for pid in processes.all_ids():
+        if not _is_dockerd(pid):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(f"/proc/{pid}").st_uid == 0:  # noqa: PTH116
+                yield _describe(pid)
+
+
+def _is_dockerd(pid: int) -> bool:
+    """Judge by the program; dockerd also runs itself under other names, for example to unpack."""
+    program = processes.program(pid) or ""
+    arguments = processes.command_line(pid)
+    is_program = program.replace(" (deleted)", "").endswith("/dockerd")
+    return is_program and bool(arguments) and arguments[0].rpartition("/")[2] == "dockerd"
+
+
+def _describe(pid: int) -> Dockerd:
+    arguments = processes.command_line(pid)
+    config = _option(arguments, "--config-file") or DEFAULT_CONFIG
+    hosts = [
+        _option(arguments, "-H"),
+        _option(arguments, "--host"),
+        *_configured_hosts(pid, config),
+    ]
+    for address in hosts:
+        if address and address.startswith("unix://"):
+            return Dockerd(pid, config, address[len("unix://") :])
+    return Dockerd(pid, config, _DEFAULT_SOCKET)
+
+
+def _option(arguments: List[str], name: str) -> Optional[str]:
+    """Return the value of an option of a Go program: `--name value` or `--name=value`."""
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        if argument == name:
+            return following
+        if argument.startswith(f"{name}="):
+            return argument[len(name) + 1 :]
+    return None
+
+
+def _configured_hosts(pid: int, config: str) -> List[str]:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        hosts = json.loads(Path(f"/proc/{pid}/root{config}").read_text()).get("hosts", [])
+        return [address for address in hosts if isinstance(address, str)]
+    return []

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every failure that a user may see, and the exit status that it has."""
+
+from __future__ import annotations
+
+import errno
+
+FAILED = 1
+WRONG_USAGE = 2
+HOST_REFUSED = 3
+NOT_ROOT = 4
+INTERRUPTED = 130
+
+
+class HostError(Exception):
+    """A failure that the user can act upon: what happened, why, and what to do.
+
+    `str()` gives the two lines of every Kontain message without the program's name before them.
+    """
+
+    def __init__(self, what: str, why: str, fix: str, status: int = FAILED) -> None:
+        """Keep the three parts; none of them ends with a full stop."""
+        super().__init__(what, why, fix, status)
+        self.what = what
+        self.why = why
+        self.fix = fix
+        self.status = status
+
+    def __str__(self) -> str:
+        """Return the message's two lines."""
+        return f"{self.what}: {self.why}.\nTo fix: {self.fix}."
+
+
+def from_os_error(what: str, error: OSError) -> HostError:
+    """Turn an error of the operating system into one that says what to do."""
+    place = f" ({error.filename})" if error.filename else ""
+    why = f"{error.strerror or error}{place}"
+    fixes = {
+        errno.ENOSPC: "free some disk space, then run this again",
+        errno.EDQUOT: "raise the disk quota, then run this again",
+        errno.EROFS: "mount that file system read-write, or give another prefix",
+        errno.EACCES: "run this as root, with sudo",
+        errno.EPERM: "run this as root, and see whether the file is immutable (lsattr)",
+    }
+    fix = fixes.get(error.errno or 0, "remove the cause, then run this again")
+    return HostError(what, why, fix)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answer questions about a host without changing it: what is installed, and why a file is there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List
+
+from . import engines
+from .changes import KINDS
+from .files import same
+from .host import CONFIG, STATE, Host
+from .journal import Entry, Journal
+from .release import current_version
+
+DOCUMENTATION = "https://github.com/kontainapp/platform/tree/main/docs"
+
+
+def info(host: Host) -> Dict[str, Any]:
+    """Return the version, the paths, and for each engine whether it is there and registered."""
+    journal = Journal(host)
+    owners = {entry.owner for entry in journal.active()}
+    present = engines.present(host)
+    versions = host.path(f"{host.prefix}/versions")
+    return {
+        "version": current_version(host),
+        "versions": sorted(item.name for item in versions.iterdir()) if versions.is_dir() else [],
+        "prefix": host.prefix,
+        "configuration": CONFIG,
+        "state": STATE,
+        "engines": {
+            name: {"present": name in present, "registered": name in owners}
+            for name in engines.ENGINES
+        },
+        "documentation": DOCUMENTATION,
+    }
+
+
+def why(host: Host, path: str) -> List[Dict[str, Any]]:
+    """Return the changes that made what is at a host path, oldest first; none: not Kontain's.
+
+    Each has `path`, `kind`, `owner`, `reason`, `time` (UTC), `transaction`, `before` (a state) and
+    `intact`: whether it still is what that change made.
+    """
+    path = os.path.normpath(path)
+    journal = Journal(host)
+    return [_explain(host, journal, entry) for entry in journal.active() if _covers(entry, path)]
+
+
+def _covers(entry: Entry, path: str) -> bool:
+    return path == entry.path or (entry.kind == "tree" and path.startswith(f"{entry.path}/"))
+
+
+def _explain(host: Host, journal: Journal, entry: Entry) -> Dict[str, Any]:
+    now = KINDS[entry.kind].look(host, entry.path, entry.params)
+    return {
+        "path": entry.path,
+        "kind": entry.kind,
+        "owner": entry.owner,
+        "reason": entry.reason,
+        "time": entry.time,
+        "transaction": journal.transactions[entry.transaction],
+        "before": entry.before,
+        "intact": same(now, entry.after),
+    }

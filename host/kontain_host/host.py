@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only door to the machine, so that a test can hand in another machine or a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+from pathlib import Path
+from typing import Iterator, Optional, Sequence
+
+from .errors import NOT_ROOT, WRONG_USAGE, HostError
+
+PREFIX = "/opt/kontain"
+STATE = "/var/lib/kontain"
+CONFIG = "/etc/kontain"
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+_COMMAND_TIMEOUT_S = 60
+_MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+
+
+class Host:
+    """A host whose file system begins at `root`.
+
+    A *host path* is a `str` as the host itself writes it ("/etc/docker/daemon.json"); `path`
+    gives the place where this process finds it.
+    """
+
+    def __init__(self, root: str = "/", prefix: str = PREFIX) -> None:
+        """Take the host at `root`, with the releases below the host path `prefix`."""
+        self.root = root
+        self.prefix = _checked_prefix(prefix)
+
+    def path(self, host_path: str) -> Path:
+        """Return where this process finds `host_path`."""
+        return Path(self.root, host_path.lstrip("/"))
+
+    def resolve(self, host_path: str) -> str:
+        """Return the host path that `host_path` leads to when its last part is a symbolic link."""
+        for _ in range(_MAX_LINKS):
+            place = self.path(host_path)
+            if not place.is_symlink():
+                return host_path
+            host_path = os.path.normpath(Path(host_path).parent / os.readlink(place))  # noqa: PTH115  3.8
+        raise HostError(
+            f"cannot follow {host_path}",
+            f"it passes more than {_MAX_LINKS} symbolic links",
+            f"look at `namei -l {host_path}`",
+        )
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command of the host and return what it said; it may fail.
+
+        Raises FileNotFoundError when there is no such command, and HostError when it hangs.
+        """
+        environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": "/root"}
+        try:
+            return subprocess.run(
+                list(command),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_COMMAND_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HostError(
+                f"cannot run {command[0]}",
+                f"it gave no answer for {_COMMAND_TIMEOUT_S} s",
+                f"try `{' '.join(command)}` by hand",
+            ) from None
+
+    def which(self, name: str) -> Optional[str]:
+        """Return the host path of the program `name`, or None."""
+        for folder in _PATH.split(":"):
+            place = self.path(f"{folder}/{name}")
+            if place.is_file() and os.access(place, os.X_OK):
+                return f"{folder}/{name}"
+        return None
+
+    def require_root(self) -> None:
+        """Refuse to change the real host as anybody but root."""
+        if self.root == "/" and os.geteuid() != 0:
+            raise HostError(
+                "cannot change this host",
+                f"the user id is {os.geteuid()}, wanted 0 (root)",
+                "run the same command with sudo",
+                NOT_ROOT,
+            )
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the host's state against a second run; the kernel releases it with the process."""
+        state = self.path(STATE)
+        while True:
+            if not state.is_dir():
+                state.mkdir(parents=True, exist_ok=True)
+                state.chmod(0o755)
+            fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                _lock_or_refuse(fd, state)
+                if _is_same(fd, state):
+                    yield
+                    return
+            finally:
+                os.close(fd)
+
+
+def _lock_or_refuse(fd: int, state: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HostError(
+            "cannot change this host",
+            f"another run is changing it (it holds the lock on {state})",
+            "wait until that run has ended, then run this again",
+        ) from None
+
+
+def _is_same(fd: int, state: Path) -> bool:
+    """Return whether the open folder still is the one of that name: an uninstall may remove it."""
+    try:
+        return os.path.samestat(os.fstat(fd), state.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _checked_prefix(prefix: str) -> str:
+    """Return the prefix without a slash at its end; refuse one that could not be stable."""
+    good = prefix.startswith("/") and os.path.normpath(prefix) == prefix.rstrip("/")
+    if not good or not prefix.isprintable():
+        raise HostError(
+            "cannot use the prefix",
+            f"found {prefix!r}, wanted an absolute path below / without '.' and '..' in it",
+            f"give the prefix {PREFIX}",
+            WRONG_USAGE,
+        )
+    return prefix.rstrip("/")

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a host a Kontain host in one transaction: the release, KVM, and each engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from . import engines, kvm, release
+from .bundle import open_bundle
+from .changes import Change
+from .errors import WRONG_USAGE, HostError
+from .host import Host
+from .transaction import Report, perform
+
+
+def install(
+    host: Host, bundle_file: Path, chosen: Optional[Sequence[str]] = None, *, check: bool = False
+) -> Report:
+    """Install a bundle and register its runtime in the `chosen` engines (default: those present).
+
+    Raises HostError; then the host is as before.
+    """
+    bundle = open_bundle(bundle_file)
+    names = engines.present(host) if chosen is None else list(chosen)
+    _refuse_unknown(names)
+
+    def plan(report: Report) -> List[Change]:
+        changes = release.plan(host, bundle, report)
+        changes += kvm.plan(host, "leave", (), report)
+        for name in names:
+            changes += engines.plan(host, name)
+        return changes
+
+    report = perform(host, f"install {bundle.version}", plan, check=check)
+    if report.changed and not check:
+        release.collect(host, report)
+    return report
+
+
+def _refuse_unknown(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in engines.ENGINES]
+    if unknown:
+        raise HostError(
+            f"cannot register the runtime in {', '.join(unknown)}",
+            f"the engines that Kontain knows are {', '.join(engines.ENGINES)}",
+            "give some of them, separated by commas",
+            WRONG_USAGE,
+        )

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the processes of the host from /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+FileId = Tuple[int, int]
+"""Device and inode: what a file is, under whatever path a mount namespace has it."""
+
+
+def all_ids() -> Iterator[int]:
+    """Yield the ids of the processes that this process sees."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            yield int(entry.name)
+
+
+def command_line(pid: int) -> List[str]:
+    """Return the arguments of a process; none when it has ended or is the kernel's."""
+    with contextlib.suppress(OSError):
+        content = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return content.decode(errors="replace").split("\0")[:-1]
+    return []
+
+
+def program(pid: int) -> Optional[str]:
+    """Return the path of the program that a process executes, as its namespace names it."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115  Path.readlink is 3.9's
+    return None
+
+
+def program_id(pid: int) -> Optional[FileId]:
+    """Return which file a process executes, or None when it has ended or is the kernel's."""
+    return file_id(f"/proc/{pid}/exe")
+
+
+def file_id(path: str) -> Optional[FileId]:
+    """Return which file is at `path`, following links, or None when there is none."""
+    with contextlib.suppress(OSError):
+        info = os.stat(path)  # noqa: PTH116  a magic link of /proc is to be followed as it is
+        return info.st_dev, info.st_ino
+    return None
+
+
+def same_place(pid: int, path: str, own_path: str) -> bool:
+    """Return whether what process `pid` calls `path` is what this process calls `own_path`.
+
+    The file itself need not exist; then the nearest folder above both decides.
+    """
+    theirs, own = Path(f"/proc/{pid}/root{path}"), Path(own_path)
+    while not (os.path.lexists(theirs) or os.path.lexists(own)):
+        if theirs.name != own.name:
+            return False
+        theirs, own = theirs.parent, own.parent
+    found = file_id(str(theirs))
+    return found is not None and found == file_id(str(own))

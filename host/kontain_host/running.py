@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs at this moment by our programs: processes, and the containers of each engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List
+
+from . import processes
+from .engines import docker
+from .host import Host
+from .journal import Journal
+
+
+def containers(host: Host, journal: Journal) -> List[str]:
+    """Return a line for each container that runs by our runtime, naming engine and container."""
+    found = [f"podman container {name}" for name in _conmon_containers(host)]
+    for entry in journal.active():
+        if entry.kind == docker.DockerRuntimes.kind:
+            names = docker.containers(host, entry.params["runtimes"], entry.path)
+            found += [f"docker container {name}" for name in names]
+    return sorted(set(found))
+
+
+def payloads(host: Host) -> List[str]:
+    """Return a line for each process that executes a program of any installed version."""
+    versions = host.path(f"{host.prefix}/versions")
+    names = sorted(item.name for item in versions.iterdir()) if versions.is_dir() else []
+    return [
+        f"process {pid} ({processes.program(pid)})"
+        for name in names
+        for pid in processes_of(host, f"{host.prefix}/versions/{name}")
+    ]
+
+
+def processes_of(host: Host, tree: str) -> List[int]:
+    """Return the processes that execute a program of the release at the host path `tree`.
+
+    Compared by device and inode: inside a container the same file has another path.
+    """
+    programs = {processes.file_id(str(place)) for place in (host.path(tree) / "bin").glob("*")}
+    programs.discard(None)
+    return [pid for pid in processes.all_ids() if processes.program_id(pid) in programs]
+
+
+def _conmon_containers(host: Host) -> List[str]:
+    """Return the names of the containers whose conmon was told to use a runtime of our prefix.
+
+    conmon stays with each running container of podman, also of a user's; its command line has
+    the runtime after -r, the name after -n and the id after -c (conmon.8).
+    """
+    names = []
+    for pid in processes.all_ids():
+        arguments = processes.command_line(pid)
+        if not arguments or Path(arguments[0]).name != "conmon":
+            continue
+        options: Dict[str, str] = dict(zip(arguments[1:], arguments[2:]))
+        runtime = options.get("-r", options.get("--runtime", ""))
+        if runtime.startswith(f"{host.prefix}/"):
+            names.append(options.get("-n", options.get("-c", f"of conmon {pid}")))
+    return names

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carry changes out as one: all of them, or none; and take them back."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
+
+from .changes import KINDS, Change, missing_parents
+from .errors import HostError, from_os_error
+from .files import temporary_name
+from .host import Host
+from .journal import Entry, Journal
+
+_AS_BEFORE = "as before"
+
+
+@dataclass
+class Report:
+    """What was done, or in check mode would be: for people, for JSON and for Ansible alike.
+
+    `changes` holds one dict for each change: `kind`, `path`, `owner`, `reason`. `left` holds what
+    an undo did not touch: `path` and `why`. `diff` is as Ansible wants it.
+    """
+
+    changes: List[Dict[str, str]] = field(default_factory=list)
+    warnings: List[str] = field(default_factory=list)
+    left: List[Dict[str, str]] = field(default_factory=list)
+    diff: List[Dict[str, str]] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Return whether the host is, or would be, another one."""
+        return bool(self.changes)
+
+    def as_dict(self) -> Dict[str, Any]:
+        """Return the report as JSON, without the differences."""
+        return {
+            "changed": self.changed,
+            "changes": self.changes,
+            "warnings": self.warnings,
+            "left": self.left,
+        }
+
+    def add(self, change: Any) -> None:  # a Change, or an Entry on its way back
+        """Note one change."""
+        names = ("kind", "path", "owner", "reason")
+        self.changes.append({name: getattr(change, name) for name in names})
+
+    def add_diff(self, path: str, before: str, after: str) -> None:
+        """Note a difference of texts."""
+        headers = {"before_header": path, "after_header": path}
+        self.diff.append({**headers, "before": before, "after": after})
+
+
+class Transaction:
+    """Changes that stand or fall together. Use it as a context; an exception takes all back."""
+
+    def __init__(self, host: Host, journal: Journal, what: str, report: Report) -> None:
+        """Prepare a transaction that the journal calls `what`; nothing is written yet."""
+        self.host = host
+        self.journal = journal
+        self.what = what
+        self.report = report
+        self.number: Optional[int] = None
+
+    def __enter__(self) -> Transaction:  # noqa: PYI034  Self is Python 3.11's
+        """Begin; the journal hears of it with the first change."""
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Commit, or take every change of this transaction back."""
+        if self.number is None:
+            return
+        if error is None:
+            self.journal.end(self.number, "commit")
+            return
+        try:
+            roll_back(self.host, self.journal, self.number)
+        except HostError as stuck:
+            what, why = "the run was interrupted", "it was told to stop"
+            if isinstance(error, HostError):
+                what, why = error.what, error.why
+            raise HostError(what, f"{why}, and {stuck.what}: {stuck.why}", stuck.fix) from stuck
+
+    def make(self, change: Change) -> None:
+        """Bring the host to what `change` says; do nothing where it is so already."""
+        if not change.is_pending(self.host):
+            if change.settle(self.host):
+                self.report.add(change)
+            return
+        last = self.journal.last(change.path)
+        change.guard(self.host, last)
+        for directory in missing_parents(self.host, change):
+            self._carry_out(directory)
+        self._carry_out(change)
+
+    def _carry_out(self, change: Change) -> None:
+        entry = self._entry(change)
+        try:
+            if self.number is None:
+                self.number = self.journal.begin(self.what)
+                entry.transaction = self.number
+            self.journal.intend(entry, change.before_content(self.host))
+            change.apply(self.host, entry)
+            self.journal.done(entry)
+        except OSError as error:
+            raise from_os_error(f"cannot make the {change.kind} {change.path}", error) from error
+        self.report.add(change)
+        change.settle(self.host)
+
+    def _entry(self, change: Change) -> Entry:
+        return Entry(
+            id=self.journal.next_id(),
+            transaction=self.number or 0,
+            kind=change.kind,
+            path=change.path,
+            owner=change.owner,
+            reason=change.reason,
+            before=change.now(self.host),
+            after=change.after(self.host),
+            temporary=temporary_name(PurePosixPath(change.path).name),
+            params=change.params(),
+        )
+
+
+def perform(
+    host: Host, what: str, plan: Callable[[Report], Sequence[Change]], *, check: bool = False
+) -> Report:
+    """Make all changes of a plan in one transaction; with `check` only say what it would do.
+
+    The plan is made after an interrupted run has been repaired, for it looks at the host. Raises
+    HostError; then the host is as before the call.
+    """
+    report = Report()
+    if check:
+        _foresee(host, plan, report)
+        return report
+    with session(host) as journal, Transaction(host, journal, what, report) as transaction:
+        for change in plan(report):
+            transaction.make(change)
+    return report
+
+
+def _foresee(host: Host, plan: Callable[[Report], Sequence[Change]], report: Report) -> None:
+    journal = Journal(host)
+    if journal.open_transaction is not None:
+        report.warnings.append("a run was interrupted; the next will first take back what it did")
+    foreseen: Set[str] = set()
+    for change in plan(report):
+        if not change.is_pending(host):
+            continue
+        change.guard(host, journal.last(change.path))
+        for directory in missing_parents(host, change):
+            if directory.path not in foreseen:
+                foreseen.add(directory.path)
+                report.add(directory)
+        report.add(change)
+        report.add_diff(change.path, change.text_now(host), change.text(host))
+
+
+@contextlib.contextmanager
+def session(host: Host) -> Iterator[Journal]:
+    """Give the journal, locked, with nothing half done in it.
+
+    A journal by which nothing stands any more goes in the end, and its folder with it.
+    """
+    host.require_root()
+    try:
+        with host.lock():
+            journal = Journal(host)
+            try:
+                recover(host, journal)
+                yield journal
+            finally:
+                if not journal.active() and journal.open_transaction is None:
+                    journal.remove()
+    except OSError as error:
+        raise from_os_error("cannot change this host", error) from error
+
+
+def recover(host: Host, journal: Journal) -> None:
+    """Finish what an interrupted run left: sweep its drafts, and take its transaction back."""
+    for entry in journal.active():
+        KINDS[entry.kind].clean(host, entry)
+    if journal.open_transaction is not None:
+        roll_back(host, journal, journal.open_transaction)
+
+
+def roll_back(host: Host, journal: Journal, transaction: int) -> None:
+    """Take every change of a transaction back, newest first."""
+    entries = [entry for entry in reversed(journal.active()) if entry.transaction == transaction]
+    outcomes = [(entry, _undo(host, journal, entry)) for entry in entries]
+    # A full disk may not take the news; then the next run looks again and finds all as it was.
+    with contextlib.suppress(OSError):
+        for entry, left in outcomes:
+            journal.undone(entry, left or _AS_BEFORE)
+        journal.end(transaction, "rolled-back")
+
+
+def _undo(host: Host, journal: Journal, entry: Entry) -> Optional[str]:
+    kind = KINDS[entry.kind]
+    try:
+        kind.clean(host, entry)
+        return kind.undo(host, journal, entry)
+    except OSError as error:
+        raise from_os_error(f"cannot take back the {entry.kind} {entry.path}", error) from error
+
+
+def retract(host: Host, journal: Journal, report: Report, choose: Callable[[Entry], bool]) -> None:
+    """Take the chosen changes back, newest first, and report each with what was left of it."""
+    for entry in reversed(journal.active()):
+        if not choose(entry):
+            continue
+        left = _undo(host, journal, entry)
+        journal.undone(entry, left or _AS_BEFORE)
+        report.add(entry)
+        if left:
+            report.left.append({"path": entry.path, "why": left})
+
+
+def foresee_retract(journal: Journal, report: Report, choose: Callable[[Entry], bool]) -> None:
+    """Report what `retract` would take back, and change nothing."""
+    for entry in reversed(journal.active()):
+        if choose(entry):
+            report.add(entry)
