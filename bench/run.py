@@ -83,7 +83,7 @@ def table(figures: list[Figure]) -> str:
     """Return the figures as aligned text."""
     rows = [("what", "median", "ratio", "budget")]
     for figure in figures:
-        ratio = f"{figure.ratio:.2f} x {figure.to}"
+        ratio = f"{figure.ratio:.3g} x {figure.to}"
         rows.append((figure.name, f"{figure.value:,.0f} {figure.unit}", ratio, figure.budget))
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
