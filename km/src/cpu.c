@@ -8,9 +8,9 @@
  * Everything here but the syscall stub of PVM is for the supervisor only, so that the payload can
  * neither read nor forge it.
  *
- * Two kinds of KVM differ here. On hardware (SVM, VMX) SYSCALL raises to CPL 0, and SYSRET goes back.
- * On PVM, KVM in software, the CPU stays at CPL 3: the stub must be the payload's to execute, the TSS
- * must allow it the one port, and the monitor goes back by setting RIP.
+ * Two kinds of KVM differ here. On hardware (SVM, VMX) SYSCALL raises to CPL 0, and SYSRET goes
+ * back. On PVM, KVM in software, the CPU stays at CPL 3: the stub must be the payload's to execute,
+ * the TSS must allow it the one port, and the monitor goes back by setting RIP.
  */
 #include "km.h"
 
@@ -49,7 +49,8 @@ struct tss { /* one a vCPU; Intel SDM volume 3, 8.7 */
     uint8_t end;
 } __attribute__((packed));
 
-/* What the CPU pushes for an exception, with an error code pushed by the stub where there is none. */
+/* What the CPU pushes for an exception, with an error code pushed by the stub where there is none.
+ */
 struct frame {
     uint64_t error, rip, cs, rflags, rsp, ss;
 };
@@ -57,16 +58,16 @@ struct frame {
 static struct {
     uint64_t *gdt;
     struct gate *idt;
-    uint8_t *stubs;        /* exceptions, STUB_SIZE each, then SYSCALL's for hardware */
-    uint8_t *user_stub;    /* SYSCALL's for PVM, executable by the payload */
+    uint8_t *stubs;     /* exceptions, STUB_SIZE each, then SYSCALL's for hardware */
+    uint8_t *user_stub; /* SYSCALL's for PVM, executable by the payload */
 } sys;
 
 #define STUB_SIZE 8
 #define SYSRET_STUB (VECTOR_COUNT * STUB_SIZE)
 
 /* The vectors for which the CPU pushes an error code: DF TS NP SS GP PF AC CP. */
-#define VECTORS_WITH_ERROR (1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | \
-                            1U << 17 | 1U << 21)
+#define VECTORS_WITH_ERROR                                                                         \
+    (1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21)
 
 static void gdt_fill(uint64_t *gdt)
 {
@@ -162,7 +163,8 @@ static void set_msrs(struct vcpu *vcpu)
         struct kvm_msr_entry entries[4];
     } msrs = {
         .head.nmsrs = 4,
-        .entries = {{.index = MSR_STAR, .data = (uint64_t)SYSRET_BASE << 48 | (uint64_t)KERNEL_CS << 32},
+        .entries = {{.index = MSR_STAR,
+                     .data = (uint64_t)SYSRET_BASE << 48 | (uint64_t)KERNEL_CS << 32},
                     {.index = MSR_LSTAR, .data = stub},
                     {.index = MSR_CSTAR, .data = stub},
                     {.index = MSR_FMASK, .data = FLAGS_CLEARED}},

@@ -60,7 +60,8 @@ static bool may_execute(const char *path)
     return st.st_mode & (st.st_gid == getegid() ? 0010 : 0001);
 }
 
-/* Find name in PATH as execvp does. The first file that may be executed; false when there is none. */
+/* Find name in PATH as execvp does. The first file that may be executed; false when there is none.
+ */
 static bool search_path(const char *name, char found[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -144,8 +145,8 @@ static void check_head(const struct elf *elf)
     }
     if (head->e_phentsize != sizeof(Elf64_Phdr) || !head->e_phnum || head->e_phnum > PHDRS_MAX) {
         die(STATUS_CANNOT_RUN, FIX_ELF,
-            "cannot run %s: it has %u program headers of %u bytes, wanted 1 to %u of %zu", elf->path,
-            head->e_phnum, head->e_phentsize, PHDRS_MAX, sizeof(Elf64_Phdr));
+            "cannot run %s: it has %u program headers of %u bytes, wanted 1 to %u of %zu",
+            elf->path, head->e_phnum, head->e_phentsize, PHDRS_MAX, sizeof(Elf64_Phdr));
     }
 }
 
@@ -221,16 +222,15 @@ static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t 
     uint64_t end = start + phdr->p_memsz, page = ROUND_DOWN(start, PAGE_SIZE);
     uint64_t zeroes = phdr->p_filesz ? ROUND_UP(file_end, PAGE_SIZE) : page;
 
-    if (phdr->p_filesz &&
-        mm_map(page, file_end - page, prot, MAP_PRIVATE | MAP_FIXED, elf->fd,
-               phdr->p_offset - (start - page)) < 0) {
+    if (phdr->p_filesz && mm_map(page, file_end - page, prot, MAP_PRIVATE | MAP_FIXED, elf->fd,
+                                 phdr->p_offset - (start - page)) < 0) {
         die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map a segment of %s at 0x%lx", elf->path, start);
     }
     if (end > file_end && zeroes > file_end && phdr->p_filesz && prot & PROT_WRITE) {
         memset((void *)file_end, 0, (zeroes < end ? zeroes : ROUND_UP(end, PAGE_SIZE)) - file_end);
     }
-    if (end > zeroes && mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                               -1, 0) < 0) {
+    if (end > zeroes &&
+        mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) < 0) {
         die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of memory for %s", end - zeroes,
             elf->path);
     }
@@ -301,7 +301,8 @@ static void open_loader(struct image *to, const Elf64_Phdr *phdr)
         die_truncated(&payload, "loader's name");
     }
     if (access(path, F_OK) < 0) {
-        die(STATUS_CANNOT_RUN, "install the loader and libraries, or link statically with gcc-kontain",
+        die(STATUS_CANNOT_RUN,
+            "install the loader and libraries, or link statically with gcc-kontain",
             "cannot run %s: its loader %s does not exist", payload.path, path);
     }
     elf_open(&loader, path);

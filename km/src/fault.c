@@ -9,11 +9,11 @@
 static const struct {
     int signo, code;
 } of_vector[VECTOR_COUNT] = {
-    [0] = {SIGFPE, FPE_INTDIV},   [1] = {SIGTRAP, TRAP_TRACE},  [3] = {SIGTRAP, SI_KERNEL},
-    [4] = {SIGSEGV, SI_KERNEL},   [5] = {SIGSEGV, SI_KERNEL},   [6] = {SIGILL, ILL_ILLOPN},
-    [7] = {SIGFPE, 0},            [8] = {SIGSEGV, SI_KERNEL},   [10] = {SIGSEGV, SI_KERNEL},
-    [11] = {SIGBUS, SI_KERNEL},   [12] = {SIGBUS, SI_KERNEL},   [13] = {SIGSEGV, SI_KERNEL},
-    [16] = {SIGFPE, FPE_FLTINV},  [17] = {SIGBUS, BUS_ADRALN},  [19] = {SIGFPE, FPE_FLTINV},
+    [0] = {SIGFPE, FPE_INTDIV},  [1] = {SIGTRAP, TRAP_TRACE}, [3] = {SIGTRAP, SI_KERNEL},
+    [4] = {SIGSEGV, SI_KERNEL},  [5] = {SIGSEGV, SI_KERNEL},  [6] = {SIGILL, ILL_ILLOPN},
+    [7] = {SIGFPE, 0},           [8] = {SIGSEGV, SI_KERNEL},  [10] = {SIGSEGV, SI_KERNEL},
+    [11] = {SIGBUS, SI_KERNEL},  [12] = {SIGBUS, SI_KERNEL},  [13] = {SIGSEGV, SI_KERNEL},
+    [16] = {SIGFPE, FPE_FLTINV}, [17] = {SIGBUS, BUS_ADRALN}, [19] = {SIGFPE, FPE_FLTINV},
 };
 
 void fault_handle(struct vcpu *vcpu, const struct exception *exception)

@@ -2,9 +2,9 @@
 /*
  * km.h: what the monitor's files know of each other. A file of src/ includes this first.
  *
- * Addresses: a gva (guest virtual) of payload memory equals the hva (host virtual) of the same byte.
- * A gpa (guest physical) is handed out compactly, see memslot.c. All three are uint64_t; only an
- * address that passed guest_ok() may be given to the host kernel on the payload's behalf.
+ * Addresses: a gva (guest virtual) of payload memory equals the hva (host virtual) of the same
+ * byte. A gpa (guest physical) is handed out compactly, see memslot.c. All three are uint64_t; only
+ * an address that passed guest_ok() may be given to the host kernel on the payload's behalf.
  */
 #ifndef KM_H
 #define KM_H
@@ -18,32 +18,32 @@
 
 #define PAGE_SIZE 4096UL
 #define HUGE_SIZE (2UL << 20)
-#define ROUND_DOWN(x, to) ((x) & ~((uint64_t)(to)-1))
-#define ROUND_UP(x, to) ROUND_DOWN((x) + (uint64_t)(to)-1, to)
+#define ROUND_DOWN(x, to) ((x) & ~((uint64_t)(to) - 1))
+#define ROUND_UP(x, to) ROUND_DOWN((x) + (uint64_t)(to) - 1, to)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /*
- * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never mapped,
- * so that a string or a structure of bounded size that starts below GUEST_TOP cannot reach further.
- * The monitor lives above: its image (linked there by the Makefile), its memory, its stack.
+ * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never
+ * mapped, so that a string or a structure of bounded size that starts below GUEST_TOP cannot reach
+ * further. The monitor lives above: its image (linked there by the Makefile), its memory, its
+ * stack.
  */
 #define GUEST_BOTTOM 0x10000UL
 #define GUEST_TOP 0x6fff00000000UL
-#define SYSTEM_HVA 0x7d0000000000UL /* structures that the guest's CPU reads; also their gva */
-#define VMA_HVA 0x7d1000000000UL    /* the list of VMAs */
-#define RUN_HVA 0x7d2000000000UL    /* kvm_run of each vCPU */
+#define SYSTEM_HVA 0x7d0000000000UL  /* structures that the guest's CPU reads; also their gva */
+#define VMA_HVA 0x7d1000000000UL     /* the list of VMAs */
+#define RUN_HVA 0x7d2000000000UL     /* kvm_run of each vCPU */
 #define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
 
 /* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
 enum { STATUS_FAILED = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
 struct options {
-    const char *payload; /* as given */
-    char **argv;         /* payload and its arguments, NULL at the end */
-    const char *argv0;   /* what the payload sees in place of argv[0], or NULL */
-    int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
-    bool search;         /* look a payload without a slash up in PATH only */
-    bool trace;          /* write each system call to trace_file */
+    const char *payload;    /* as given */
+    char **argv;            /* as the payload sees it, NULL at the end */
+    int kvm_fd;             /* an open descriptor of /dev/kvm, or -1 */
+    bool search;            /* look a payload without a slash up in PATH only */
+    bool trace;             /* write each system call to trace_file */
     const char *trace_file; /* or NULL: standard error */
 };
 
@@ -51,11 +51,11 @@ struct options {
 struct vm {
     int kvm_fd;
     int vm_fd;
-    size_t run_size;       /* bytes of a kvm_run mapping */
-    bool hardware;         /* svm or vmx; else KVM in software (PVM), see cpu.c */
-    unsigned slot_count;   /* memslots in use; the next one's number */
-    uint64_t next_gpa;     /* for payload memory, see memslot.c */
-    uint64_t root_gpa;     /* of the page tables: CR3 */
+    size_t run_size;          /* bytes of a kvm_run mapping */
+    bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
+    unsigned slot_count;      /* memslots in use; the next one's number */
+    uint64_t next_gpa;        /* for payload memory, see memslot.c */
+    uint64_t root_gpa;        /* of the page tables: CR3 */
     struct kvm_cpuid2 *cpuid; /* what every vCPU is told, or NULL */
 };
 
@@ -71,18 +71,18 @@ struct vcpu {
     int fd;
     unsigned id;
     struct kvm_run *run;
-    struct kvm_regs *regs; /* run->s.regs.regs: valid after each exit, written back when dirty */
+    struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
     unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
     size_t scratch_used;
-    uint64_t signal_mask;      /* what the payload's thread blocks */
-    uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
-    uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
-    struct exception fault;    /* of the forced signal, for its frame */
+    uint64_t signal_mask;     /* what the payload's thread blocks */
+    uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
+    struct exception fault;   /* of the forced signal, for its frame */
     struct {
         uint64_t sp;
         int32_t flags, padding;
         uint64_t size;
-    } altstack;                /* stack_t */
+    } altstack; /* stack_t */
 };
 #define SCRATCH_SIZE (256UL << 10)
 
@@ -140,8 +140,9 @@ void cpu_system_create(struct vm *vm);
 void cpu_init(struct vcpu *vcpu);
 
 /*
- * Read the frame that the CPU pushed for `vector`, and put the vCPU back where it was: `regs` are the
- * payload's again, CPL 3. False when the frame is not one that the payload's execution can cause.
+ * Read the frame that the CPU pushed for `vector`, and put the vCPU back where it was: `regs` are
+ * the payload's again, CPL 3. False when the frame is not one that the payload's execution can
+ * cause.
  */
 bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *exception);
 
@@ -171,10 +172,12 @@ enum { PT_WRITE = 2, PT_USER = 4 };
 /* Map [gva, gva + size) to gpa with these rights; 2 MiB pages where all three allow it. */
 void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights);
 
-/* Forget [gva, gva + size). Host memory must be zapped afterwards: a CPU may still know the page. */
+/* Forget [gva, gva + size). Host memory must be zapped afterwards: a CPU may still know the page.
+ */
 void pt_unmap(struct vm *vm, uint64_t gva, uint64_t size);
 
-/* Change the rights of what is mapped in [gva, gva + size). Host memory must be zapped afterwards. */
+/* Change the rights of what is mapped in [gva, gva + size). Host memory must be zapped afterwards.
+ */
 void pt_protect(struct vm *vm, uint64_t gva, uint64_t size, uint64_t rights);
 
 /* Whether gva is mapped with all of `rights` (PT_WRITE, PT_USER); `fetch` asks for execution. */
@@ -191,7 +194,8 @@ struct backing {
  * Back gva by guest-physical memory, with a new memslot if need be, and describe how the part of
  * [start, end) around gva is backed. False when KVM has no slot left.
  */
-bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end, struct backing *backing);
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
+                  struct backing *backing);
 
 /* Give all blocks to a new VM of a forked process. */
 void memslot_restore(struct vm *vm);
@@ -214,7 +218,8 @@ int vma_remove(uint64_t start, uint64_t end);
 int vma_set_prot(uint64_t start, uint64_t end, int prot);
 /* Whether VMAs cover all of [start, end). */
 bool vma_covers(uint64_t start, uint64_t end);
-/* The highest free range of `size` bytes, aligned, that ends at or below `top`; 0 if there is none. */
+/* The highest free range of `size` bytes, aligned, that ends at or below `top`; 0 if there is none.
+ */
 uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
 
 /* ---- mm.c: the payload's memory ---- */
@@ -245,9 +250,9 @@ void mm_populate(uint64_t addr, uint64_t len);
 /* ---- elf.c, stack.c: the payload's image and what it finds on its stack ---- */
 
 struct image {
-    uint64_t entry;       /* where the payload starts: its loader's entry, or its own */
-    uint64_t own_entry;   /* AT_ENTRY */
-    uint64_t phdr;        /* gva of the program headers */
+    uint64_t entry;     /* where the payload starts: its loader's entry, or its own */
+    uint64_t own_entry; /* AT_ENTRY */
+    uint64_t phdr;      /* gva of the program headers */
     unsigned phdr_count;
     uint64_t loader_base; /* AT_BASE: where PT_INTERP's file was put, or 0 */
     bool has_loader;
@@ -284,7 +289,7 @@ struct action {
 };
 
 #define SIGNAL_MAX 64
-#define SIGNAL_BIT(signo) (1UL << ((signo)-1))
+#define SIGNAL_BIT(signo) (1UL << ((signo) - 1))
 
 /* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
 extern _Thread_local int signal_waiting;
@@ -310,7 +315,8 @@ void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
 
 /* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
 
-/* Save the payload's state on its stack and enter its handler. False when the stack is not there. */
+/* Save the payload's state on its stack and enter its handler. False when the stack is not there.
+ */
 bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask);
 
 /* Restore what sigframe_push() saved, as far as a payload may set it. False for a bad frame. */

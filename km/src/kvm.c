@@ -91,7 +91,8 @@ static bool cpu_has_virtualization(void)
     return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & (1U << 2); /* SVM */
 }
 
-/* What the guest's CPUID instruction answers: all that KVM supports, less what needs the monitor. */
+/* What the guest's CPUID instruction answers: all that KVM supports, less what needs the monitor.
+ */
 static void vm_read_cpuid(struct vm *vm)
 {
     static struct {

@@ -3,9 +3,9 @@
  * memslot.c: which guest-physical memory backs which part of the payload's address space.
  *
  * Payload memory is backed in aligned blocks of a power of two, 2 MiB at least, one memslot each.
- * A block comes when one of its pages is first needed and stays for the life of the VM. A slot's cost
- * is linear in its size, so blocks are small at first and grow with what the payload uses; gpas are
- * compact, and equal their gva modulo 2 MiB so that huge pages stay huge.
+ * A block comes when one of its pages is first needed and stays for the life of the VM. A slot's
+ * cost is linear in its size, so blocks are small at first and grow with what the payload uses;
+ * gpas are compact, and equal their gva modulo 2 MiB so that huge pages stay huge.
  */
 #include "km.h"
 
@@ -13,7 +13,8 @@
 #include <string.h>
 
 #define BLOCK_MAX (1UL << 30)
-#define BLOCKS_MAX 8192 /* KVM has 32764 slots since Linux 4.x; older ones 509 and refuse by EINVAL */
+#define BLOCKS_MAX                                                                                 \
+    8192 /* KVM has 32764 slots since Linux 4.x; older ones 509 and refuse by EINVAL */
 
 struct block {
     uint64_t gva, size, gpa;
@@ -57,7 +58,8 @@ static bool block_fits(uint64_t start, uint64_t size)
     return !n || blocks[n - 1].gva + blocks[n - 1].size <= start;
 }
 
-/* The largest fitting block around gva: in proportion to what is backed, and to what is asked for. */
+/* The largest fitting block around gva: in proportion to what is backed, and to what is asked for.
+ */
 static struct block block_choose(uint64_t gva, uint64_t length)
 {
     uint64_t wanted = length < backed ? length : backed;
@@ -89,7 +91,8 @@ static const struct block *block_add(struct vm *vm, struct block block)
     return &blocks[n];
 }
 
-bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end, struct backing *backing)
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
+                  struct backing *backing)
 {
     const struct block *block = block_of(gva);
 

@@ -2,9 +2,9 @@
 /*
  * mm.c: the payload's memory: mmap, munmap, mprotect, mremap, brk, madvise, and page faults.
  *
- * A VMA is what the payload was promised; the host's mapping at the same address holds the bytes; the
- * guest's page tables follow lazily. The host is never asked for PROT_EXEC: execution is the guest's,
- * so that payload files work from a filesystem mounted noexec.
+ * A VMA is what the payload was promised; the host's mapping at the same address holds the bytes;
+ * the guest's page tables follow lazily. The host is never asked for PROT_EXEC: execution is the
+ * guest's, so that payload files work from a filesystem mounted noexec.
  */
 #include "km.h"
 
@@ -14,7 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What is present before the first touch: small mappings, since each exit for a page fault costs. */
+/* What is present before the first touch: small mappings, since each exit for a page fault costs.
+ */
 #define POPULATE_MAX (1UL << 20)
 
 static struct vm *vm;
@@ -41,8 +42,8 @@ static uint64_t guest_rights(int prot)
 }
 
 /*
- * Enter the part of [start, end) that one memslot around gva backs into the page tables. Returns where
- * that part ends, or 0 when there is no slot left.
+ * Enter the part of [start, end) that one memslot around gva backs into the page tables. Returns
+ * where that part ends, or 0 when there is no slot left.
  */
 static uint64_t map_block(const struct vma *vma, uint64_t gva, uint64_t start, uint64_t end)
 {
@@ -72,8 +73,8 @@ void mm_populate(uint64_t addr, uint64_t len)
 /* ---- page faults ---- */
 
 /*
- * Make KVM forget what it knows of a page whose rights in the page tables grew, where no change of the
- * host's rights does it by itself. Nothing of the page's content is lost.
+ * Make KVM forget what it knows of a page whose rights in the page tables grew, where no change of
+ * the host's rights does it by itself. Nothing of the page's content is lost.
  */
 static void zap(uint64_t start, uint64_t size, int prot)
 {
@@ -107,7 +108,8 @@ int mm_fault(uint64_t addr, uint64_t error)
 
 /* ---- mmap ---- */
 
-/* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never. */
+/* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
+ */
 static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
 {
     void *p;
@@ -344,8 +346,8 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
     if (old % PAGE_SIZE || !len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
         (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
         (flags & MREMAP_DONTUNMAP && len != old_len) ||
-        (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM ||
-                                  !guest_ok(addr, len) || (addr < old + old_len && old < addr + len)))) {
+        (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM || !guest_ok(addr, len) ||
+                                  (addr < old + old_len && old < addr + len)))) {
         return -EINVAL;
     }
     if (!guest_ok(old, old_len) || !old_len || !vma || old < vma->start ||

@@ -42,7 +42,7 @@ static _Noreturn void print_and_exit(const char *text)
     exit(written ? 0 : STATUS_FAILED);
 }
 
-static const char *value_of(const char *option, const char *value)
+static char *value_of(const char *option, char *value)
 {
     if (!value) {
         die(STATUS_FAILED, "see km --help", "the option %s needs a value", option);
@@ -65,7 +65,7 @@ static int descriptor(const char *text)
 }
 
 /* Take one option off the front of argv; returns how many words it was. */
-static int take(char **argv)
+static int take(char **argv, char **argv0)
 {
     const char *option = argv[0];
 
@@ -78,7 +78,7 @@ static int take(char **argv)
     } else if (!strcmp(option, "--trace")) {
         options.trace = true;
     } else if (!strcmp(option, "--argv0")) {
-        options.argv0 = value_of(option, argv[1]);
+        *argv0 = value_of(option, argv[1]);
         return 2;
     } else if (!strcmp(option, "--kvm-fd")) {
         options.kvm_fd = descriptor(value_of(option, argv[1]));
@@ -94,6 +94,8 @@ static int take(char **argv)
 
 void options_parse(char **argv)
 {
+    char *argv0 = NULL;
+
     if (*argv) {
         argv++;
     }
@@ -102,11 +104,14 @@ void options_parse(char **argv)
             argv++;
             break;
         }
-        argv += take(argv);
+        argv += take(argv, &argv0);
     }
     if (!*argv) {
         die(STATUS_FAILED, "see km --help", "no payload was named");
     }
     options.payload = *argv;
     options.argv = argv;
+    if (argv0) {
+        *argv = argv0;
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sigframe.c: the frame that Linux leaves on the stack for a handler, and its way back. Its layout is
- * the kernel's ABI: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h and asm/sigframe.h.
+ * sigframe.c: the frame that Linux leaves on the stack for a handler, and its way back. Its layout
+ * is the kernel's ABI: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h and asm/sigframe.h.
  */
 #include "km.h"
 #include "syscall.h"
@@ -94,13 +94,29 @@ static void save_context(const struct vcpu *vcpu, struct sigcontext_64 *to)
     const struct kvm_regs *r = vcpu->regs;
 
     *to = (struct sigcontext_64){
-        .r8 = r->r8,         .r9 = r->r9,   .r10 = r->r10, .r11 = r->r11,
-        .r12 = r->r12,       .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-        .rdi = r->rdi,       .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx,
-        .rdx = r->rdx,       .rax = r->rax, .rcx = r->rcx, .rsp = r->rsp,
-        .rip = r->rip,       .rflags = r->rflags,
-        .cs = USER_CS,       .ss = USER_SS,
-        .error = vcpu->fault.error, .vector = vcpu->fault.vector, .cr2 = vcpu->fault.cr2,
+        .r8 = r->r8,
+        .r9 = r->r9,
+        .r10 = r->r10,
+        .r11 = r->r11,
+        .r12 = r->r12,
+        .r13 = r->r13,
+        .r14 = r->r14,
+        .r15 = r->r15,
+        .rdi = r->rdi,
+        .rsi = r->rsi,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .rdx = r->rdx,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rsp = r->rsp,
+        .rip = r->rip,
+        .rflags = r->rflags,
+        .cs = USER_CS,
+        .ss = USER_SS,
+        .error = vcpu->fault.error,
+        .vector = vcpu->fault.vector,
+        .cr2 = vcpu->fault.cr2,
     };
 }
 
@@ -184,9 +200,23 @@ bool sigframe_pop(struct vcpu *vcpu, uint64_t *mask)
     cpu_leave_stub(vcpu);
     c = frame.context;
     *r = (struct kvm_regs){
-        .r8 = c.r8,   .r9 = c.r9,   .r10 = c.r10, .r11 = c.r11, .r12 = c.r12, .r13 = c.r13,
-        .r14 = c.r14, .r15 = c.r15, .rdi = c.rdi, .rsi = c.rsi, .rbp = c.rbp, .rbx = c.rbx,
-        .rdx = c.rdx, .rax = c.rax, .rcx = c.rcx, .rsp = c.rsp, .rip = c.rip,
+        .r8 = c.r8,
+        .r9 = c.r9,
+        .r10 = c.r10,
+        .r11 = c.r11,
+        .r12 = c.r12,
+        .r13 = c.r13,
+        .r14 = c.r14,
+        .r15 = c.r15,
+        .rdi = c.rdi,
+        .rsi = c.rsi,
+        .rbp = c.rbp,
+        .rbx = c.rbx,
+        .rdx = c.rdx,
+        .rax = c.rax,
+        .rcx = c.rcx,
+        .rsp = c.rsp,
+        .rip = c.rip,
         .rflags = cpu_clean_flags(c.rflags),
     };
     memcpy(&vcpu->altstack, &frame.stack, sizeof(frame.stack));

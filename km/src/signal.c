@@ -3,9 +3,9 @@
  * signal.c: signals of the payload.
  *
  * The host's kernel keeps the payload's dispositions and mask as its own, so that default actions,
- * pending signals, sigtimedwait and signalfd need nothing from us. Only a signal with a handler comes
- * here: the host's handler notes it, blocks all others and kicks the vCPU out; on the way back into
- * the guest the payload's handler is entered, and the mask is again the payload's.
+ * pending signals, sigtimedwait and signalfd need nothing from us. Only a signal with a handler
+ * comes here: the host's handler notes it, blocks all others and kicks the vCPU out; on the way
+ * back into the guest the payload's handler is entered, and the mask is again the payload's.
  */
 #include "km.h"
 #include "syscall.h"

@@ -129,11 +129,7 @@ uint64_t stack_create(const struct image *from, char **argv, char **envp)
     table[0] = argc;
     b.bottom += (words + 2 * auxc) * sizeof(*table);
     push_strings(&b, envp, envc, &table[1 + argc + 1]);
-    push_strings(&b, options.argv0 ? (char *[]){(char *)options.argv0} : argv, argc ? 1 : 0,
-                 &table[1]);
-    if (argc > 1) {
-        push_strings(&b, argv + 1, argc - 1, &table[2]);
-    }
+    push_strings(&b, argv, argc, &table[1]);
     b.at = ROUND_DOWN(b.at, 16);
     if (words % 2) { /* so that the stack pointer is a multiple of 16 */
         (void)push(&b, &zero, sizeof(zero));

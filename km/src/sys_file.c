@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_file.c: the system calls that open files, and those that name descriptors in ways of their own.
+ * sys_file.c: the system calls that open files, and those that name descriptors in ways of their
+ * own.
  *
- * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So it is
- * not the path that is judged but what was opened.
+ * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So
+ * it is not the path that is judged but what was opened.
  */
 #include "syscall.h"
 
@@ -50,7 +51,8 @@ static int64_t judge_fd(int64_t fd)
     return -EACCES;
 }
 
-/* Whether the payload's path is a name of its own /proc/PID/exe, which for the host is the monitor. */
+/* Whether the payload's path is a name of its own /proc/PID/exe, which for the host is the monitor.
+ */
 static bool is_own_exe(uint64_t path)
 {
     char text[32] = {0}, own[32];
@@ -188,7 +190,8 @@ HANDLER(fcntl)
     return host_syscall(__NR_fcntl, args);
 }
 
-/* int pselect6(int nfds, fd_set *, fd_set *, fd_set *, struct timespec *, { sigset_t *, size_t } *) */
+/* int pselect6(int nfds, fd_set *, fd_set *, fd_set *, struct timespec *, { sigset_t *, size_t } *)
+ */
 HANDLER(pselect6)
 {
     uint64_t with_copy[6], mask[2];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_ioctl.c: the ioctls that a payload can make: those whose argument is a number or one structure
- * of known size. Others may hold pointers that nobody checked (KVM's own do), and answer ENOTTY as a
- * device does that does not know them.
+ * sys_ioctl.c: the ioctls that a payload can make: those whose argument is a number or one
+ * structure of known size. Others may hold pointers that nobody checked (KVM's own do), and answer
+ * ENOTTY as a device does that does not know them.
  */
 #include "syscall.h"
 
@@ -21,24 +21,78 @@
 static const struct {
     uint32_t command, size; /* bytes behind the pointer; 0: the argument is a number */
 } known[] = {
-    {TCGETS, TERMIOS},      {TCSETS, TERMIOS},      {TCSETSW, TERMIOS},     {TCSETSF, TERMIOS},
-    {0x802c542a, TERMIOS2}, {0x402c542b, TERMIOS2}, {0x402c542c, TERMIOS2}, {0x402c542d, TERMIOS2},
-    {TCSBRK, 0},            {TCXONC, 0},            {TCFLSH, 0},            {TCSBRKP, 0},
-    {TIOCGWINSZ, 8},        {TIOCSWINSZ, 8},        {TIOCGPGRP, 4},         {TIOCSPGRP, 4},
-    {TIOCGSID, 4},          {TIOCSCTTY, 0},         {TIOCNOTTY, 0},         {TIOCEXCL, 0},
-    {TIOCNXCL, 0},          {TIOCOUTQ, 4},          {FIONREAD, 4},          {FIONBIO, 4},
-    {FIOASYNC, 4},          {FIOCLEX, 0},           {FIONCLEX, 0},          {FIOQSIZE, 8},
-    {TIOCGPTN, 4},          {TIOCSPTLCK, 4},        {TIOCGPTPEER, 0},       {TIOCGPTLCK, 4},
-    {TIOCMGET, 4},          {TIOCMSET, 4},          {TIOCMBIS, 4},          {TIOCMBIC, 4},
-    {TIOCGETD, 4},          {TIOCSETD, 4},          {TIOCPKT, 4},           {TIOCVHANGUP, 0},
-    {TIOCGSOFTCAR, 4},      {TIOCSSOFTCAR, 4},      {TIOCSTI, 1},           {FIGETBSZ, 4},
-    {FS_IOC_GETFLAGS, 8},   {FS_IOC_SETFLAGS, 8},   {FS_IOC_GETVERSION, 8}, {FICLONE, 0},
-    {FICLONERANGE, 32},     {FS_IOC_FSGETXATTR, 28}, {FS_IOC_FSSETXATTR, 28}, {BLKGETSIZE64, 8},
-    {BLKSSZGET, 4},         {BLKROGET, 4},          {RNDGETENTCNT, 4},      {SIOCATMARK, 4},
-    {SIOCGIFNAME, IFREQ},   {SIOCGIFINDEX, IFREQ},  {SIOCGIFFLAGS, IFREQ},  {SIOCGIFADDR, IFREQ},
-    {SIOCGIFDSTADDR, IFREQ}, {SIOCGIFBRDADDR, IFREQ}, {SIOCGIFNETMASK, IFREQ}, {SIOCGIFMTU, IFREQ},
-    {SIOCGIFHWADDR, IFREQ}, {SIOCGIFMETRIC, IFREQ}, {SIOCGIFTXQLEN, IFREQ}, {SIOCSIFFLAGS, IFREQ},
-    {SIOCSIFADDR, IFREQ},   {SIOCSIFNETMASK, IFREQ}, {SIOCSIFMTU, IFREQ},   {SIOCGPGRP, 4},
+    {TCGETS, TERMIOS},
+    {TCSETS, TERMIOS},
+    {TCSETSW, TERMIOS},
+    {TCSETSF, TERMIOS},
+    {0x802c542a, TERMIOS2},
+    {0x402c542b, TERMIOS2},
+    {0x402c542c, TERMIOS2},
+    {0x402c542d, TERMIOS2},
+    {TCSBRK, 0},
+    {TCXONC, 0},
+    {TCFLSH, 0},
+    {TCSBRKP, 0},
+    {TIOCGWINSZ, 8},
+    {TIOCSWINSZ, 8},
+    {TIOCGPGRP, 4},
+    {TIOCSPGRP, 4},
+    {TIOCGSID, 4},
+    {TIOCSCTTY, 0},
+    {TIOCNOTTY, 0},
+    {TIOCEXCL, 0},
+    {TIOCNXCL, 0},
+    {TIOCOUTQ, 4},
+    {FIONREAD, 4},
+    {FIONBIO, 4},
+    {FIOASYNC, 4},
+    {FIOCLEX, 0},
+    {FIONCLEX, 0},
+    {FIOQSIZE, 8},
+    {TIOCGPTN, 4},
+    {TIOCSPTLCK, 4},
+    {TIOCGPTPEER, 0},
+    {TIOCGPTLCK, 4},
+    {TIOCMGET, 4},
+    {TIOCMSET, 4},
+    {TIOCMBIS, 4},
+    {TIOCMBIC, 4},
+    {TIOCGETD, 4},
+    {TIOCSETD, 4},
+    {TIOCPKT, 4},
+    {TIOCVHANGUP, 0},
+    {TIOCGSOFTCAR, 4},
+    {TIOCSSOFTCAR, 4},
+    {TIOCSTI, 1},
+    {FIGETBSZ, 4},
+    {FS_IOC_GETFLAGS, 8},
+    {FS_IOC_SETFLAGS, 8},
+    {FS_IOC_GETVERSION, 8},
+    {FICLONE, 0},
+    {FICLONERANGE, 32},
+    {FS_IOC_FSGETXATTR, 28},
+    {FS_IOC_FSSETXATTR, 28},
+    {BLKGETSIZE64, 8},
+    {BLKSSZGET, 4},
+    {BLKROGET, 4},
+    {RNDGETENTCNT, 4},
+    {SIOCATMARK, 4},
+    {SIOCGIFNAME, IFREQ},
+    {SIOCGIFINDEX, IFREQ},
+    {SIOCGIFFLAGS, IFREQ},
+    {SIOCGIFADDR, IFREQ},
+    {SIOCGIFDSTADDR, IFREQ},
+    {SIOCGIFBRDADDR, IFREQ},
+    {SIOCGIFNETMASK, IFREQ},
+    {SIOCGIFMTU, IFREQ},
+    {SIOCGIFHWADDR, IFREQ},
+    {SIOCGIFMETRIC, IFREQ},
+    {SIOCGIFTXQLEN, IFREQ},
+    {SIOCSIFFLAGS, IFREQ},
+    {SIOCSIFADDR, IFREQ},
+    {SIOCSIFNETMASK, IFREQ},
+    {SIOCSIFMTU, IFREQ},
+    {SIOCGPGRP, 4},
     {SIOCSPGRP, 4},
 };
 
@@ -71,8 +125,9 @@ HANDLER(ioctl)
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (known[i].command == command) {
-            return known[i].size && !guest_ok(args[2], known[i].size) ? -EFAULT
-                                                                     : host_syscall(__NR_ioctl, args);
+            return known[i].size && !guest_ok(args[2], known[i].size)
+                       ? -EFAULT
+                       : host_syscall(__NR_ioctl, args);
         }
     }
     return -ENOTTY;

@@ -41,7 +41,8 @@ HANDLER(brk)
     return (int64_t)mm_brk(args[0]);
 }
 
-/* void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, void *new_address) */
+/* void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, void *new_address)
+ */
 HANDLER(mremap)
 {
     (void)vcpu;

@@ -89,7 +89,7 @@ HANDLER(rt_sigsuspend)
         return -EFAULT;
     }
     mask &= ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS)); /* see signal.c */
-    vcpu->signal_mask = mask; /* what on_signal() looks at */
+    vcpu->signal_mask = mask;                            /* what on_signal() looks at */
     result = host_syscall(__NR_rt_sigsuspend, with_copy);
     vcpu->signal_mask = own;
     return result;

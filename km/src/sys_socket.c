@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_socket.c: the system calls of sockets whose arguments hold pointers of their own. The kernel is
- * given copies, so that what was checked is what it uses.
+ * sys_socket.c: the system calls of sockets whose arguments hold pointers of their own. The kernel
+ * is given copies, so that what was checked is what it uses.
  */
 #include "syscall.h"
 
@@ -34,8 +34,8 @@ static int64_t check_control(const uint8_t *copy, uint64_t size)
         if (head.len < sizeof(head) || head.len > size - at) {
             return 0; /* the kernel's to refuse, or the end */
         }
-        for (uint64_t i = sizeof(head); head.level == SOL_SOCKET && head.type == SCM_RIGHTS &&
-                                        i + sizeof(int32_t) <= head.len;
+        for (uint64_t i = sizeof(head);
+             head.level == SOL_SOCKET && head.type == SCM_RIGHTS && i + sizeof(int32_t) <= head.len;
              i += sizeof(int32_t)) {
             int32_t fd;
 
@@ -128,7 +128,8 @@ HANDLER(recvmsg)
 
 #define MMSGHDR 64 /* struct mmsghdr: a msghdr and the count of its bytes */
 
-/* int sendmmsg(int sockfd, struct mmsghdr *msgvec, unsigned vlen, int flags): one after the other */
+/* int sendmmsg(int sockfd, struct mmsghdr *msgvec, unsigned vlen, int flags): one after the other
+ */
 HANDLER(sendmmsg)
 {
     uint64_t count = (uint32_t)args[2] < 1024 ? (uint32_t)args[2] : 1024;
@@ -190,8 +191,7 @@ HANDLER(setsockopt)
 
     (void)vcpu;
     if (args[1] != SOL_SOCKET) {
-        return is_netfilter(args[1], args[2]) ? -ENOPROTOOPT
-                                              : host_syscall(__NR_setsockopt, args);
+        return is_netfilter(args[1], args[2]) ? -ENOPROTOOPT : host_syscall(__NR_setsockopt, args);
     }
     if (args[2] != SO_ATTACH_FILTER && args[2] != SO_ATTACH_REUSEPORT_CBPF) {
         return host_syscall(__NR_setsockopt, args);

@@ -2,8 +2,9 @@
 /*
  * syscall.c: one system call of the payload: check it by the table, then serve or forward it.
  *
- * Since a gva is the hva, a pointer that lies in the payload's range can be given to the kernel as it
- * is: what the payload has not mapped gives EFAULT there too. What lies outside never gets that far.
+ * Since a gva is the hva, a pointer that lies in the payload's range can be given to the kernel as
+ * it is: what the payload has not mapped gives EFAULT there too. What lies outside never gets that
+ * far.
  */
 #include "syscall.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * syscall.h: the table of system calls, and what its readers need: the dispatcher, the tracer and the
- * handlers.
+ * syscall.h: the table of system calls, and what its readers need: the dispatcher, the tracer and
+ * the handlers.
  */
 #ifndef KM_SYSCALL_H
 #define KM_SYSCALL_H
@@ -22,12 +22,12 @@ enum arg_kind {
     ARG_SIZE, /* shown as an unsigned number */
     ARG_HEX,
     ARG_OCTAL,
-    ARG_FD,     /* a descriptor; the monitor's own do not exist */
-    ARG_DIRFD,  /* likewise, or AT_FDCWD */
-    ARG_ADDR,   /* an address that the kernel does not dereference, or that the handler checks */
-    ARG_PATH,   /* a string */
-    ARG_IN,     /* memory that the kernel reads */
-    ARG_OUT,    /* memory that the kernel writes */
+    ARG_FD,    /* a descriptor; the monitor's own do not exist */
+    ARG_DIRFD, /* likewise, or AT_FDCWD */
+    ARG_ADDR,  /* an address that the kernel does not dereference, or that the handler checks */
+    ARG_PATH,  /* a string */
+    ARG_IN,    /* memory that the kernel reads */
+    ARG_OUT,   /* memory that the kernel writes */
     ARG_INOUT,
     ARG_IOV_IN, /* struct iovec[], copied once; its buffers are read */
     ARG_IOV_OUT,

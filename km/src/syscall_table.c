@@ -47,7 +47,7 @@
 #define FORWARD(name, ...) [__NR_##name] = {#name, NULL, {__VA_ARGS__}, false}
 #define RESTART(name, ...) [__NR_##name] = {#name, NULL, {__VA_ARGS__}, true}
 #define HANDLE(name, function, ...) [__NR_##name] = {#name, sys_##function, {__VA_ARGS__}, false}
-#define HANDLE_RESTART(name, function, ...) \
+#define HANDLE_RESTART(name, function, ...)                                                        \
     [__NR_##name] = {#name, sys_##function, {__VA_ARGS__}, true}
 
 const struct syscall syscall_table[SYSCALL_COUNT] = {
@@ -161,8 +161,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(poll, INOUT_BY(1, 8), SIZE, INT),
     FORWARD(ppoll, INOUT_BY(1, 8), SIZE, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
     FORWARD(select, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMEVAL)),
-    HANDLE(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC),
-           IN(16)),
+    HANDLE(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC), IN(16)),
     FORWARD(epoll_create, INT),
     FORWARD(epoll_create1, HEX),
     FORWARD(epoll_ctl, FD, INT, FD, IN(12)),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace.c: --trace: a line for each system call, as strace writes it, from what the table says of the
- * arguments. A line appears when the call has returned.
+ * trace.c: --trace: a line for each system call, as strace writes it, from what the table says of
+ * the arguments. A line appears when the call has returned.
  */
 #include "syscall.h"
 
