@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `kontain check` and `kontain verify`."""
+
+from __future__ import annotations
+
+import getopt
+import sys
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from .checks import CHECKS, PROOFS, run_checks, unknown_ids
+from .host import Host
+from .results import FAIL, GOOD, SKIP, WARN, Report
+
+WRONG_USAGE = 2
+PROOF_FAILED = 1
+
+CHECK_HELP = """\
+Usage: kontain check [OPTION...]
+Check whether this host can run Kontain, and say what to do when it cannot.
+
+      --json         print the report as one JSON object
+      --ignore ID    do not count the check ID; may be repeated
+      --no-proof     do not run the payload by km, krun and the engines
+      --prefix DIR   look at the Kontain installed below DIR (default: the one this belongs to)
+      --list         list the checks' ids and what they verify
+  -h, --help         print this text
+
+Exit status: 0 good, 1 good with warnings, 2 wrong usage, 3 this host cannot run Kontain.
+Documentation: https://github.com/kontainapp/platform/tree/main/docs
+"""
+
+VERIFY_HELP = """\
+Usage: kontain verify [OPTION...]
+Run a payload in a virtual machine: by km, by krun, and as a container through each engine.
+
+      --json         print the report as one JSON object
+      --prefix DIR   verify the Kontain installed below DIR (default: the one this belongs to)
+  -h, --help         print this text
+
+Exit status: 0 good, 1 a proof failed, 2 wrong usage.
+Documentation: https://github.com/kontainapp/platform/tree/main/docs
+"""
+
+_CHECK_OPTIONS = ["json", "ignore=", "no-proof", "prefix=", "list", "help"]
+_VERIFY_OPTIONS = ["json", "prefix=", "help"]
+
+
+class _UsageError(Exception):
+    """A command line that cannot be understood: what is wrong, and why."""
+
+
+class _Options(NamedTuple):
+    switches: Tuple[str, ...]
+    ignore: Tuple[str, ...]
+    prefix: Optional[str]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `kontain check` with the arguments after its name, and return the exit status."""
+    try:
+        options = _parse(argv, _CHECK_OPTIONS)
+    except _UsageError as error:
+        return _refuse("kontain check", error)
+    if "help" in options.switches:
+        print(CHECK_HELP, end="")
+        return GOOD
+    if "list" in options.switches:
+        for check in CHECKS + PROOFS:
+            print(f"{check.id:18} {check.title}")
+        return GOOD
+    checks = CHECKS if "no-proof" in options.switches else CHECKS + PROOFS
+    report = run_checks(Host(prefix=options.prefix), checks, options.ignore)
+    _print(report, options, _verdict_of_check(report))
+    if report.having(FAIL):
+        names = ", ".join(result.check for result in report.having(FAIL))
+        _complain(
+            "kontain check",
+            f"this host cannot run Kontain: failed: {names}",
+            'do what the table says after "To fix", and run this again',
+        )
+    return report.exit_status
+
+
+def verify_main(argv: Sequence[str]) -> int:
+    """Run `kontain verify` with the arguments after its name, and return the exit status."""
+    try:
+        options = _parse(argv, _VERIFY_OPTIONS)
+    except _UsageError as error:
+        return _refuse("kontain verify", error)
+    if "help" in options.switches:
+        print(VERIFY_HELP, end="")
+        return GOOD
+    host = Host(prefix=options.prefix)
+    if not host.release:
+        _complain(
+            "kontain verify",
+            f"cannot verify: Kontain is not installed below {host.prefix}",
+            "run `sudo ./install.sh`, or name its folder with --prefix",
+        )
+        return PROOF_FAILED
+    report = run_checks(host, PROOFS)
+    _print(report, options, _verdict_of_verify(report))
+    return PROOF_FAILED if report.having(FAIL) else GOOD
+
+
+def _parse(argv: Sequence[str], known: List[str]) -> _Options:
+    try:
+        pairs, rest = getopt.getopt(list(argv), "h", known)
+    except getopt.GetoptError as error:
+        raise _UsageError("cannot understand the options", error.msg) from None
+    if rest:
+        raise _UsageError("too many arguments", f"found {rest[0]!r}, wanted options only")
+    ignore = tuple(value for name, value in pairs if name == "--ignore")
+    unknown = unknown_ids(ignore)
+    if unknown:
+        raise _UsageError(
+            f"cannot ignore {unknown[0]!r}", "no check has this id; `kontain check --list` has all"
+        )
+    prefixes = [value for name, value in pairs if name == "--prefix"]
+    if prefixes and not prefixes[-1].startswith("/"):
+        raise _UsageError(
+            "cannot use the prefix", f"found {prefixes[-1]!r}, wanted an absolute path"
+        )
+    switches = tuple("help" if name == "-h" else name[2:] for name, _ in pairs)
+    prefix = prefixes[-1].rstrip("/") if prefixes else None
+    return _Options(switches, ignore, prefix)
+
+
+def _refuse(program: str, error: _UsageError) -> int:
+    what, why = error.args
+    _complain(program, f"{what}: {why}", f"see `{program} --help`")
+    return WRONG_USAGE
+
+
+def _complain(program: str, what: str, fix: str) -> None:
+    sys.stdout.flush()
+    print(f"{program}: {what}.\nTo fix: {fix}.", file=sys.stderr)
+
+
+def _print(report: Report, options: _Options, verdict: str) -> None:
+    if "json" in options.switches:
+        import json  # noqa: PLC0415  # 10 ms that the table need not pay
+
+        print(json.dumps(report.as_dict(), indent=2))
+        return
+    from .table import print_table  # noqa: PLC0415  # likewise
+
+    print_table(report, verdict)
+
+
+def _verdict_of_check(report: Report) -> str:
+    failures, warnings = len(report.having(FAIL)), len(report.having(WARN))
+    if failures:
+        return f"This host cannot run Kontain: {_count(failures, 'check')} failed."
+    if warnings:
+        return f"This host can run Kontain, with {_count(warnings, 'warning')}."
+    return "This host can run Kontain."
+
+
+def _verdict_of_verify(report: Report) -> str:
+    failures, skips = len(report.having(FAIL)), len(report.having(SKIP))
+    done = len(report.results) - failures - skips
+    if failures:
+        return f"Of {_count(done + failures, 'proof')}, {failures} failed."
+    return f"{_count(done, 'proof')} of a program in a virtual machine; {skips} skipped."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the hello payload as a container, and leave nothing behind in an engine or on the host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from .engines import RUNTIME, docker_socket
+from .host import Host, Output
+from .proof import HELLO
+
+_CAP_SYS_RESOURCE = 24  # <linux/capability.h>
+_CLEANUP_LIMIT_S = 10.0
+
+
+def run_by_krun(host: Host) -> Output:
+    """Run the payload from a bundle by `krun run`."""
+    krun = f"{host.release}/bin/krun"
+    with _workplace(host) as place:
+        (place / "config.json").write_text(json.dumps(_config()), encoding="utf-8")
+        command = [krun, "--root", f"{place}/state"]
+        try:
+            return host.run(*command, "run", "--bundle", str(place), place.name)
+        finally:
+            if (place / "state" / place.name).exists():
+                host.run(*command, "delete", "--force", place.name, limit_s=_CLEANUP_LIMIT_S)
+
+
+def run_by_podman(host: Host) -> Output:
+    """Run the payload by podman, whose storage and state are in a folder of their own."""
+    with _workplace(host) as place:
+        private = ["--root", f"{place}/storage", "--runroot", f"{place}/run"]
+        private += ["--tmpdir", str(place / "tmp"), "--storage-driver", "vfs"]
+        command = [host.which("podman"), *private, "--runtime", RUNTIME, "run", "--rm"]
+        command += ["--network", "none", "--log-driver", "none", *_own_limits(host)]
+        return host.run(*command, "--rootfs", f"{place}/rootfs", f"/{HELLO}")
+
+
+def run_by_docker(host: Host) -> Output:
+    """Run the payload by docker, from an image that is made for this and removed."""
+    with _workplace(host) as place:
+        # A configuration of its own: the user's may point to another host.
+        docker = [host.which("docker"), "--config", f"{place}/config"]
+        docker += ["--host", f"unix://{docker_socket()}"]
+        with _archive(place) as archive:
+            output = host.run(*docker, "import", "-", place.name, stdin=archive)
+        if output.status != 0:
+            return output
+        options = ["--rm", "--name", place.name, "--network", "none", "--runtime", RUNTIME]
+        try:
+            return host.run(*docker, "run", *options, place.name, f"/{HELLO}")
+        finally:
+            for verb in ("rm", "rmi"):
+                host.run(*docker, verb, "--force", place.name, limit_s=_CLEANUP_LIMIT_S)
+
+
+@contextlib.contextmanager
+def _workplace(host: Host) -> Iterator[Path]:
+    """Give a private folder with a `rootfs` that holds the payload, and remove it afterwards."""
+    place = Path(tempfile.mkdtemp(prefix="kontain-proof-"))
+    try:
+        (place / "rootfs").mkdir()
+        payload = place / "rootfs" / HELLO
+        shutil.copyfile(host.path(f"{host.release}/share/{HELLO}"), payload)
+        payload.chmod(0o755)
+        yield place
+    finally:
+        _unmount_below(host, place)
+        shutil.rmtree(place)
+
+
+def _unmount_below(host: Host, place: Path) -> None:
+    """Take away what a killed engine has left mounted, so that nothing is removed through it."""
+    for mount in reversed(host.mounts()):
+        if mount.point.startswith(f"{place}/"):
+            subprocess.run(
+                ["umount", "--lazy", mount.point], check=False, stderr=subprocess.DEVNULL
+            )
+
+
+@contextlib.contextmanager
+def _archive(place: Path) -> Iterator[int]:
+    """Give a descriptor of a tar archive of the rootfs."""
+    with tempfile.TemporaryFile(dir=place) as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            archive.add(f"{place}/rootfs/{HELLO}", HELLO)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _own_limits(host: Host) -> List[str]:
+    """Return podman's options that keep this process's limits.
+
+    Podman raises some limits by default, and without CAP_SYS_RESOURCE its runtime then fails.
+    """
+    lines = host.read_or("/proc/self/status").splitlines()
+    sets = [line.split()[1] for line in lines if line.startswith("CapEff:")]
+    if not sets or int(sets[0], 16) >> _CAP_SYS_RESOURCE & 1:
+        return []
+    options = []
+    for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+        soft, hard = resource.getrlimit(number)
+        options += ["--ulimit", f"{name}={soft}:{hard}"]
+    return options
+
+
+def _config() -> Dict[str, Any]:
+    """Return a small config.json(OCI runtime specification) that runs the payload, without any right."""
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": [f"/{HELLO}"],
+            "env": ["PATH=/"],
+            "cwd": "/",
+            "noNewPrivileges": True,
+        },
+        "root": {"path": "rootfs", "readonly": False},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {
+                "destination": "/dev",
+                "type": "tmpfs",
+                "source": "tmpfs",
+                "options": ["nosuid", "strictatime", "mode=755", "size=65536k"],
+            },
+        ],
+        "linux": {
+            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]
+        },
+    }

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of the container engines and backends of a host, without changing anything."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from .host import Host
+
+RUNTIME = "kontain"  # the name that engines know krun by
+
+
+class Engine(NamedTuple):
+    """A container engine: its program, its socket when it is a daemon, and what we ask of it."""
+
+    name: str
+    program: str  # that is there exactly when the engine is, whatever its clients
+    socket: str  # "" for an engine that has no daemon
+    oldest: Tuple[int, int]
+    reason: str  # why it must be that new
+
+
+DOCKER = Engine(
+    "docker", "dockerd", "/run/docker.sock", (1, 12), "it reads runtimes of daemon.json"
+)
+PODMAN = Engine("podman", "podman", "", (3, 3), "it reads files below containers.conf.d")
+CONTAINERD = Engine(
+    "containerd",
+    "containerd",
+    "/run/containerd/containerd.sock",
+    (1, 3),
+    "it has the runc shim v2",
+)
+CRIO = Engine("crio", "crio", "/run/crio/crio.sock", (1, 18), "it reads files below crio.conf.d")
+ENGINES = (DOCKER, PODMAN, CONTAINERD, CRIO)
+BACKENDS = ("crun", "runc")
+
+_VERSION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)?)")
+
+
+def _version_program(host: Host, engine: Engine) -> str:
+    # `dockerd --version` takes 50 ms, its client 10; packages keep the two at one version.
+    client = host.which("docker") if engine is DOCKER else ""
+    return client or host.which(engine.program)
+
+
+def start_version_queries(host: Host) -> None:
+    """Let all programs tell their versions at once, while the checks do other things."""
+    programs = [_version_program(host, engine) for engine in ENGINES if host.which(engine.program)]
+    for program in programs + [host.which(name) for name in BACKENDS]:
+        if program:
+            host.start(program, "--version")
+
+
+def program_version(host: Host, program: str) -> str:
+    """Return the version that `PROGRAM --version` prints, "" when it prints none."""
+    output = host.run(program, "--version")
+    found = _VERSION.search(output.stdout)
+    return found.group(1) if found else ""
+
+
+def describe(host: Host, engine: Engine) -> Optional[Dict[str, Any]]:
+    """Return an engine's `program`, `version` and whether it is `running`; None without it."""
+    program = host.which(engine.program)
+    if not program:
+        return None
+    details: Dict[str, Any] = {"program": program, "version": ""}
+    if engine.socket:
+        details["running"] = answers(host, engine.socket)
+    if engine is DOCKER and details["running"]:
+        details["version"] = _daemon_version(host, engine.socket)
+    details["version"] = details["version"] or program_version(
+        host, _version_program(host, engine)
+    )
+    return details
+
+
+def answers(host: Host, path: str) -> bool:
+    """Return whether a daemon that this user may talk to listens on the socket `path`."""
+    return host.is_socket(path) and host.ask(path, b"") is not None
+
+
+def _daemon_version(host: Host, path: str) -> str:
+    """Return the version of the docker daemon itself, which may be another than its client's."""
+    answer = host.ask(path, b"GET /version HTTP/1.0\r\n\r\n") or ""
+    found = re.search(r'"Version":\s*"([^"]+)"', answer.partition("\r\n\r\n")[2])
+    return found.group(1) if found else ""
+
+
+def docker_socket() -> str:
+    """Return the path of this host's docker socket; DOCKER_HOST may name another one."""
+    scheme, _, path = os.environ.get("DOCKER_HOST", "").partition("://")
+    return path if scheme == "unix" else DOCKER.socket
+
+
+def rootless_docker_users(host: Host) -> List[str]:
+    """Return the user ids whose own docker daemon has a socket."""
+    folder = "/run/user"
+    return [uid for uid in host.names(folder) if host.is_socket(f"{folder}/{uid}/docker.sock")]
+
+
+def docker_runtimes(host: Host) -> Dict[str, str]:
+    """Return the paths of the runtimes in daemon.json by name; {} without such a file.
+
+    Raises ValueError, with a text that says where, when docker could not read the file either.
+    """
+    path = "/etc/docker/daemon.json"
+    try:
+        text = host.read(path)
+    except FileNotFoundError:
+        return {}
+    import json  # noqa: PLC0415  # 10 ms that hosts without the file need not pay
+
+    document = json.loads(text) if text.strip() else {}
+    runtimes = document.get("runtimes", {}) if isinstance(document, dict) else None
+    if not isinstance(runtimes, dict):
+        raise ValueError("wanted a JSON object, with an object `runtimes` in it")  # noqa: TRY004  # as json's own
+    return {
+        name: str(entry.get("path", "")) if isinstance(entry, dict) else ""
+        for name, entry in runtimes.items()
+    }
+
+
+def podman_runtimes(host: Host) -> Dict[str, List[str]]:
+    """Return the candidate paths of the runtimes in containers.conf(5) by name, the last file wins.
+
+    It reads the tables `[engine.runtimes]` as the engines' own files and ours write them, one key
+    a line or an array over several lines.
+    """
+    folder = "/etc/containers/containers.conf.d"
+    files = ["/usr/share/containers/containers.conf", "/etc/containers/containers.conf"]
+    files += [f"{folder}/{name}" for name in host.names(folder) if name.endswith(".conf")]
+    runtimes: Dict[str, List[str]] = {}
+    for path in files:
+        runtimes.update(_runtimes_of_toml(host.read_or(path)))
+    return runtimes
+
+
+_TABLE = re.compile(
+    r"^\s*\[\s*engine\s*\.\s*runtimes\s*\]\s*(?:#.*)?\n(.*?)(?=^\s*\[[^\n\"]*\]\s*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_ARRAY = re.compile(r"^\s*\"?([\w.-]+)\"?\s*=\s*\[([^\]]*)\]", re.MULTILINE)
+
+
+def _runtimes_of_toml(text: str) -> Dict[str, List[str]]:
+    found: Dict[str, List[str]] = {}
+    for table in _TABLE.findall(text):
+        for name, paths in _ARRAY.findall(table):
+            found[name] = re.findall(r"\"([^\"]*)\"", paths)
+    return found
