@@ -14,7 +14,7 @@ from . import explain
 from .errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError
 from .host import Host
 from .install import install
-from .transaction import Report
+from .report import Report
 from .uninstall import uninstall
 
 _EPILOG = f"Documentation: {explain.DOCUMENTATION}"

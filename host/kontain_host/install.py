@@ -11,7 +11,8 @@ from .bundle import open_bundle
 from .changes import Change
 from .errors import WRONG_USAGE, HostError
 from .host import Host
-from .transaction import Report, perform
+from .report import Report
+from .transaction import perform
 
 
 def install(
@@ -29,7 +30,7 @@ def install(
         changes = release.plan(host, bundle, report)
         changes += kvm.plan(host, "leave", (), report)
         for name in names:
-            changes += engines.plan(host, name)
+            changes += engines.plan(host, name, report)
         return changes
 
     report = perform(host, f"install {bundle.version}", plan, check=check)

@@ -15,7 +15,7 @@ from .files import State
 from .host import Host
 from .journal import Entry, Journal
 from .membership import Member
-from .transaction import Report
+from .report import Report
 
 OWNER = "kvm"
 DEVICE = "/dev/kvm"

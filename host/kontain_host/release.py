@@ -8,20 +8,31 @@ from pathlib import Path, PurePosixPath
 from typing import Iterator, List, Optional, Set, Tuple
 
 from . import running
-from .bundle import Bundle
+from .bundle import Bundle, open_bundle
 from .changes import Change, File, Link
 from .files import ABSENT, read_state
 from .host import CONFIG, Host
 from .journal import Journal
-from .transaction import Report, retract, session
+from .report import Report
+from .transaction import perform, retract, session
 from .tree import Tree, tree_state
 
 OWNER = "release"
-COMMANDS = ("km", "kontain", "gcc-kontain", "g++-kontain")
-"""Linked into PATH. krun is not: libkrun's program has that name."""
+UNLINKED = "krun"
+"""The one program that is not linked into PATH: libkrun's has that name."""
 
 _LINKS = "/usr/local/bin"
 _MANUALS = "/usr/local/share/man"
+
+
+def install(host: Host, bundle_file: Path, *, check: bool = False) -> Report:
+    """Make a bundle the host's release; raise HostError, and then the host is as before."""
+    bundle = open_bundle(bundle_file)
+    what = f"install {bundle.version}"
+    report = perform(host, what, lambda report: plan(host, bundle, report), check=check)
+    if report.changed and not check:
+        collect(host, report)
+    return report
 
 
 def plan(host: Host, bundle: Bundle, report: Report) -> List[Change]:
@@ -81,11 +92,10 @@ def _free_folder(host: Host, bundle: Bundle) -> str:
 
 def _outer_links(prefix: str, bundle: Bundle) -> Iterator[Tuple[str, str]]:
     """Yield path and target of the links outside of the prefix."""
-    for command in COMMANDS:
-        if f"bin/{command}" in bundle.names:
-            yield f"{_LINKS}/{command}", f"{prefix}/bin/{command}"
     for name in bundle.names:
         parts = PurePosixPath(name).parts
+        if parts[0] == "bin" and parts[1:] != (UNLINKED,):
+            yield f"{_LINKS}/{parts[1]}", f"{prefix}/{name}"
         if parts[:2] == ("share", "man") and len(parts) == 4:  # noqa: PLR2004  share/man/man1/x.1
             yield f"{_MANUALS}/{parts[2]}/{parts[3]}", f"{prefix}/current/{name}"
 

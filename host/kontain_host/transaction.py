@@ -4,55 +4,17 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Callable, Iterator, Optional, Sequence, Set
 
 from .changes import KINDS, Change, missing_parents
 from .errors import HostError, from_os_error
 from .files import temporary_name
 from .host import Host
 from .journal import Entry, Journal
+from .report import Report
 
 _AS_BEFORE = "as before"
-
-
-@dataclass
-class Report:
-    """What was done, or in check mode would be: for people, for JSON and for Ansible alike.
-
-    `changes` holds one dict for each change: `kind`, `path`, `owner`, `reason`. `left` holds what
-    an undo did not touch: `path` and `why`. `diff` is as Ansible wants it.
-    """
-
-    changes: List[Dict[str, str]] = field(default_factory=list)
-    warnings: List[str] = field(default_factory=list)
-    left: List[Dict[str, str]] = field(default_factory=list)
-    diff: List[Dict[str, str]] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Return whether the host is, or would be, another one."""
-        return bool(self.changes)
-
-    def as_dict(self) -> Dict[str, Any]:
-        """Return the report as JSON, without the differences."""
-        return {
-            "changed": self.changed,
-            "changes": self.changes,
-            "warnings": self.warnings,
-            "left": self.left,
-        }
-
-    def add(self, change: Any) -> None:  # a Change, or an Entry on its way back
-        """Note one change."""
-        names = ("kind", "path", "owner", "reason")
-        self.changes.append({name: getattr(change, name) for name in names})
-
-    def add_diff(self, path: str, before: str, after: str) -> None:
-        """Note a difference of texts."""
-        headers = {"before_header": path, "after_header": path}
-        self.diff.append({**headers, "before": before, "after": after})
 
 
 class Transaction:

@@ -10,7 +10,8 @@ from .engines import ENGINES
 from .errors import HostError
 from .host import STATE, Host
 from .journal import Entry, Journal
-from .transaction import Report, foresee_retract, retract, session
+from .report import Report
+from .transaction import foresee_retract, retract, session
 
 _SHOWN = 10  # of the containers in the way
 

@@ -59,11 +59,7 @@ def _content(names: List[str], path: str) -> bytes:
 def _require_version(host: Host) -> None:
     program = host.which("podman")
     if program is None:
-        raise HostError(
-            "cannot register a runtime in podman",
-            "this host has no program podman",
-            "install the package podman",
-        )
+        return
     answer = host.run([program, "--version"]).stdout
     match = re.search(r"(\d+)\.(\d+)", answer)
     if not match or (int(match[1]), int(match[2])) < _OLDEST:

@@ -1,0 +1,1 @@
+../../../host/kontain_host/__init__.py

@@ -1,0 +1,1 @@
+../../../../host/kontain_host/engines/__init__.py

@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: make Kontain's runtime known to a container engine, or unknown."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: engine_runtime
+short_description: Register Kontain's runtime in a container engine
+version_added: 0.1.0
+description:
+  - For podman it writes a drop-in file below /etc/containers/containers.conf.d.
+  - For docker it merges into daemon.json, keeping every other byte, lets a running dockerd reload
+    by SIGHUP, and waits until it knows the runtime. No engine is restarted.
+  - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
+  - Removal restores the configuration as it was; what others changed in it since stays.
+author:
+  - Kontain platform contributors (@kontain)
+attributes:
+  check_mode:
+    description: Whether check mode says what would be done, and changes nothing.
+    support: full
+  diff_mode:
+    description: Whether diff mode shows what differs.
+    support: full
+options:
+  engine:
+    description: The engine.
+    type: str
+    choices: [docker, podman]
+    required: true
+  state:
+    description: Whether the engine shall know the runtime.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description: The runtime's program.
+    type: path
+    default: /opt/kontain/bin/krun
+  replace:
+    description: Whether another runtime of the name C(kontain) may be replaced.
+    type: bool
+    default: false
+  config_file:
+    description:
+      - The configuration file of docker.
+      - The default is the one of the dockerd that runs, or else /etc/docker/daemon.json.
+    type: path
+  force:
+    description: With O(state=absent), remove the runtime also while containers run by it.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Register the runtime in podman
+  kontain.platform.engine_runtime:
+    engine: podman
+
+- name: Register the runtime in docker, in place of another of that name
+  kontain.platform.engine_runtime:
+    engine: docker
+    replace: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in this order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: link
+      owner: release
+      path: /opt/kontain/current
+      reason: the version in use
+left:
+  description: What was not taken back because somebody else changed or uses it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/kontain/krun.json
+      why: somebody changed it since
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
+    engines,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
+    Host,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.report import (
+    Report,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
+    perform,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.uninstall import (
+    withdraw,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.translate import run
+
+
+def work(options: Dict[str, Any], *, check: bool) -> Report:
+    """Bring the engine to the wanted state."""
+    host, engine = Host(), options["engine"]
+    if options["state"] == "absent":
+        return withdraw(host, engine, force=options["force"], check=check)
+    registration = engines.Registration(
+        path=options["path"], config=options["config_file"], replace=options["replace"]
+    )
+    return perform(
+        host,
+        f"register the runtime in {engine}",
+        lambda report: engines.plan(host, engine, report, registration),
+        check=check,
+    )
+
+
+def main() -> None:
+    """Translate between Ansible and the library."""
+    module = AnsibleModule(
+        argument_spec={
+            "engine": {"choices": ["docker", "podman"], "required": True},
+            "state": {"choices": ["present", "absent"], "default": "present"},
+            "path": {"type": "path", "default": "/opt/kontain/bin/krun"},
+            "replace": {"type": "bool", "default": False},
+            "config_file": {"type": "path"},
+            "force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    run(module, lambda: work(options, check=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: make a host what it was before Kontain."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: uninstall
+short_description: Make a host what it was before Kontain
+version_added: 0.1.0
+description:
+  - Takes back every change that the journal below /var/lib/kontain names, newest first.
+  - What somebody else changed since is left, and named in RV(left).
+  - Refused, naming them, while containers or payloads run by Kontain.
+author:
+  - Kontain platform contributors (@kontain)
+attributes:
+  check_mode:
+    description: Whether check mode says what would be done, and changes nothing.
+    support: full
+  diff_mode:
+    description: Whether diff mode shows what differs.
+    support: none
+options:
+  prefix:
+    description: The directory below which releases stand.
+    type: path
+    default: /opt/kontain
+  force:
+    description: Whether to go on while containers or payloads run.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Remove Kontain
+  kontain.platform.uninstall:
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or in check mode would be, in this order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - kind: link
+      owner: release
+      path: /opt/kontain/current
+      reason: the version in use
+left:
+  description: What was not taken back because somebody else changed or uses it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - path: /etc/kontain/krun.json
+      why: somebody changed it since
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
+    Host,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.uninstall import (
+    uninstall,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.translate import run
+
+
+def main() -> None:
+    """Translate between Ansible and the library."""
+    module = AnsibleModule(
+        argument_spec={
+            "prefix": {"type": "path", "default": "/opt/kontain"},
+            "force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    host = Host(prefix=options["prefix"])
+    run(module, lambda: uninstall(host, force=options["force"], check=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
