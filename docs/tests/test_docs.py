@@ -21,11 +21,6 @@ LINK = re.compile(r"\[[^]]*\]\((?!https?://)(?P<path>[^)#]+)[^)]*\)")
 
 # A host without the right to raise limits cannot run podman's defaults.
 PODMAN_LIMITS = '[containers]\ndefault_ulimits = ["nofile=1024:4096", "nproc=1000:1000"]\n'
-PREPARE = f"""
-mkdir -p {CLONE} /etc/containers/containers.conf.d
-tar -x -C {CLONE}
-command -v sudo || {{ printf '#!/bin/sh\\nexec "$@"\\n' >/usr/bin/sudo && chmod 755 /usr/bin/sudo; }}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +30,25 @@ def host() -> Iterator[Sandbox]:
     if reason:
         pytest.skip(reason)
     with Sandbox() as sandbox:
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
-        clone = subprocess.run(
-            ["tar", "-c", "--null", "--files-from=-"],
-            cwd=ROOT,
-            input=names,
-            check=True,
-            capture_output=True,
-        ).stdout
-        sandbox.run("sh", "-ec", PREPARE, input=clone, text=False, check=True)
+        fill_clone(sandbox.root / CLONE[1:])
+        if sandbox.run("sh", "-c", "command -v sudo").returncode != 0:
+            (sandbox.root / "usr/bin/sudo").write_text('#!/bin/sh\nexec "$@"\n')
+            (sandbox.root / "usr/bin/sudo").chmod(0o755)
         limits = sandbox.root / "etc/containers/containers.conf.d/00-limits.conf"
+        limits.parent.mkdir(parents=True, exist_ok=True)
         limits.write_text(PODMAN_LIMITS)
         sandbox.start_dockerd()
         yield sandbox
+
+
+def fill_clone(folder: Path) -> None:
+    """Make `folder` what a clone of this repository would be, with what is not committed yet."""
+    folder.mkdir()
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
+    pack = ["tar", "-c", "--null", "--files-from=-"]
+    packed = subprocess.run(pack, cwd=ROOT, input=names, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed, check=True)
 
 
 def run(host: Sandbox, commands: str) -> "subprocess.CompletedProcess[str]":
