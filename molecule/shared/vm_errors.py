@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of virtual machines, and the one way in which programs are run."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Union
+
+PACKAGES = {
+    "mke2fs": "e2fsprogs",
+    "mmdebstrap": "mmdebstrap",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "scp": "openssh-client",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+}
+
+Argument = Union[str, "os.PathLike[str]"]
+
+
+class VmError(Exception):
+    """Something that the user can put right: what happened and what to do."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        """Remember both sentences, without full stops."""
+        super().__init__(f"vm.py: {problem}.\nTo fix: {fix}.")
+
+
+def require_programs(*names: str) -> None:
+    """Raise VmError when a program is missing, with the packages to install."""
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        raise VmError(
+            f"{', '.join(missing)}: not in PATH",
+            f"apt-get install {' '.join(sorted({PACKAGES[name] for name in missing}))}",
+        )
+
+
+def run(command: Sequence[Argument]) -> None:
+    """Run a program quietly; raise VmError with the end of its output if it fails."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        words = shlex.join(os.fspath(word) for word in command)
+        end = "\n".join(done.stdout.splitlines()[-15:])
+        raise VmError(
+            f"{os.fspath(command[0])} ended with status {done.returncode}:\n{end}",
+            f"look at what it says above, then run this again; the command was\n{words}",
+        )
