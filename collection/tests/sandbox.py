@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of this whole system to change at will: an overlay over / in namespaces of its own.
+
+What runs in it sees this machine's files, writes to a layer of its own, and dies with it. The
+network is this machine's, and so are the kernel, /dev and /sys. Needs root; see `why_not`.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+# Engines want a real file system below them, not an overlay: these get folders of their own.
+ENGINE_STATE = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
+DOCKERD = ("dockerd", "--bridge=none", "--iptables=false")  # leaves this machine's network alone
+
+UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
+
+# PID 1 of the sandbox: make the mounts, enter them, say "ready", then reap whatever dies.
+INIT = """
+set -e
+mount --make-rprivate /
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for folder in $2; do
+    mkdir -p "$1/state$folder" "$1/root$folder"
+    mount --bind "$1/state$folder" "$1/root$folder"
+done
+cd "$1/root"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mount -t tmpfs -o mode=0755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
+pivot_root . .
+umount -l .
+cd /
+echo ready
+sleep infinity &
+wait
+"""
+
+
+def why_not() -> str:
+    """Return why no sandbox can be made here, or nothing."""
+    if os.geteuid() != 0:
+        return "needs root, for mount namespaces: run `sudo make test-collection`"
+    if "overlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
+        return "needs overlayfs in the kernel: run `modprobe overlay`"
+    return ""
+
+
+class Sandbox:
+    """The copy, until it is closed."""
+
+    def __init__(self) -> None:
+        """Make it, which takes no time, for nothing is copied."""
+        self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
+        for name in ("upper", "work", "root", "state"):
+            (self._folder / name).mkdir(mode=0o755)
+        self._init = subprocess.Popen(
+            [*UNSHARE, "sh", "-c", INIT, "init", str(self._folder), " ".join(ENGINE_STATE)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if not self._init.stdout or self._init.stdout.readline() != "ready\n":
+            self.close()
+            raise RuntimeError("the sandbox could not be made: see the messages above")
+        children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children")
+        self._pid = children.read_text(encoding="ascii").strip()
+        self.upper = self._folder / "upper"
+        self._start = set(self._layer())
+
+    def close(self) -> None:
+        """End all that runs in it, and remove it."""
+        self._init.kill()
+        self._init.wait()
+        shutil.rmtree(self._folder)
+
+    def command(self, *argv: str) -> list[str]:
+        """Return what runs `argv` in the sandbox, for subprocess."""
+        return ["nsenter", "--target", self._pid, "--mount", "--pid", "--wdns=/", "--", *argv]
+
+    def run(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command in the sandbox as root, and return what it said."""
+        settings: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 900}
+        settings |= {"env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}}
+        return subprocess.run(self.command(*argv), check=False, **(settings | options))
+
+    def start_dockerd(self) -> None:
+        """Start a docker daemon that only the sandbox knows, and wait until it answers."""
+        log = (self._folder / "dockerd.log").open("w")
+        subprocess.Popen(self.command(*DOCKERD), stdout=log, stderr=log, start_new_session=True)
+        for _ in range(100):
+            if self.run("docker", "version").returncode == 0:
+                return
+            time.sleep(0.2)
+        raise RuntimeError((self._folder / "dockerd.log").read_text(encoding="utf-8"))
+
+    def changes(self) -> dict[str, str]:
+        """Return path: "new", "changed" or "deleted" for each file that is not as on this machine.
+
+        A file that was changed and changed back is as it was: contents, mode and owner count.
+        """
+        found = ((path, self._judge(path)) for path in self._layer() if path not in self._start)
+        return {path: change for path, change in found if change}
+
+    def _layer(self) -> Iterator[str]:
+        """Yield the paths of the sandbox's own layer."""
+        for folder, subfolders, files in os.walk(self.upper):
+            for name in subfolders + files:
+                yield f"/{Path(folder, name).relative_to(self.upper)}"
+
+    def _judge(self, path: str) -> str:
+        mine, below = self.upper / path[1:], Path(path)
+        now = mine.lstat()
+        if stat.S_ISCHR(now.st_mode) and now.st_rdev == 0:  # how overlayfs deletes
+            return "deleted"
+        if not os.path.lexists(below):
+            return "new"
+        before = below.lstat()
+        same = (now.st_mode, now.st_uid, now.st_gid) == (
+            before.st_mode,
+            before.st_uid,
+            before.st_gid,
+        )
+        if stat.S_ISLNK(now.st_mode):
+            same = same and mine.readlink() == below.readlink()
+        elif stat.S_ISREG(now.st_mode):
+            same = same and filecmp.cmp(mine, below, shallow=False)
+        return "" if same else "changed"

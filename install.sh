@@ -1,0 +1,458 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# install.sh: make this host a Kontain host, or undo that.
+#
+# Usage: sudo ./install.sh [OPTION...]
+#
+#   --engines LIST    register with these engines, docker and podman or one of them, and install
+#                     those that are missing (default: those that are there; podman where none is)
+#   --offline BUNDLE  install this bundle, a file or a folder, and fetch nothing from anywhere
+#   --dry-run         check the host and print what would change; change nothing
+#   --uninstall       undo everything that was changed, except distribution packages and logs
+#   --yes             do not ask before --uninstall
+#   --json            end with one JSON object on standard output; all else goes to standard error
+#   --version         print the version that would be installed
+#   --help            print this
+#
+# It works in a checkout, which it builds first, and in an unpacked bundle. In this order it checks
+# the host, fetches its own private Ansible, builds, runs the playbook kontain.platform.install on
+# this host, and proves by a payload of km, krun and each engine that programs run in a VM.
+# It does not touch /usr, but for links in /usr/local and for distribution packages that are
+# missing: python3, its venv module, make, gcc, musl, crun and podman. It restarts no engine.
+# A second run changes nothing. After an interruption, run it again: it continues.
+#
+# Files: /opt/kontain, /etc/kontain, /var/lib/kontain (with the private Ansible), and the log
+# /var/log/kontain/install.log. `kontain info` tells the rest.
+#
+# Exit status: 0 done, or nothing to do; 1 a step failed; 2 wrong usage; 3 this host cannot run
+# Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had; 130
+# interrupted.
+#
+# Documentation: https://github.com/kontainapp/platform/tree/main/docs
+
+set -u
+
+# die STATUS PROBLEM FIX: the one way out that is not good; it always says what to do next.
+die() {
+	say_error "install.sh: $2." "To fix: $3."
+	print_json "$1" "{\"problem\":$(quote "$2"),\"fix\":$(quote "$3")}"
+	exit "$1"
+}
+
+say() {
+	printf '%s\n' "$@"
+	[ -z "$LOG" ] || printf '%s\n' "$@" >>"$LOG"
+}
+
+say_error() {
+	printf '%s\n' "$@" >&2
+	[ -z "$LOG" ] || printf '%s\n' "$@" >>"$LOG"
+}
+
+# Print the words as one JSON string.
+quote() {
+	printf '"%s"' "$(printf '%s' "$*" | tr '\n\t' '  ' | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"
+}
+
+# print_json STATUS ERROR: the object that --json ends with; the parts are JSON already.
+print_json() {
+	[ "$JSON" ] || return 0
+	printf '{"schema":1,"action":"%s","version":"%s","status":%s,"check":%s,"run":%s,"proof":%s,"error":%s}\n' \
+		"$ACTION" "$VERSION" "$1" "${CHECK:-null}" "${RUN:-null}" "${PROOF:-null}" "$2" >&3
+}
+
+usage() { sed -n '/^# install.sh:/,/^$/s/^# \{0,1\}//p' "$SCRIPT"; }
+
+parse_arguments() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--engines=* | --offline=*) set_value "${1%%=*}" "${1#*=}" ;;
+		--engines | --offline)
+			[ $# -ge 2 ] || die 2 "the option $1 needs a value" "see install.sh --help"
+			set_value "$1" "$2"
+			shift
+			;;
+		--dry-run) DRY_RUN=yes ;;
+		--uninstall) ACTION=uninstall ;;
+		--yes) YES=yes ;;
+		--json) ;; # main has seen it
+		--version) ACTION=version ;;
+		--help) ACTION=help ;;
+		*) die 2 "there is no option '$1'" "see install.sh --help" ;;
+		esac
+		shift
+	done
+}
+
+set_value() {
+	case $1:$2 in
+	--engines:docker | --engines:podman) ENGINES=$2 ;;
+	--engines:docker,podman | --engines:podman,docker) ENGINES=$2 ;;
+	--engines:*)
+		die 2 "--engines is '$2', wanted docker, podman, or docker,podman" "name the engines so"
+		;;
+	--offline:*)
+		OFFLINE=$(readlink -f -- "$2") && [ -e "$OFFLINE" ] ||
+			die 5 "there is no bundle '$2'" "give the file kontain-VERSION-x86_64.tar.gz or its folder"
+		;;
+	esac
+}
+
+require_root() {
+	[ "$(id -u)" -eq 0 ] || die 4 "this is user $(id -un), and only root may change the host" \
+		"run 'sudo ./install.sh'"
+}
+
+# TREE is the checkout or bundle that this script lies in.
+find_tree() {
+	TREE=$(dirname -- "$SCRIPT")
+	if [ -f "$TREE/galaxy.yml" ]; then
+		VERSION=$(sed -n 's/^version: *//p' "$TREE/galaxy.yml")
+		LIBRARY=$TREE/preflight:$TREE/host
+	elif [ -f "$TREE/release/VERSION" ]; then
+		VERSION=$(cat "$TREE/release/VERSION")
+		LIBRARY=$TREE/release/lib/python
+	else
+		die 5 "$TREE is neither a checkout nor an unpacked bundle" \
+			"unpack kontain-VERSION-x86_64.tar.gz and run the install.sh in it"
+	fi
+}
+
+# Run a command of the tree's own Python; -B: nothing is written into the tree.
+tree_python() { PYTHONPATH=$LIBRARY "$PYTHON" -s -B -m "$@"; }
+
+# ---- the host's packages
+
+find_package_manager() {
+	for MANAGER in apt-get dnf zypper pacman apk none; do
+		! command -v $MANAGER >/dev/null || return 0
+	done
+}
+
+# The package that has a program; roles/packages/vars/main.yml says the same for the roles.
+package_of() {
+	case $MANAGER:$1 in
+	apt-get:venv) echo python3-venv ;;
+	zypper:venv) echo python3-base ;;
+	pacman:venv | pacman:python3) echo python ;;
+	*:venv) echo python3 ;;
+	apt-get:musl-gcc) echo musl-tools ;;
+	dnf:musl-gcc) echo musl-gcc musl-libc-static ;;
+	zypper:musl-gcc) echo musl musl-devel ;;
+	pacman:musl-gcc) echo musl ;;
+	apk:musl-gcc) echo musl-dev ;;
+	*:ansible-playbook) echo ansible-core ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# add_packages PROGRAM...: install the packages of these programs.
+add_packages() {
+	_packages=
+	for _program; do _packages="$_packages $(package_of "$_program")"; done
+	[ -z "$OFFLINE" ] || die 5 "the packages$_packages are missing, and --offline forbids fetching them" \
+		"install them from your mirror, then run this again"
+	[ "$MANAGER" != none ] || die 5 "this host has none of apt-get, dnf, zypper, pacman and apk" \
+		"install$_packages by hand, then run this again"
+	STEP="installing$_packages"
+	say "installing the distribution's$_packages"
+	# shellcheck disable=SC2086 # a list of words
+	install_packages $_packages ||
+		die 5 "$MANAGER could not install$_packages" "see ${LOG:-above}, then run this again"
+}
+
+# The package lists are fetched only where the packages are not to be had without.
+install_packages() {
+	case $MANAGER in
+	apt-get)
+		logged apt_get install "$@" || { logged apt_get update && logged apt_get install "$@"; }
+		;;
+	dnf) logged dnf -y install "$@" ;;
+	zypper) logged zypper --non-interactive install "$@" ;;
+	pacman) logged pacman --noconfirm -Sy --needed "$@" ;;
+	apk) logged apk add "$@" ;;
+	esac
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@"; }
+
+# Run a command with all that it says in the log; where there is no log yet, on standard error.
+logged() {
+	if [ "$LOG" ]; then "$@" >>"$LOG" 2>&1; else "$@" >&2; fi </dev/null
+}
+
+# ---- the steps
+
+# The architecture is asked before Python is installed: nothing is changed on a host that cannot.
+get_python() {
+	STEP="looking for Python"
+	_arch=$(uname -m)
+	[ "$_arch" = x86_64 ] || die 3 "the architecture of this host is $_arch, wanted x86_64" \
+		"use an x86-64 host: km runs x86-64 programs and nothing else"
+	PYTHON=$(command -v python3) || {
+		[ -z "$DRY_RUN" ] || die 5 "python3 is missing, and --dry-run installs nothing" "install python3"
+		add_packages python3
+		PYTHON=$(command -v python3) || die 5 "there is no python3 after its installation" "see $LOG"
+	}
+	"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 9))' ||
+		die 3 "$("$PYTHON" --version 2>&1) is too old, wanted 3.9 or newer" \
+			"make python3 3.9 or newer, or use a newer distribution"
+}
+
+check_host() {
+	STEP="checking the host"
+	if [ "$JSON" ]; then
+		CHECK=$(tree_python kontain_preflight --no-proof --json)
+	else
+		tree_python kontain_preflight --no-proof
+	fi
+	_status=$?
+	case $_status in
+	0 | 1) ;;
+	3) die 3 "this host cannot run Kontain" "do what the checks say, then run this again" ;;
+	*) die 1 "the check of the host ended with status $_status" "report what it said" ;;
+	esac
+}
+
+# From here on the host is changed: one run at a time, logged, and an interruption is explained.
+start_work() {
+	# shellcheck disable=SC2015 # any of the three may fail
+	mkdir -p "$LOG_DIR" && chmod 0700 "$LOG_DIR" && (umask 077 && : >>"$LOG_DIR/install.log") ||
+		die 1 "cannot write the log below $LOG_DIR" "see whether the disk is full or read-only"
+	exec 9>>"$LOCK" || die 1 "cannot write $LOCK" "see whether /run is full or read-only"
+	flock -n 9 || die 1 "another install.sh is at work" "wait until it has ended, then run this again"
+	LOG=$LOG_DIR/install.log
+	printf '\n%s install.sh %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$VERSION" "$ACTION" >>"$LOG"
+	trap interrupted INT TERM HUP
+	trap 'rm -rf "$WORK"' EXIT
+	WORK=$(mktemp -d) || die 1 "cannot make a temporary folder" "see whether the disk is full"
+}
+
+interrupted() {
+	trap '' INT TERM HUP
+	die 130 "interrupted while $STEP" \
+		"run this again, it continues from there; or undo what was done with --uninstall"
+}
+
+# A private Ansible is good when its stamp names this Python and this requirement.
+get_ansible() {
+	_stamp="$(readlink -f "$PYTHON") $ANSIBLE_REQUIREMENT"
+	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || return 0
+	[ -z "$OFFLINE" ] || { use_distribution_ansible && return; }
+	STEP="fetching Ansible"
+	say "fetching a private Ansible into $ANSIBLE"
+	"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || add_packages venv
+	mkdir -p "$STATE" && rm -rf "$ANSIBLE"
+	if logged "$PYTHON" -m venv "$ANSIBLE" &&
+		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir "$ANSIBLE_REQUIREMENT"; then
+		printf '%s\n' "$_stamp" >"$ANSIBLE/stamp"
+	else
+		rm -rf "$ANSIBLE"
+		say "the Python package index cannot be reached: trying the distribution's ansible-core"
+		use_distribution_ansible
+	fi
+}
+
+use_distribution_ansible() {
+	command -v ansible-playbook >/dev/null || add_packages ansible-playbook
+	mkdir -p "$ANSIBLE/bin"
+	for _program in ansible-playbook ansible-galaxy; do
+		ln -sf "$(command -v $_program)" "$ANSIBLE/bin/$_program"
+	done
+}
+
+# Set BUNDLE to the file of the bundle to install.
+get_bundle() {
+	STEP="preparing the bundle"
+	if [ -f "$OFFLINE" ]; then
+		BUNDLE=$OFFLINE
+	elif [ "$OFFLINE" ] && [ ! -f "$OFFLINE/release/VERSION" ]; then
+		die 5 "$OFFLINE is no unpacked bundle: it has no release/VERSION" \
+			"give the folder that kontain-VERSION-x86_64.tar.gz unpacks to"
+	elif [ "$OFFLINE" ]; then
+		pack_bundle "$OFFLINE"
+	elif [ -f "$TREE/release/VERSION" ]; then
+		pack_bundle "$TREE"
+	else
+		build_bundle
+	fi
+}
+
+pack_bundle() {
+	_name=kontain-$(cat "$1/release/VERSION")
+	BUNDLE=$WORK/$_name-x86_64.tar.gz
+	# shellcheck disable=SC2015 # either may fail
+	ln -s "$1" "$WORK/$_name" && logged tar -C "$WORK" -chzf "$BUNDLE" "$_name/release" ||
+		die 1 "cannot pack the release in $1" "see $LOG"
+}
+
+# It is the checkout's owner who builds, so that root leaves no files that they cannot remove.
+build_bundle() {
+	BUNDLE=$TREE/build/kontain-$VERSION-x86_64.tar.gz
+	_missing=
+	for _program in make gcc musl-gcc; do
+		command -v $_program >/dev/null || _missing="$_missing $_program"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$_missing" ] || add_packages $_missing
+	STEP="building $BUNDLE"
+	[ -f "$BUNDLE" ] || say "building the bundle"
+	logged as_owner_of "$TREE" make -C "$TREE" --no-print-directory bundle HAS_VENV= ||
+		die 5 "the bundle could not be built" "see $LOG; \`make -C $TREE bundle\` shows it too"
+}
+
+as_owner_of() {
+	_owner=$(stat -c %u "$1") _group=$(stat -c %g "$1")
+	shift
+	if [ "$_owner" -eq 0 ]; then
+		"$@"
+	else
+		setpriv --reuid="$_owner" --regid="$_group" --clear-groups "$@"
+	fi
+}
+
+# A checkout is the collection; a bundle has the collection's tarball in it.
+get_collection() {
+	STEP="preparing the collection"
+	_place=$COLLECTIONS/ansible_collections/kontain/platform
+	mkdir -p "${_place%/*}"
+	if [ -f "$TREE/galaxy.yml" ]; then
+		[ "$(readlink "$_place")" = "$TREE" ] || { rm -rf "$_place" && ln -s "$TREE" "$_place"; }
+		return
+	fi
+	_tarball=$TREE/kontain-platform-$VERSION.tar.gz
+	_sum=$(sha256sum <"$_tarball") ||
+		die 5 "there is no $_tarball" "unpack the bundle again, with all that is in it"
+	[ "$(cat "$_place/.sum" 2>/dev/null)" != "$_sum" ] || return 0
+	rm -rf "$_place"
+	logged ansible ansible-galaxy collection install --offline --no-deps -p "$COLLECTIONS" "$_tarball" ||
+		die 1 "the collection could not be installed" "see $LOG"
+	printf '%s\n' "$_sum" >"$_place/.sum"
+}
+
+# Run a program of the private Ansible, deaf to the settings of whoever called.
+ansible() {
+	_program=$1
+	shift
+	env LC_ALL=C.UTF-8 ANSIBLE_CONFIG=/dev/null ANSIBLE_LOG_PATH="$LOG" \
+		ANSIBLE_HOME="$WORK/ansible" ANSIBLE_REMOTE_TEMP="$WORK/remote" \
+		ANSIBLE_COLLECTIONS_PATH="$COLLECTIONS" ANSIBLE_PIPELINING=true \
+		ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false \
+		ANSIBLE_STDOUT_CALLBACK=kontain.platform.progress KONTAIN_PROGRESS_FILE="$WORK/run.json" \
+		"$ANSIBLE/bin/$_program" "$@"
+}
+
+run_playbook() {
+	STEP="changing the host"
+	ansible ansible-playbook kontain.platform.install \
+		-e "{\"kontain_bundle\": $(quote "$BUNDLE"), \"kontain_engines\": [$ENGINES]}" "$@" </dev/null
+	_status=$?
+	RUN=$(cat "$WORK/run.json" 2>/dev/null)
+	[ "$_status" -eq 0 ] || die 1 "the installation stopped at the step above" \
+		"do what it says, then run this again: it continues; the log is $LOG"
+}
+
+prove() {
+	STEP="proving that programs run in a VM"
+	if [ "$JSON" ]; then
+		PROOF=$($PREFIX/bin/kontain verify --json)
+	else
+		$PREFIX/bin/kontain verify
+	fi || die 1 "Kontain is installed, but the proof above failed" "see \`kontain check\`"
+}
+
+goodbye() {
+	say "" "Kontain $VERSION is installed. Read on in $DOCS, or: man 7 kontain"
+	print_json 0 null
+}
+
+# ---- the three things that this script can do
+
+install() {
+	get_python
+	check_host
+	[ -z "$DRY_RUN" ] || { dry_run && return; }
+	start_work
+	get_ansible
+	get_bundle
+	get_collection
+	run_playbook
+	prove
+	goodbye
+}
+
+# Where a run before has left an Ansible and a bundle, Ansible itself says what would change.
+dry_run() {
+	BUNDLE=${OFFLINE:-$TREE/build/kontain-$VERSION-x86_64.tar.gz}
+	if [ -x "$ANSIBLE/bin/ansible-playbook" ] && [ -f "$BUNDLE" ]; then
+		WORK=$(mktemp -d)
+		trap 'rm -rf "$WORK"' EXIT
+		run_playbook --check --diff
+	else
+		say "" "would do, in this order:" \
+			"  fetch a private Ansible into $ANSIBLE, with $(package_of venv) where it is missing" \
+			"  build the bundle, where this is a checkout, with make, gcc and $(package_of musl-gcc)" \
+			"  install the release below $PREFIX and its configuration below /etc/kontain" \
+			"  install crun, gcc and $(package_of musl-gcc), and podman where there is no engine" \
+			"  register the runtime kontain with ${ENGINES:-each engine}" \
+			"  run a payload with km, with krun, and with each engine"
+	fi
+	say "nothing was changed"
+	print_json 0 null
+}
+
+uninstall() {
+	PYTHON=$(command -v python3) || die 1 "python3 is missing" "install python3, then run this again"
+	[ -z "$DRY_RUN" ] || { tree_python kontain_host uninstall --dry-run && return; }
+	[ ! -t 0 ] || [ "$YES" ] || ask
+	start_work
+	STEP="undoing the changes"
+	if [ "$JSON" ]; then
+		RUN=$(tree_python kontain_host uninstall --yes --json)
+	else
+		tree_python kontain_host uninstall --yes
+	fi || die 1 "Kontain could not be removed" "do what it says above, then run this again"
+	STEP="removing the private Ansible"
+	rm -rf "$ANSIBLE"
+	rmdir "$STATE" 2>/dev/null
+	say "Kontain is removed. Distribution packages stay, and so does the log $LOG"
+	print_json 0 null
+}
+
+ask() {
+	printf 'Remove Kontain from this host? [y/N] ' >&2
+	read -r _answer
+	case $_answer in
+	y* | Y*) ;;
+	*) die 130 "nothing was removed: the answer was '$_answer'" "answer y, or give --yes" ;;
+	esac
+}
+
+# Everything runs from here, called on the last line: a script that was cut off does nothing.
+# The braces are there because half of that line would be a call too, one without the options.
+main() {
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	PREFIX=/opt/kontain STATE=/var/lib/kontain LOG_DIR=/var/log/kontain LOCK=/run/kontain-install.lock
+	ANSIBLE=$STATE/ansible COLLECTIONS=$STATE/ansible/collections
+	# 2.17 has CVE-2026-11332; newer than 2.19 is not tested.
+	ANSIBLE_REQUIREMENT='ansible-core>=2.15,!=2.17.*,<2.20'
+	DOCS=https://github.com/kontainapp/platform/tree/main/docs
+	ACTION=install STEP=starting LOG='' WORK='' VERSION='' CHECK='' RUN='' PROOF=''
+	ENGINES='' OFFLINE='' DRY_RUN='' YES='' JSON=''
+	SCRIPT=$(readlink -f -- "$0")
+	exec 3>&1
+	case " $* " in *' --json '*) JSON=yes && exec 1>&2 ;; esac
+	parse_arguments "$@"
+	cd /
+	umask 022
+	# shellcheck disable=SC2046 # names
+	unset $(env | sed -n 's/^\(\(ANSIBLE\|PYTHON\)_*[A-Z_]*\)=.*/\1/p')
+	case $ACTION in
+	help) usage ;;
+	version) find_tree && say "$VERSION" ;;
+	*) require_root && find_tree && find_package_manager && "$ACTION" ;;
+	esac
+}
+
+{ main "$@"; }
