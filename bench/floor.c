@@ -125,7 +125,8 @@ static void run_to_exit(const struct guest *guest)
 {
     REQUEST(guest->vcpu, KVM_RUN, 0);
     if (guest->run->exit_reason != KVM_EXIT_IO || guest->run->io.port != PORT) {
-        fprintf(stderr, "floor: exit reason %u, not the guest's out\n", guest->run->exit_reason);
+        (void)fprintf(stderr, "floor: exit reason %u, not the guest's out\n",
+                      guest->run->exit_reason);
         exit(1);
     }
 }
@@ -152,10 +153,11 @@ static double time_exits(const struct guest *guest, long count, int sync)
 int main(int argc, char **argv)
 {
     struct guest guest = guest_create();
+    long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 
     run_to_exit(&guest);
-    if (argc == 3) {
-        printf("%.0f\n", time_exits(&guest, atol(argv[2]), strcmp(argv[1], "sync") == 0));
+    if (count > 0) {
+        printf("%.0f\n", time_exits(&guest, count, strcmp(argv[1], "sync") == 0));
     }
     return 0;
 }

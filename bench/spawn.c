@@ -33,12 +33,12 @@ static double run_us(char **command, const posix_spawn_file_actions_t *actions)
 
     errno = posix_spawnp(&child, command[0], actions, NULL, command, environ);
     if (errno || waitpid(child, &status, 0) < 0) {
-        fprintf(stderr, "spawn: cannot run %s: %s\n", command[0], strerror(errno));
+        (void)fprintf(stderr, "spawn: cannot run %s: %s\n", command[0], strerror(errno));
         exit(1);
     }
     end = now_us();
     if (status != 0) {
-        fprintf(stderr, "spawn: %s ended with wait status 0x%x, not 0\n", command[0], status);
+        (void)fprintf(stderr, "spawn: %s ended with wait status 0x%x, not 0\n", command[0], status);
         exit(1);
     }
     return end - start;
@@ -49,20 +49,21 @@ int main(int argc, char **argv)
     char **commands[COMMANDS_MAX];
     posix_spawn_file_actions_t actions;
     int count = 0;
+    long rounds = argc > 3 ? strtol(argv[1], NULL, 10) : 0;
 
     for (int i = 2; i < argc && count < COMMANDS_MAX; i++) {
-        if (strcmp(argv[i], "--") == 0) {
-            argv[i] = NULL; /* the end of the command before */
-            commands[count++] = argv + i + 1;
+        if (strcmp(argv[i], "--") == 0 && i + 1 < argc) {
+            argv[i++] = NULL; /* the end of the command before */
+            commands[count++] = argv + i;
         }
     }
-    if (count == 0) {
-        fprintf(stderr, "usage: spawn ROUNDS -- COMMAND... [-- COMMAND...]\n");
+    if (count == 0 || rounds <= 0) {
+        (void)fprintf(stderr, "usage: spawn ROUNDS -- COMMAND... [-- COMMAND...]\n");
         return 2;
     }
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    for (int round = 0; round < atoi(argv[1]); round++) {
+    for (long round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
             printf("%.1f%c", run_us(commands[i], &actions), i + 1 < count ? ' ' : '\n');
         }

@@ -11,11 +11,11 @@
 
 int main(int argc, char **argv)
 {
-    long count = argc == 2 ? atol(argv[1]) : 0;
+    long count = argc == 2 ? strtol(argv[1], NULL, 10) : 0;
     struct timespec start, end;
 
     if (count <= 0) {
-        fprintf(stderr, "usage: syscall COUNT\n");
+        (void)fprintf(stderr, "usage: syscall COUNT\n");
         return 2;
     }
     clock_gettime(CLOCK_MONOTONIC, &start);
