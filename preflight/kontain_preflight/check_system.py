@@ -16,6 +16,8 @@ OLDEST_KERNEL = (4, 15)
 OLDEST_PYTHON = (3, 9)
 PYTHON = "/usr/bin/python3"  # in the first line of krun and kontain
 
+COMPILERS = ("gcc", "g++", "musl-gcc")
+
 MIB = 1 << 20
 PREFIX_MIB = 64  # two releases, for an upgrade
 VAR_MIB = 512  # the installer's private Ansible, and an engine's storage
@@ -176,15 +178,22 @@ def check_cgroup(host: Host) -> Result:
 
 
 def check_compilers(host: Host) -> Result:
-    """gcc-kontain finds the gcc and the musl that it drives."""
-    missing = [name for name in ("gcc", "musl-gcc") if not host.which(name)]
+    """The compilers are there that gcc-kontain and g++-kontain drive."""
+    missing = [name for name in COMPILERS if not host.which(name)]
     if not missing:
-        return passed("gcc and musl-gcc are there")
+        return passed(f"{', '.join(COMPILERS)} are there", missing=missing)
     command = install_command(
         host,
-        default="gcc musl",
-        **{"apt-get": "gcc musl-tools", "dnf": "gcc musl-gcc", "apk": "gcc musl-dev"},
+        default="gcc g++ musl",
+        **{
+            "apt-get": "gcc g++ musl-tools",
+            "dnf": "gcc gcc-c++ musl-gcc",
+            "apk": "gcc g++ musl-dev",
+            "pacman": "gcc musl",
+        },
     )
     return skipped(
-        f"only gcc-kontain needs {' and '.join(missing)}", f"to build payloads, run `{command}`"
+        f"there is no {', '.join(missing)}, which only gcc-kontain and g++-kontain need",
+        f"to build payloads, run `{command}`",
+        missing=missing,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import resource
 import shutil
 import subprocess
 import tarfile
@@ -13,11 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-from .engines import RUNTIME, docker_socket
+from .check_system import version_of
+from .engines import RUNTIME, docker_socket, program_version
 from .host import Host, Output
 from .proof import HELLO
 
 _CAP_SYS_RESOURCE = 24  # <linux/capability.h>
+_LOW_LIMIT = 1000  # no host allows less
 _CLEANUP_LIMIT_S = 10.0
 
 
@@ -39,8 +40,9 @@ def run_by_podman(host: Host) -> Output:
     with _workplace(host) as place:
         private = ["--root", f"{place}/storage", "--runroot", f"{place}/run"]
         private += ["--tmpdir", str(place / "tmp"), "--storage-driver", "vfs"]
-        command = [host.which("podman"), *private, "--runtime", RUNTIME, "run", "--rm"]
-        command += ["--network", "none", "--log-driver", "none", *_own_limits(host)]
+        private += [_network_option(host), f"{place}/networks"]
+        options = ["--rm", "--network", "none", "--log-driver", "none", *_low_limits(host)]
+        command = [host.which("podman"), *private, "--runtime", RUNTIME, "run", *options]
         return host.run(*command, "--rootfs", f"{place}/rootfs", f"/{HELLO}")
 
 
@@ -96,20 +98,29 @@ def _archive(place: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def _own_limits(host: Host) -> List[str]:
-    """Return podman's options that keep this process's limits.
+def _network_option(host: Host) -> str:
+    """Return the option that keeps podman from making files below /etc; podman 4.0 renamed it."""
+    version = version_of(program_version(host, host.which("podman")))
+    is_new = version is None or version >= (4, 0)
+    return "--network-config-dir" if is_new else "--cni-config-dir"
 
-    Podman raises some limits by default, and without CAP_SYS_RESOURCE its runtime then fails.
+
+def _low_limits(host: Host) -> List[str]:
+    """Return podman's options for limits that it can set without CAP_SYS_RESOURCE.
+
+    By default podman raises limits, beyond what it has left to itself; without that right its
+    runtime fails then. To lower them needs no right.
     """
     lines = host.read_or("/proc/self/status").splitlines()
     sets = [line.split()[1] for line in lines if line.startswith("CapEff:")]
     if not sets or int(sets[0], 16) >> _CAP_SYS_RESOURCE & 1:
         return []
-    options = []
-    for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
-        soft, hard = resource.getrlimit(number)
-        options += ["--ulimit", f"{name}={soft}:{hard}"]
-    return options
+    return [
+        "--ulimit",
+        f"nofile={_LOW_LIMIT}:{_LOW_LIMIT}",
+        "--ulimit",
+        f"nproc={_LOW_LIMIT}:{_LOW_LIMIT}",
+    ]
 
 
 def _config() -> Dict[str, Any]:

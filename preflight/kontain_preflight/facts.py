@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 from typing import Any, Dict, List
 
 from .host import Host
@@ -106,7 +106,7 @@ def all_facts(host: Host) -> Dict[str, Any]:
         "container": in_container(host),
         "distribution": distribution(host),
         "kernel": uname.release,
-        "python": platform.python_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
         "user": host.user().name,
         "virtualization": virtualization(host),
     }

@@ -48,15 +48,15 @@ class Mount(NamedTuple):
 class Host:
     """A machine whose file system begins at `root`.
 
-    `prefix` is where Kontain is installed; None means the release that this code lies in, else
-    that of /opt/kontain. All paths are as the host itself writes them.
+    `prefix` is where Kontain is installed; None means the release that this code lies in, and
+    where it lies in none, that nothing is installed. All paths are as the host itself writes them.
     """
 
     def __init__(self, root: str = "/", prefix: Optional[str] = None) -> None:
         """Take the machine at `root`; looks at nothing yet."""
         self.root = root
-        self._own_release = _own_release() if prefix is None and root == "/" else ""
-        self.prefix = prefix or self._own_release.partition("/versions/")[0] or PREFIX
+        self._release = f"{prefix}/current" if prefix else _own_release()
+        self.prefix = prefix or self._release.rpartition("/versions/")[0] or PREFIX
         self._kvm: Optional[Kvm] = None
         self._started: Dict[Tuple[str, ...], Process] = {}
 
@@ -168,10 +168,8 @@ class Host:
     @property
     def release(self) -> str:
         """Return the folder of the release to look at, "" where none is installed."""
-        if self._own_release:
-            return self._own_release
-        current = f"{self.prefix}/current"
-        return self.real_path(current) if self.exists(f"{current}/VERSION") else ""
+        is_there = self._release and self.exists(f"{self._release}/VERSION")
+        return self.real_path(self._release) if is_there else ""
 
     def release_version(self) -> str:
         """Return the version of the release to look at, "" where none is installed."""

@@ -78,7 +78,9 @@ def run_by_km(host: Host) -> Output:
 def _absence(host: Host, *, as_root: bool = False) -> Optional[Result]:
     """Return the result of a proof that there is nothing to make with."""
     if not host.release:
-        return skipped(f"Kontain is not installed below {host.prefix}")
+        return skipped(
+            "it is for an installed Kontain", "name its folder: `--prefix /opt/kontain`"
+        )
     if as_root and host.user().uid != 0:
         return skipped("it needs root", "run `sudo kontain verify`")
     return None

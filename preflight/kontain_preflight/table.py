@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from typing import List, TextIO
 
 from .results import FAIL, PASS, SKIP, WARN, Report, Result
@@ -18,7 +16,7 @@ _NARROWEST = 30  # of the column of findings; below it they stand on a line of t
 
 def print_table(report: Report, verdict: str) -> None:
     """Print the results, with cause and fix below those that want one, and the verdict."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
     colour = uses_colour(sys.stdout)
     ids = max((len(result.check) for result in report.results), default=0)
     for result in report.results:
@@ -35,7 +33,7 @@ def _lines(result: Result, ids: int, width: int, *, colour: bool) -> List[str]:
     status = f"{result.status:{_STATUS_WIDTH}}"
     if colour:
         status = f"\033[{_COLOURS[result.status]}m{status}\033[0m"
-    ignored = " (ignored)" if result.ignored else ""
+    ignored = " (ignored)" if result.ignored and result.status in (WARN, FAIL) else ""
     indent = _STATUS_WIDTH + ids + 2
     found = _clean(result.found) + ignored
     if width and width - indent < _NARROWEST:
@@ -53,12 +51,14 @@ def _lines(result: Result, ids: int, width: int, *, colour: bool) -> List[str]:
 
 
 def _wrapped(text: str, indent: int, width: int) -> List[str]:
-    margin = " " * indent
-    if not width:
-        return [margin + text]
-    return textwrap.wrap(
-        text, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
-    ) or [margin]
+    """Return the text in lines that fit; a `width` of 0 fits all."""
+    lines: List[str] = []
+    for word in text.split():
+        if lines and (not width or indent + len(lines[-1]) + 1 + len(word) <= width):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return [" " * indent + line for line in lines or [""]]
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,1 @@
+../../../preflight/kontain_preflight/__main__.py
