@@ -26,8 +26,6 @@
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
 
-#define FIX_REPORT "report this, with the output of `kontain check --json`"
-
 /* Selectors. SYSRET wants user data and user code 8 and 16 above STAR's upper half. */
 enum { KERNEL_CS = 0x10, KERNEL_SS = 0x18, SYSRET_BASE = 0x23, USER_SS = 0x2b, USER_CS = 0x33 };
 
@@ -211,11 +209,13 @@ static uint64_t set_features(struct vcpu *vcpu)
 
 void cpu_init(struct vcpu *vcpu)
 {
-    struct tss *tss = tss_create(vcpu->vm);
     struct kvm_sregs sregs;
 
     if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    }
+    if (!vcpu->tss) {
+        vcpu->tss = tss_create(vcpu->vm);
     }
     sregs.cr4 = 0x620 | set_features(vcpu); /* PAE OSFXSR OSXMMEXCPT */
     sregs.cr0 = 0x80050033;                 /* PE MP ET NE WP AM PG */
@@ -226,8 +226,8 @@ void cpu_init(struct vcpu *vcpu)
     sregs.ds = sregs.es = sregs.fs = sregs.gs = (struct kvm_segment){.unusable = 1};
     sregs.tr = (struct kvm_segment){
         .selector = 0x38,
-        .base = (uint64_t)tss,
-        .limit = vcpu->vm->hardware ? 0x67 : sizeof(*tss) - 1, /* no I/O bitmap on hardware */
+        .base = (uint64_t)vcpu->tss,
+        .limit = vcpu->vm->hardware ? 0x67 : sizeof(struct tss) - 1, /* no I/O bitmap on hardware */
         .type = 0xb,
         .present = 1,
     };
@@ -330,4 +330,26 @@ void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs)
     }
     *fs = sregs.fs.base;
     *gs = sregs.gs.base;
+}
+
+void cpu_save(struct vcpu *vcpu, struct cpu_state *state)
+{
+    cpu_leave_stub(vcpu);
+    state->regs = *vcpu->regs;
+    cpu_get_bases(vcpu, &state->fs_base, &state->gs_base);
+    if (kvm_ioctl(vcpu->fd, KVM_GET_XSAVE, &state->xsave) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_XSAVE failed: %m");
+    }
+}
+
+void cpu_load(struct vcpu *vcpu, const struct cpu_state *state)
+{
+    if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &vcpu->run->s.regs.sregs) < 0 ||
+        kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, &state->xsave) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM takes no state for a vCPU: %m");
+    }
+    *vcpu->regs = state->regs;
+    vcpu->run->s.regs.sregs.fs.base = state->fs_base;
+    vcpu->run->s.regs.sregs.gs.base = state->gs_base;
+    set_user_segments(vcpu);
 }

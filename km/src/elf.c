@@ -36,11 +36,7 @@ struct elf {
 
 /* ---- the file ---- */
 
-/*
- * Whether the file's mode lets this process execute it. access(2) says no for every file of a
- * filesystem mounted noexec, which keeps an image's programs from running outside a VM, not inside.
- */
-static bool may_execute(const char *path)
+bool file_may_execute(const char *path)
 {
     struct statvfs fs;
     struct stat st;
@@ -72,7 +68,7 @@ static bool search_path(const char *name, char found[PATH_MAX])
 
         if ((size_t)snprintf(found, PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) <
                 PATH_MAX &&
-            stat(found, &st) == 0 && S_ISREG(st.st_mode) && may_execute(found)) {
+            stat(found, &st) == 0 && S_ISREG(st.st_mode) && file_may_execute(found)) {
             return true;
         }
         path += n + (path[n] == ':');
@@ -115,7 +111,7 @@ static void check_file(const char *path)
     if (!S_ISREG(st.st_mode)) {
         die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not a regular file", path);
     }
-    if (!may_execute(path)) {
+    if (!file_may_execute(path)) {
         die(STATUS_CANNOT_RUN, "make it executable with chmod +x",
             "cannot run %s: permission denied (mode %04o)", path, st.st_mode & 07777);
     }
@@ -178,13 +174,16 @@ static void check_segment(const struct elf *elf, const Elf64_Phdr *phdr)
     }
 }
 
-static void elf_open(struct elf *elf, const char *path)
+static void elf_open(struct elf *elf, const char *path, int fd)
 {
     size_t phdrs_size;
     bool loads = false;
     struct stat st;
 
-    *elf = (struct elf){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    *elf = (struct elf){.path = path, .fd = fd};
+    if (fd < 0) {
+        elf->fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
     if (elf->fd < 0 || fstat(elf->fd, &st) < 0) {
         die(STATUS_CANNOT_RUN, "make it readable with chmod +r", "cannot read %s: %m", path);
     }
@@ -260,7 +259,7 @@ static uint64_t elf_map(const struct elf *elf, uint64_t base)
 
     elf_extent(elf, &low, &high);
     bias = elf->head.e_type == ET_DYN ? base - low : 0;
-    if (bias + high > IMAGE_TOP || elf->head.e_entry + bias >= IMAGE_TOP) {
+    if (!guest_ok(bias, high) || !guest_ok(bias, elf->head.e_entry)) {
         die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: its entry 0x%lx is not within its memory",
             elf->path, elf->head.e_entry);
     }
@@ -305,21 +304,69 @@ static void open_loader(struct image *to, const Elf64_Phdr *phdr)
             "install the loader and libraries, or link statically with gcc-kontain",
             "cannot run %s: its loader %s does not exist", payload.path, path);
     }
-    elf_open(&loader, path);
+    elf_open(&loader, path, -1);
     to->has_loader = true;
+}
+
+/* Replace the payload by its interpreter while it is a script; options.argv gets what that adds. */
+static const char *follow_scripts(const char *path)
+{
+    static struct script script;
+    size_t rest = 0;
+    char **argv;
+    int found;
+
+    check_file(path);
+    while ((found = script_resolve(&script, path)) > 0) {
+        path = script.head[0];
+        check_file(path);
+    }
+    if (found < 0) {
+        die(STATUS_CANNOT_RUN, "name an interpreter after #!, at most 4 scripts deep",
+            "cannot run %s: its first line names no interpreter that can run", path);
+    }
+    while (options.argv[rest]) {
+        rest++;
+    }
+    if (!script.count) {
+        return path;
+    }
+    argv = mmap(NULL, (script.count + rest) * sizeof(*argv), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (argv == MAP_FAILED) {
+        die(STATUS_FAILED, "raise the limit on address space (ulimit -v)", "no memory: %m");
+    }
+    memcpy(argv, script.head, script.count * sizeof(*argv));
+    memcpy(argv + script.count, options.argv + 1, rest * sizeof(*argv));
+    options.argv = argv;
+    return path;
+}
+
+/* What /proc/self/exe and AT_EXECFN show. */
+static void name_image(struct image *to, const char *path)
+{
+    char link[32];
+    ssize_t n = -1;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", payload.fd);
+    n = readlink(link, to->path, sizeof(to->path) - 1);
+    to->path[n < 0 ? 0 : n] = 0;
+    if (n <= 0 && !realpath(path, to->path)) { /* where /proc is not mounted */
+        (void)snprintf(to->path, sizeof(to->path), "%s", path);
+    }
+    to->execfn = path;
 }
 
 void image_open(struct image *to)
 {
     static char found[PATH_MAX];
-    const char *path = payload_path(found);
+    const char *path = options.payload;
 
-    check_file(path);
-    elf_open(&payload, path);
-    if (!realpath(path, to->path)) {
-        (void)snprintf(to->path, sizeof(to->path), "%s", path);
+    if (options.payload_fd < 0) {
+        path = follow_scripts(payload_path(found));
     }
-    to->execfn = path;
+    elf_open(&payload, path, options.payload_fd);
+    name_image(to, path);
     for (size_t i = 0; i < payload.head.e_phnum; i++) {
         if (payload.phdrs[i].p_type == PT_INTERP) {
             open_loader(to, &payload.phdrs[i]);

@@ -22,14 +22,18 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     int code;
 
     if (vector == 14) {
+        mm_lock();
         code = mm_fault(exception->cr2, exception->error);
+        mm_unlock();
         if (code) {
+            vcpu->fault = *exception;
             signal_force(vcpu, SIGSEGV, code, exception->cr2);
         }
     } else if (of_vector[vector].signo) {
         /* Linux gives these the address of the instruction; a general protection fault has none. */
         bool at_rip = vector == 0 || vector == 1 || vector == 6 || vector == 16 || vector == 19;
 
+        vcpu->fault = *exception;
         signal_force(vcpu, of_vector[vector].signo, of_vector[vector].code,
                      at_rip ? vcpu->regs->rip : 0);
     } else {

@@ -55,6 +55,24 @@ guest_copy_fault:
     movq $-14, %rax /* -EFAULT */
     ret
 
+/*
+ * int64_t guest_cmpxchg(void *at, uint32_t old, uint32_t new)
+ *
+ * 0 when `old` stood there and `new` stands there now, -EAGAIN, or -EFAULT; likewise.
+ */
+    .globl guest_cmpxchg, guest_cmpxchg_begin, guest_cmpxchg_end
+    .type guest_cmpxchg, @function
+guest_cmpxchg:
+    movl %esi, %eax
+guest_cmpxchg_begin:
+    lock cmpxchgl %edx, (%rdi)
+guest_cmpxchg_end:
+    jne 1f
+    xorl %eax, %eax
+    ret
+1:  movq $-11, %rax /* -EAGAIN */
+    ret
+
 /* Where the host's kernel returns to from a handler of ours; rt_sigreturn is call 15. */
     .globl host_restorer
     .type host_restorer, @function

@@ -33,17 +33,22 @@
 #define SYSTEM_HVA 0x7d0000000000UL  /* structures that the guest's CPU reads; also their gva */
 #define VMA_HVA 0x7d1000000000UL     /* the list of VMAs */
 #define RUN_HVA 0x7d2000000000UL     /* kvm_run of each vCPU */
+#define VCPU_HVA 0x7d4000000000UL    /* struct vcpu[] */
+#define STACK_HVA 0x7d5000000000UL   /* the monitor's stack of each thread but the first */
+#define EXEC_HVA 0x7d6000000000UL    /* argv and envp on the way through execve */
 #define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
 
 /* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
 enum { STATUS_FAILED = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
 struct options {
-    const char *payload;    /* as given */
-    char **argv;            /* as the payload sees it, NULL at the end */
-    int kvm_fd;             /* an open descriptor of /dev/kvm, or -1 */
-    bool search;            /* look a payload without a slash up in PATH only */
-    bool trace;             /* write each system call to trace_file */
+    const char *payload; /* as given */
+    char **argv;         /* as the payload sees it, NULL at the end */
+    int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
+    int trace_fd;        /* an open descriptor to trace to, or -1 */
+    int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
+    bool search;         /* look a payload without a slash up in PATH only */
+    bool trace;          /* write each system call to trace_file */
     const char *trace_file; /* or NULL: standard error */
 };
 
@@ -74,6 +79,13 @@ struct vcpu {
     struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
     unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
     size_t scratch_used;
+    void *tss;                /* in system memory: the exception stack, see cpu.c */
+    void *host_thread;        /* pthread_t that drives it or did last, or NULL: the first thread */
+    bool vforked;             /* the thread is the child of a vfork, in its parent's memory */
+    struct vcpu *next_free;   /* in the list of vCPUs without a thread */
+    uint64_t clear_tid;       /* set_tid_address(2): zeroed and woken when the thread ends */
+    uint64_t robust_list;     /* set_robust_list(2) */
+    uint64_t mm_seen;         /* mm_changes() when the guest was entered */
     uint64_t signal_mask;     /* what the payload's thread blocks */
     uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
     uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
@@ -97,6 +109,9 @@ extern struct options options;
 _Noreturn void die(int status, const char *fix, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
+#define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
+#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
+
 /* ---- options.c ---- */
 
 /* Fill `options` from the command line, or print help, version or an error and exit. */
@@ -113,8 +128,23 @@ void vm_create(struct vm *vm);
 /* Give the guest [gpa, gpa + size) backed by the host's memory at hva. 0, or -errno. */
 int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags);
 
-/* Make vCPU number `id` of the VM, in 64-bit mode at CPL 3, ready for vcpu_run(). */
-struct vcpu *vcpu_create(struct vm *vm, unsigned id);
+/*
+ * A vCPU that no thread drives, in 64-bit mode at CPL 3: a parked one or a new one. NULL, with
+ * errno set, when KVM makes no more.
+ */
+struct vcpu *vcpu_acquire(struct vm *vm);
+
+/* Park a vCPU whose thread ends. */
+void vcpu_release(struct vcpu *vcpu);
+
+/*
+ * In the child of fork(): the VM stayed with the parent. Make one like it around the copied memory,
+ * with `vcpu` as its only vCPU that has a thread; its registers are cpu_load()'s to restore.
+ */
+void vm_restore(struct vm *vm, struct vcpu *vcpu);
+
+/* Close one that fd_hide() returned. */
+void fd_close_hidden(int fd);
 
 /* Move a descriptor of the monitor out of the way of the payload's; returns the new number. */
 int fd_hide(int fd);
@@ -152,6 +182,16 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
  */
 void cpu_leave_stub(struct vcpu *vcpu);
 
+/* All that a payload's thread has in its CPU, standing at an instruction of its own. */
+struct cpu_state {
+    struct kvm_regs regs;
+    uint64_t fs_base, gs_base;
+    struct kvm_xsave xsave;
+};
+
+void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
+void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
+
 /* RFLAGS as a payload may have them. */
 uint64_t cpu_clean_flags(uint64_t rflags);
 
@@ -168,6 +208,9 @@ uint64_t system_gpa(const void *page);
 
 enum { PT_WRITE = 2, PT_USER = 4 };
 #define PT_NX (1UL << 63)
+
+/* Give all of it to a new VM of a forked process. */
+void system_restore(struct vm *vm);
 
 /* Map [gva, gva + size) to gpa with these rights; 2 MiB pages where all three allow it. */
 void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights);
@@ -231,6 +274,11 @@ static inline bool guest_ok(uint64_t addr, uint64_t len)
 }
 
 void mm_init(struct vm *vm);
+/* Held around every call below, and over fork(). */
+void mm_lock(void);
+void mm_unlock(void);
+/* A number that changes whenever present memory changed its rights or went away. */
+uint64_t mm_changes(void);
 /* As mmap(2) for the payload: an address, or -errno. fd and offset as there. */
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
 int64_t mm_unmap(uint64_t addr, uint64_t len);
@@ -247,6 +295,47 @@ uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
 void mm_populate(uint64_t addr, uint64_t len);
 
+/* ---- process.c, thread.c, exec.c: more than one process and thread ---- */
+
+/* Start a payload's thread with this state. Its tid, or -errno. */
+int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
+                     uint64_t parent_tid, uint64_t child_tid);
+
+/* End this payload thread; the process too when it is the last. */
+_Noreturn void thread_end(struct vcpu *vcpu, int status);
+
+/* In the child of fork(): this thread is the only one. */
+void thread_after_fork(void);
+
+/* Held over fork(), so that the child finds the threads' list whole. */
+void thread_lock(void);
+void thread_unlock(void);
+
+/* Whether the process has more than one payload thread. */
+bool thread_several(void);
+
+/* Keep a descriptor of km's own program, for execve. */
+void exec_init(void);
+
+/* ---- script.c ---- */
+
+#define SCRIPT_DEPTH_MAX 5  /* as the kernel follows #! lines */
+#define SCRIPT_LINE_MAX 256 /* BINPRM_BUF_SIZE */
+
+/* What #! lines put before the arguments, in place of argv[0]. */
+struct script {
+    const char *head[2 * SCRIPT_DEPTH_MAX + 2];
+    size_t count;
+    size_t depth;
+    char lines[SCRIPT_DEPTH_MAX][SCRIPT_LINE_MAX];
+};
+
+/*
+ * When the file at `path` is a script, put its interpreter, the line's argument and `path` in
+ * front, and return 1. 0 when it is none, -ENOEXEC for a line without interpreter, -ELOOP.
+ */
+int script_resolve(struct script *script, const char *path);
+
 /* ---- elf.c, stack.c: the payload's image and what it finds on its stack ---- */
 
 struct image {
@@ -260,6 +349,12 @@ struct image {
     const char *execfn;    /* the path that was opened: AT_EXECFN */
     char path[4096];       /* the same, resolved: what /proc/self/exe shows */
 };
+
+/*
+ * Whether the file's mode lets this process execute it, also on a filesystem mounted noexec: that
+ * keeps an image's programs from running outside a VM, not inside.
+ */
+bool file_may_execute(const char *path);
 
 /* Find options.payload, and its loader if it names one, and check both. Ends km with 126 or 127. */
 void image_open(struct image *image);
@@ -294,8 +389,20 @@ struct action {
 /* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
 extern _Thread_local int signal_waiting;
 
-/* Must be called by each thread that drives a vCPU, before it runs. */
+/* Must be called once, and by each further thread the other, before its vCPU runs. */
 void signal_init(struct vcpu *vcpu);
+void signal_init_thread(struct vcpu *vcpu, uint64_t mask);
+
+/* All handlers become the default, as CLONE_CLEAR_SIGHAND says. */
+void signal_clear_handlers(void);
+
+/* Keep all signals from this thread while it changes what their handler looks at. */
+void signal_hold(void);
+void signal_release(struct vcpu *vcpu);
+
+/* The payload's actions, all of them, to bring back after a vfork. */
+void signal_actions_save(struct action to[SIGNAL_MAX + 1]);
+void signal_actions_load(const struct action from[SIGNAL_MAX + 1]);
 
 /* Deliver what waits: the payload's handler is what the vCPU runs next, or the process dies. */
 void signal_deliver(struct vcpu *vcpu);

@@ -13,36 +13,27 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
 #define PAYLOAD_GPA (4UL << 30) /* above all that Intel's KVM wants for itself below 4 GiB */
 #define TSS_GPA 0xfffbd000UL    /* KVM_SET_TSS_ADDR: three pages that Intel's KVM may need */
 
 /* ---- descriptors that the payload must not see ---- */
 
-#define HIDDEN_MAX 4096
-static int hidden[HIDDEN_MAX];
-static size_t hidden_count;
+#define HIDDEN_MAX 65536
+static uint64_t hidden[HIDDEN_MAX / 64]; /* a bit per descriptor */
 
 bool fd_is_hidden(uint64_t fd)
 {
-    for (size_t i = 0; i < hidden_count; i++) {
-        if (hidden[i] == (int)fd) {
-            return true;
-        }
-    }
-    return false;
+    uint32_t n = (uint32_t)fd; /* as the kernel takes a descriptor from a register */
+
+    return n < HIDDEN_MAX && __atomic_load_n(&hidden[n / 64], __ATOMIC_RELAXED) & 1UL << n % 64;
 }
 
 uint64_t fd_next_hidden(uint64_t fd)
 {
-    uint64_t lowest = UINT64_MAX;
-
-    for (size_t i = 0; i < hidden_count; i++) {
-        uint64_t candidate = (uint64_t)hidden[i];
-
-        lowest = candidate >= fd && candidate < lowest ? candidate : lowest;
+    while (fd < HIDDEN_MAX && !fd_is_hidden(fd)) {
+        fd++;
     }
-    return lowest;
+    return fd < HIDDEN_MAX ? fd : UINT64_MAX;
 }
 
 int fd_hide(int fd)
@@ -56,13 +47,19 @@ int fd_hide(int fd)
         lowest = limit.rlim_cur > 1024 ? 1024 - 64 : (int)limit.rlim_cur * 3 / 4;
     }
     moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-    if (moved < 0 || hidden_count == HIDDEN_MAX) {
+    if (moved < 0 || moved >= HIDDEN_MAX) {
         die(STATUS_FAILED, "raise the limit on open files (ulimit -n)",
             "no free descriptor for the VM: %m");
     }
     (void)close(fd);
-    hidden[hidden_count++] = moved;
+    __atomic_fetch_or(&hidden[moved / 64], 1UL << moved % 64, __ATOMIC_RELAXED);
     return moved;
+}
+
+void fd_close_hidden(int fd)
+{
+    __atomic_fetch_and(&hidden[fd / 64], ~(1UL << fd % 64), __ATOMIC_RELAXED);
+    (void)close(fd);
 }
 
 /* ---- the VM ---- */
@@ -112,6 +109,19 @@ static void vm_read_cpuid(struct vm *vm)
     vm->cpuid = &cpuid.head;
 }
 
+static void vm_open(struct vm *vm)
+{
+    int fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+
+    if (fd < 0) {
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine: %m");
+    }
+    vm->vm_fd = fd_hide(fd);
+    if (vm->hardware) {
+        (void)kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA); /* AMD's KVM does not know it */
+    }
+}
+
 void vm_create(struct vm *vm)
 {
     vm->kvm_fd = open_kvm();
@@ -148,35 +158,102 @@ int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uin
 
 /* ---- vCPUs ---- */
 
-static void *map_at(uint64_t where, size_t size, int flags, int fd)
-{
-    void *p = mmap((void *)where, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, fd, 0);
+#define VCPUS_MAX 4096
+static struct vcpu *const vcpus = (struct vcpu *)VCPU_HVA;
+static unsigned vcpu_count;
+static struct vcpu *parked;
 
-    if (p != (void *)where) {
-        die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
-            "no memory for a vCPU: %m");
-    }
-    return p;
+/* Map the monitor's own memory at `where`; what may stand there is an older mapping of the same. */
+static bool map_at(uint64_t where, size_t size, int flags, int fd)
+{
+    void *p = mmap((void *)where, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+
+    return p == (void *)where;
 }
 
-struct vcpu *vcpu_create(struct vm *vm, unsigned id)
+/* Let KVM make the vCPU that `vcpu` describes. */
+static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
-    static struct vcpu vcpus[1];
+    int fd = kvm_ioctl(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
+
+    if (fd < 0) {
+        return false;
+    }
+    vcpu->fd = fd_hide(fd);
+    if (!map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
+        fd_close_hidden(vcpu->fd);
+        vcpu->fd = -1;
+        return false;
+    }
+    vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+    cpu_init(vcpu);
+    return true;
+}
+
+static struct vcpu *vcpu_new(struct vm *vm)
+{
+    unsigned id = vcpu_count;
     struct vcpu *vcpu = &vcpus[id];
 
+    if (!id && !map_at(VCPU_HVA, VCPUS_MAX * sizeof(*vcpus),
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)) {
+        return NULL;
+    }
+    if (id == VCPUS_MAX || !map_at(SCRATCH_HVA + id * SCRATCH_SIZE, SCRATCH_SIZE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)) {
+        errno = EAGAIN;
+        return NULL;
+    }
     vcpu->vm = vm;
     vcpu->id = id;
-    vcpu->fd = kvm_ioctl(vm->vm_fd, KVM_CREATE_VCPU, id);
-    if (vcpu->fd < 0) {
-        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU number %u: %m", id);
-    }
-    vcpu->fd = fd_hide(vcpu->fd);
-    vcpu->run = map_at(RUN_HVA + id * ROUND_UP(vm->run_size, PAGE_SIZE), vm->run_size, MAP_SHARED,
-                       vcpu->fd);
-    vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+    vcpu->fd = -1;
+    vcpu->run = (struct kvm_run *)(RUN_HVA + id * ROUND_UP(vm->run_size, PAGE_SIZE));
     vcpu->regs = &vcpu->run->s.regs.regs;
-    vcpu->scratch =
-        map_at(SCRATCH_HVA + id * SCRATCH_SIZE, SCRATCH_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    cpu_init(vcpu);
+    vcpu->scratch = (unsigned char *)SCRATCH_HVA + id * SCRATCH_SIZE;
+    vcpu_count++;
     return vcpu;
+}
+
+struct vcpu *vcpu_acquire(struct vm *vm)
+{
+    struct vcpu *vcpu = parked;
+
+    if (vcpu) {
+        parked = vcpu->next_free;
+    } else {
+        vcpu = vcpu_new(vm);
+    }
+    if (vcpu && vcpu->fd < 0 && !vcpu_open(vm, vcpu)) {
+        vcpu_release(vcpu);
+        return NULL;
+    }
+    return vcpu;
+}
+
+void vcpu_release(struct vcpu *vcpu)
+{
+    vcpu->next_free = parked;
+    parked = vcpu;
+}
+
+void vm_restore(struct vm *vm, struct vcpu *vcpu)
+{
+    fd_close_hidden(vm->vm_fd);
+    vm->slot_count = 0;
+    vm_open(vm);
+    system_restore(vm);
+    memslot_restore(vm);
+    parked = NULL;
+    for (unsigned id = 0; id < vcpu_count; id++) {
+        if (vcpus[id].fd >= 0) {
+            fd_close_hidden(vcpus[id].fd);
+            vcpus[id].fd = -1;
+        }
+        if (&vcpus[id] != vcpu) {
+            vcpu_release(&vcpus[id]);
+        }
+    }
+    if (!vcpu_open(vm, vcpu)) {
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU for a forked process: %m");
+    }
 }

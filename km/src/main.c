@@ -20,8 +20,12 @@ int main(int argc, char **argv, char **envp)
     cpu_system_create(&vm);
     mm_init(&vm);
     image_load(&image);
-    vcpu = vcpu_create(&vm, 0);
+    vcpu = vcpu_acquire(&vm);
+    if (!vcpu) {
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
+    }
     signal_init(vcpu);
+    exec_init();
     vcpu->regs->rsp = stack_create(&image, options.argv, envp);
     vcpu->regs->rip = image.entry;
     vcpu->regs->rflags = cpu_clean_flags(0);

@@ -9,6 +9,7 @@
 #include "km.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,8 @@
 #define POPULATE_MAX (1UL << 20)
 
 static struct vm *vm;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t changes;
 static uint64_t mmap_top;
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
@@ -27,6 +30,26 @@ void mm_init(struct vm *the_vm)
     vm = the_vm;
     mmap_top = GUEST_TOP - (8UL << 30);
     vma_init();
+}
+
+void mm_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void mm_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+uint64_t mm_changes(void)
+{
+    return __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+}
+
+static void changed(void)
+{
+    __atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
 }
 
 /* x86 pages that can be written or executed can be read. */
@@ -73,14 +96,18 @@ void mm_populate(uint64_t addr, uint64_t len)
 /* ---- page faults ---- */
 
 /*
- * Make KVM forget what it knows of a page whose rights in the page tables grew, where no change of
- * the host's rights does it by itself. Nothing of the page's content is lost.
+ * Make KVM forget what it knows of pages whose rights in the page tables changed, where no change
+ * of the host's rights does it by itself. Nothing of their content is lost. The host gets more
+ * rights for a moment, or where it refuses that, fewer: then what another thread does there is
+ * tried again.
  */
 static void zap(uint64_t start, uint64_t size, int prot)
 {
     int host = host_prot(prot);
+    int more = host & PROT_WRITE ? host | PROT_EXEC : host | PROT_WRITE;
 
-    if (host & PROT_WRITE || mprotect((void *)start, size, host | PROT_WRITE) < 0) {
+    changed();
+    if (mprotect((void *)start, size, more) < 0) {
         (void)mprotect((void *)start, size, PROT_NONE);
     }
     (void)mprotect((void *)start, size, host);
@@ -124,6 +151,7 @@ static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, 
         }
         flags |= MAP_FIXED_NOREPLACE;
     }
+    changed();
     pt_unmap(vm, addr, len);
     p = mmap((void *)addr, len, host_prot(prot), flags, fd, (off_t)offset);
     if (p == MAP_FAILED) {
@@ -232,6 +260,7 @@ int64_t mm_unmap(uint64_t addr, uint64_t len)
     if (!vma_find(addr) || vma_find(addr)->start >= end) {
         return 0;
     }
+    changed();
     pt_unmap(vm, addr, end - addr);
     for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
         uint64_t from = vma->start > addr ? vma->start : addr;
@@ -251,6 +280,7 @@ static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, in
     uint64_t size = to - from;
     int before = host_prot(vma->prot), after = host_prot(prot);
 
+    changed();
     pt_protect(vm, from, size, guest_rights(prot));
     if (after == PROT_NONE) {
         pt_unmap(vm, from, size);
@@ -320,6 +350,7 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
     if (p != (void *)addr) { /* the host's own */
         return -ENOMEM;
     }
+    changed();
     pt_unmap(vm, old, old_len);
     p = mremap((void *)old, old_len, len,
                MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0), (void *)addr);

@@ -11,7 +11,7 @@
 
 #define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
 
-struct options options = {.kvm_fd = -1};
+struct options options = {.kvm_fd = -1, .trace_fd = -1, .payload_fd = -1};
 
 static const char help[] =
     "Usage: km [OPTION...] PAYLOAD [ARG...]\n"
@@ -25,6 +25,8 @@ static const char help[] =
     "  --kvm-fd FD    use the open descriptor FD of /dev/kvm\n"
     "  --trace        write each system call of the payload to standard error\n"
     "  -o FILE        write the trace to FILE instead\n"
+    "  --trace-fd FD  write the trace to the open descriptor FD\n"
+    "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
     "\n"
@@ -50,7 +52,7 @@ static char *value_of(const char *option, char *value)
     return value;
 }
 
-static int descriptor(const char *text)
+static int descriptor(const char *option, const char *text)
 {
     char *end;
     long fd;
@@ -58,8 +60,8 @@ static int descriptor(const char *text)
     errno = 0;
     fd = strtol(text, &end, 10);
     if (errno || *end || end == text || fd < 0 || fd > INT_MAX) {
-        die(STATUS_FAILED, "give the number of an open descriptor of /dev/kvm",
-            "--kvm-fd wants a number from 0 on, found '%s'", text);
+        die(STATUS_FAILED, "give the number of an open descriptor",
+            "%s wants a number from 0 on, found '%s'", option, text);
     }
     return (int)fd;
 }
@@ -81,7 +83,14 @@ static int take(char **argv, char **argv0)
         *argv0 = value_of(option, argv[1]);
         return 2;
     } else if (!strcmp(option, "--kvm-fd")) {
-        options.kvm_fd = descriptor(value_of(option, argv[1]));
+        options.kvm_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--trace-fd")) {
+        options.trace = true;
+        options.trace_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--payload-fd")) {
+        options.payload_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
     } else if (!strcmp(option, "-o")) {
         options.trace_file = value_of(option, argv[1]);

@@ -35,6 +35,18 @@ static uint64_t *table_at(uint64_t gpa)
     return (uint64_t *)(SYSTEM_HVA + gpa);
 }
 
+/* The chunk of system memory that starts at `offset`, as a memslot. */
+static uint64_t system_add_slot(struct vm *vm, uint64_t offset)
+{
+    uint64_t size = offset ? SYSTEM_MORE : SYSTEM_FIRST;
+
+    if (vm_add_memslot(vm, offset, size, SYSTEM_HVA + offset, 0) < 0) {
+        die(STATUS_FAILED, "give the host more memory, or the payload less to map",
+            "no memory for page tables after %lu MiB: %m", offset >> 20);
+    }
+    return offset + size;
+}
+
 static void system_grow(struct vm *vm)
 {
     uint64_t size = system_backed ? SYSTEM_MORE : SYSTEM_FIRST;
@@ -42,12 +54,18 @@ static void system_grow(struct vm *vm)
 
     if (system_backed + size > SYSTEM_MAX ||
         mmap(wanted, size, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted ||
-        vm_add_memslot(vm, system_backed, size, (uint64_t)wanted, 0) < 0) {
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted) {
         die(STATUS_FAILED, "give the host more memory, or the payload less to map",
             "no memory for page tables after %lu MiB: %m", system_backed >> 20);
     }
-    system_backed += size;
+    system_backed = system_add_slot(vm, system_backed);
+}
+
+void system_restore(struct vm *vm)
+{
+    for (uint64_t offset = 0; offset < system_backed;) {
+        offset = system_add_slot(vm, offset);
+    }
 }
 
 void *system_page(struct vm *vm)

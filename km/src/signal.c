@@ -18,8 +18,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
-
 /* These two also tell the monitor of its own faults: the host never blocks them. */
 #define SIGNALS_OF_MONITOR (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
@@ -33,6 +31,7 @@ static uint64_t actions_known; /* bit per signal: else the host knows what we in
 /* host.S */
 extern const char host_syscall_begin[], host_syscall_end[], host_syscall_abort[];
 extern const char guest_copy_begin[], guest_copy_end[], guest_copy_fault[];
+extern const char guest_cmpxchg_begin[], guest_cmpxchg_end[];
 void host_restorer(void);
 
 static int64_t host_sigaction(int signo, const struct action *new, struct action *old)
@@ -60,7 +59,8 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     greg_t *rip = &host->uc_mcontext.gregs[REG_RIP];
 
     if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0) {
-        if (!rip_in(*rip, guest_copy_begin, guest_copy_end)) {
+        if (!rip_in(*rip, guest_copy_begin, guest_copy_end) &&
+            !rip_in(*rip, guest_cmpxchg_begin, guest_cmpxchg_end)) {
             die(STATUS_FAILED, FIX_REPORT, "the monitor failed: signal %d at 0x%llx, address %p",
                 signo, (unsigned long long)*rip, info->si_addr);
         }
@@ -91,6 +91,40 @@ static int64_t host_handle(int signo, uint64_t flags)
     };
 
     return host_sigaction(signo, &action, NULL);
+}
+
+void signal_hold(void)
+{
+    uint64_t all = ~SIGNALS_OF_MONITOR;
+
+    (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
+}
+
+void signal_release(struct vcpu *vcpu)
+{
+    if (!signal_waiting) {
+        host_set_mask(vcpu->signal_mask);
+    }
+}
+
+void signal_actions_save(struct action to[SIGNAL_MAX + 1])
+{
+    memcpy(to, actions, sizeof(actions));
+}
+
+void signal_actions_load(const struct action from[SIGNAL_MAX + 1])
+{
+    memcpy(actions, from, sizeof(actions));
+}
+
+void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
+{
+    current = vcpu;
+    signal_waiting = 0;
+    vcpu->signals_held = 0;
+    vcpu->run->immediate_exit = 0;
+    vcpu->altstack.flags = SS_DISABLE;
+    signal_set_mask(vcpu, mask);
 }
 
 void signal_init(struct vcpu *vcpu)
@@ -140,6 +174,15 @@ int64_t signal_set_action(int signo, const struct action *action)
     return error;
 }
 
+void signal_clear_handlers(void)
+{
+    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
+        if (actions_known & SIGNAL_BIT(signo) && actions[signo].handler != (uint64_t)SIG_IGN) {
+            (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
+        }
+    }
+}
+
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
 {
     uint64_t freed;
@@ -150,7 +193,7 @@ void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
         int signo = freed & SIGNAL_BIT(SIGSEGV) ? SIGSEGV : SIGBUS;
 
         vcpu->signals_held &= ~SIGNAL_BIT(signo);
-        (void)syscall(__NR_tgkill, getpid(), gettid(), signo);
+        (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);
     }
     if (!signal_waiting) {
         host_set_mask(vcpu->signal_mask);
@@ -166,7 +209,7 @@ _Noreturn void signal_die(int signo)
     (void)setrlimit(RLIMIT_CORE, &no_core); /* it would be the monitor's core, not the payload's */
     (void)syscall(__NR_rt_sigaction, signo, &plain, NULL, sizeof(none));
     (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
-    (void)syscall(__NR_tgkill, getpid(), gettid(), signo);
+    (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);
     _exit(128 + signo); /* a signal that does not kill PID 1 of a container */
 }
 

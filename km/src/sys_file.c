@@ -51,17 +51,22 @@ static int64_t judge_fd(int64_t fd)
     return -EACCES;
 }
 
-/* Whether the payload's path is a name of its own /proc/PID/exe, which for the host is the monitor.
- */
+bool path_is_own_exe(const char *path)
+{
+    char own[32];
+
+    (void)snprintf(own, sizeof(own), "/proc/%d/exe", getpid());
+    return !strcmp(path, "/proc/self/exe") || !strcmp(path, "/proc/thread-self/exe") ||
+           !strcmp(path, own);
+}
+
 static bool is_own_exe(uint64_t path)
 {
-    char text[32] = {0}, own[32];
+    char text[32] = {0};
 
     for (size_t i = 0; i < sizeof(text) - 1 && !guest_read(&text[i], path + i, 1) && text[i]; i++) {
     }
-    (void)snprintf(own, sizeof(own), "/proc/%d/exe", getpid());
-    return !strcmp(text, "/proc/self/exe") || !strcmp(text, "/proc/thread-self/exe") ||
-           !strcmp(text, own);
+    return path_is_own_exe(text);
 }
 
 /* ---- open ---- */

@@ -7,51 +7,56 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+/* Each call of mm.c is made alone. */
+#define LOCKED(call)                                                                               \
+    do {                                                                                           \
+        int64_t result_;                                                                           \
+        (void)vcpu;                                                                                \
+        mm_lock();                                                                                 \
+        result_ = (call);                                                                          \
+        mm_unlock();                                                                               \
+        return result_;                                                                            \
+    } while (0)
+
 /* void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) */
 HANDLER(mmap)
 {
     bool anonymous = args[3] & MAP_ANONYMOUS;
 
-    (void)vcpu;
     if (!anonymous && fd_is_hidden(args[4])) {
         return -EBADF;
     }
-    return mm_map(args[0], args[1], (int)args[2], (int)args[3], anonymous ? -1 : (int)args[4],
-                  anonymous ? 0 : args[5]);
+    LOCKED(mm_map(args[0], args[1], (int)args[2], (int)args[3], anonymous ? -1 : (int)args[4],
+                  anonymous ? 0 : args[5]));
 }
 
 /* int munmap(void *addr, size_t length) */
 HANDLER(munmap)
 {
-    (void)vcpu;
-    return mm_unmap(args[0], args[1]);
+    LOCKED(mm_unmap(args[0], args[1]));
 }
 
 /* int mprotect(void *addr, size_t len, int prot) */
 HANDLER(mprotect)
 {
-    (void)vcpu;
-    return mm_protect(args[0], args[1], (int)args[2]);
+    LOCKED(mm_protect(args[0], args[1], (int)args[2]));
 }
 
 /* int brk(void *addr): the kernel's call returns the break */
 HANDLER(brk)
 {
-    (void)vcpu;
-    return (int64_t)mm_brk(args[0]);
+    LOCKED((int64_t)mm_brk(args[0]));
 }
 
 /* void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, void *new_address)
  */
 HANDLER(mremap)
 {
-    (void)vcpu;
-    return mm_remap(args[0], args[1], args[2], (int)args[3], args[4]);
+    LOCKED(mm_remap(args[0], args[1], args[2], (int)args[3], args[4]));
 }
 
 /* int madvise(void *addr, size_t length, int advice) */
 HANDLER(madvise)
 {
-    (void)vcpu;
-    return mm_advise(args[0], args[1], (int)args[2]);
+    LOCKED(mm_advise(args[0], args[1], (int)args[2]));
 }

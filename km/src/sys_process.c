@@ -14,12 +14,6 @@
 /* The kernel's struct new_utsname: six strings of 65 bytes. */
 #define RELEASE_SUFFIX ".kontain.KVM"
 
-/* void exit(int status): of the last thread, so of the process */
-HANDLER(exit)
-{
-    return sys_exit_group(vcpu, args);
-}
-
 /* void exit_group(int status) */
 HANDLER(exit_group)
 {
@@ -49,25 +43,6 @@ HANDLER(arch_prctl)
     default: /* CPUID faulting, shadow stacks, AMX: not here */
         return -EINVAL;
     }
-}
-
-/*
- * pid_t set_tid_address(int *tidptr), long set_robust_list(struct robust_list_head *, size_t)
- *
- * The kernel would remember the address and use it when the monitor's thread ends. With one thread
- * nobody is left to see it then.
- */
-HANDLER(set_tid_address)
-{
-    (void)vcpu;
-    (void)args;
-    return gettid();
-}
-
-HANDLER(set_robust_list)
-{
-    (void)vcpu;
-    return args[1] == 24 ? 0 : -EINVAL;
 }
 
 /* int uname(struct utsname *buf): the release says that this is a VM of Kontain */
@@ -130,12 +105,4 @@ HANDLER(prctl)
         (void)vcpu;
         return -EINVAL;
     }
-}
-
-/* fork, vfork, clone, clone3: as on a system that has no room for a process */
-HANDLER(no_new_process)
-{
-    (void)vcpu;
-    (void)args;
-    return -EAGAIN;
 }

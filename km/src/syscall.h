@@ -70,6 +70,17 @@ void *scratch_alloc(struct vcpu *vcpu, uint64_t size);
 int64_t guest_read(void *to, uint64_t addr, uint64_t len);
 int64_t guest_write(uint64_t addr, const void *from, uint64_t len);
 
+/* Write `new` where `old` stands, atomically: 0, -EAGAIN when something else stands there, -EFAULT.
+ */
+int64_t guest_compare_exchange(uint64_t addr, uint32_t old, uint32_t new);
+
+/* Copy a path of at most PATH_MAX bytes with its end: 0, -EFAULT, -ENAMETOOLONG, -ENOENT if empty.
+ */
+int64_t guest_read_path(char *to, uint64_t addr);
+
+/* Whether a path names the process's own /proc/PID/exe, which for the host is the monitor. */
+bool path_is_own_exe(const char *path);
+
 /* Copy and check an iovec array. Returns the copy, or NULL with *error set. */
 struct iovec;
 struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error);
@@ -114,14 +125,23 @@ HANDLER(recvmmsg);
 HANDLER(setsockopt);
 
 /* sys_process.c */
-HANDLER(exit);
 HANDLER(exit_group);
 HANDLER(arch_prctl);
-HANDLER(set_tid_address);
-HANDLER(set_robust_list);
 HANDLER(uname);
 HANDLER(prctl);
-HANDLER(no_new_process);
+
+/* process.c */
+HANDLER(fork);
+HANDLER(vfork);
+HANDLER(clone);
+HANDLER(clone3);
+HANDLER(exit);
+HANDLER(set_tid_address);
+HANDLER(set_robust_list);
+
+/* exec.c */
+HANDLER(execve);
+HANDLER(execveat);
 
 /* sys_signal.c */
 HANDLER(rt_sigaction);

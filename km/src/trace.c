@@ -14,8 +14,6 @@
 
 #define STRING_MAX 32
 
-static int trace_fd = STDERR_FILENO;
-
 struct line {
     char text[2048];
     size_t used;
@@ -37,14 +35,21 @@ static void put(struct line *line, const char *format, ...)
 
 void trace_open(const char *path)
 {
-    if (!path) {
+    int fd = options.trace_fd;
+
+    if (!options.trace) {
         return;
     }
-    trace_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (trace_fd < 0) {
-        die(STATUS_FAILED, "name a file that can be written with -o", "cannot write %s: %m", path);
+    if (path) {
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    } else if (fd < 0) {
+        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     }
-    trace_fd = fd_hide(trace_fd);
+    if (fd < 0) {
+        die(STATUS_FAILED, "name a file that can be written with -o",
+            "cannot write the trace to %s: %m", path ? path : "standard error");
+    }
+    options.trace_fd = fd_hide(fd);
 }
 
 /* At most `length` bytes of the payload, quoted; a string ends at its zero byte. */
@@ -139,12 +144,26 @@ static void put_result(struct line *line, uint64_t number, int64_t result)
     }
 }
 
+/* Who it was, once the payload has more than the one thread that km started with. */
+static void put_tid(struct line *line)
+{
+    static pid_t first;
+
+    if (!first) {
+        first = getpid();
+    }
+    if (thread_several() || getpid() != first) {
+        put(line, "[%ld] ", syscall(__NR_gettid));
+    }
+}
+
 void trace_syscall(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result)
 {
     const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
     struct line line = {.used = 0};
 
     (void)vcpu;
+    put_tid(&line);
     if (call && call->name) {
         put(&line, "%s(", call->name);
         for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
@@ -156,13 +175,14 @@ void trace_syscall(const struct vcpu *vcpu, uint64_t number, const uint64_t *arg
     }
     put(&line, ") = ");
     put_result(&line, number, result);
-    (void)!write(trace_fd, line.text, line.used);
+    (void)!write(options.trace_fd, line.text, line.used);
 }
 
 void trace_signal(int signo)
 {
     struct line line = {.used = 0};
 
+    put_tid(&line);
     put(&line, "--- %s (signal %d) ---\n", strsignal(signo), signo);
-    (void)!write(trace_fd, line.text, line.used);
+    (void)!write(options.trace_fd, line.text, line.used);
 }

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
-
 _Noreturn static void die_of_exit(const struct vcpu *vcpu, const char *what, uint64_t detail)
 {
     die(STATUS_FAILED, FIX_REPORT,
@@ -73,11 +71,21 @@ static void serve_port(struct vcpu *vcpu)
     }
 }
 
-/* KVM_RUN failed: the host has no memory where the guest's page tables promise some. */
+/*
+ * KVM_RUN failed. EFAULT: the host has no memory where the guest's page tables promise some. Either
+ * another thread is just taking it away, then the page tables say so next time; or a mapped file
+ * was truncated, natively SIGBUS.
+ */
 static void serve_host_fault(struct vcpu *vcpu)
 {
-    if (errno == EFAULT) { /* a mapped file was truncated: natively SIGBUS */
-        signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
+    uint64_t seen = vcpu->mm_seen;
+
+    if (errno == EFAULT) {
+        mm_lock();
+        mm_unlock();
+        if (seen == mm_changes()) {
+            signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
+        }
     } else if (errno != EINTR && errno != EAGAIN) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
     }
@@ -89,6 +97,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         if (signal_waiting) {
             signal_deliver(vcpu);
         }
+        vcpu->mm_seen = mm_changes();
         if (kvm_ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
             serve_host_fault(vcpu);
             continue;

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exec.c: execve and execveat: the process becomes a new monitor, with the new program as its
+ * payload.
+ *
+ * What can be said of the program is said before, as an errno; what the host's kernel keeps across
+ * execve (descriptors, ignored signals, the mask, timers) it keeps here too.
+ */
+#include "km.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARGS_MAX (1UL << 20) /* pointers; the host refuses less, by their bytes */
+
+static int own_program = -1;
+
+void exec_init(void)
+{
+    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+
+    if (fd < 0) {
+        fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
+    }
+    own_program = fd < 0 ? -1 : fd_hide(fd);
+}
+
+/* ---- can it run? ---- */
+
+static int64_t check_elf(const char *path)
+{
+    Elf64_Ehdr head = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    n = read(fd, &head, sizeof(head));
+    (void)close(fd);
+    return n == (ssize_t)sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG) &&
+                   head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == EM_X86_64 &&
+                   (head.e_type == ET_EXEC || head.e_type == ET_DYN)
+               ? 0
+               : -ENOEXEC;
+}
+
+static int64_t check_file(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        return -errno;
+    }
+    return S_ISREG(st.st_mode) && file_may_execute(path) ? 0 : -EACCES;
+}
+
+/* Follow scripts to the program that runs; its path is left in *path. */
+static int64_t resolve(struct script *script, const char **path)
+{
+    int64_t found;
+
+    do {
+        found = check_file(*path);
+        if (found < 0) {
+            return found;
+        }
+        found = script_resolve(script, *path);
+        if (found > 0) {
+            *path = script->head[0];
+        }
+    } while (found > 0);
+    return found < 0 ? found : check_elf(*path);
+}
+
+/* ---- the new monitor's arguments ---- */
+
+struct arguments {
+    uint64_t *at; /* NULL-terminated: argv, then envp */
+    size_t used;
+};
+
+static void add(struct arguments *to, const char *string)
+{
+    to->at[to->used++] = (uint64_t)string;
+}
+
+/* Append the payload's NULL-terminated array of pointers at `addr`, from its element `from` on. */
+static int64_t add_array(struct arguments *to, uint64_t addr, size_t from)
+{
+    uint64_t pointer = 0;
+
+    for (size_t i = from; addr; i++) {
+        if (guest_read(&pointer, addr + i * sizeof(pointer), sizeof(pointer)) < 0 ||
+            !guest_ok(pointer, 0)) {
+            return -EFAULT;
+        }
+        if (!pointer) {
+            break;
+        }
+        if (to->used > ARGS_MAX - 2) {
+            return -E2BIG;
+        }
+        to->at[to->used++] = pointer;
+    }
+    to->at[to->used++] = 0;
+    return 0;
+}
+
+static void add_fd(struct arguments *to, const char *option, int fd, char text[16])
+{
+    if (fd >= 0) {
+        (void)snprintf(text, 16, "%d", fd);
+        add(to, option);
+        add(to, text);
+    }
+}
+
+/* Let the descriptors that the new monitor takes over live through execve, or not. */
+static void keep_open(const struct vcpu *vcpu, int program, bool keep)
+{
+    int fds[] = {vcpu->vm->kvm_fd, options.trace_fd, program};
+
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0) {
+            (void)fcntl(fds[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
+        }
+    }
+}
+
+/*
+ * Become the monitor of `path`; only failure returns. `program` is an open descriptor of the
+ * program where its path does not lead there, or -1.
+ */
+static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
+                      uint64_t argv, uint64_t envp)
+{
+    char kvm[16], trace[16], program_text[16];
+    size_t size = (ARGS_MAX + 64) * sizeof(uint64_t);
+    struct arguments to = {.at = mmap((void *)EXEC_HVA, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                                      0)};
+    uint64_t argv0 = 0, args[6];
+    int64_t error;
+    size_t environment;
+
+    if (to.at == MAP_FAILED) {
+        return -ENOMEM;
+    }
+    if (argv && (guest_read(&argv0, argv, sizeof(argv0)) < 0 || !guest_ok(argv0, 0))) {
+        return -EFAULT;
+    }
+    add(&to, "km");
+    add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
+    add_fd(&to, "--trace-fd", options.trace ? options.trace_fd : -1, trace);
+    add_fd(&to, "--payload-fd", program, program_text);
+    if (!script->count) {
+        add(&to, "--argv0");
+        add(&to, argv0 ? (const char *)argv0 : "");
+    }
+    add(&to, "--");
+    add(&to, path);
+    for (size_t i = 1; i < script->count; i++) {
+        add(&to, script->head[i]);
+    }
+    error = add_array(&to, argv0 ? argv : 0, 1);
+    environment = to.used;
+    if (!error) {
+        error = add_array(&to, envp, 0);
+    }
+    if (error < 0) {
+        return error;
+    }
+    memcpy(args,
+           (uint64_t[6]){(uint64_t)own_program, (uint64_t)"", (uint64_t)to.at,
+                         (uint64_t)(to.at + environment), AT_EMPTY_PATH},
+           sizeof(args));
+    keep_open(vcpu, program, true);
+    error = host_syscall(__NR_execveat, args);
+    keep_open(vcpu, program, false);
+    return error;
+}
+
+/* ---- the calls ---- */
+
+static int64_t exec_path(struct vcpu *vcpu, const char *path, uint64_t argv, uint64_t envp)
+{
+    struct script script = {0};
+    int64_t error = resolve(&script, &path);
+
+    return error < 0 ? error : become(vcpu, path, -1, &script, argv, envp);
+}
+
+/* int execve(const char *pathname, char *const argv[], char *const envp[]) */
+HANDLER(execve)
+{
+    char path[PATH_MAX];
+    int64_t error = guest_read_path(path, args[0]);
+
+    if (error < 0) {
+        return error;
+    }
+    return exec_path(vcpu, path_is_own_exe(path) ? image.path : path, args[1], args[2]);
+}
+
+/* int execveat(int dirfd, const char *pathname, char *const argv[], char *const envp[], int flags)
+ */
+HANDLER(execveat)
+{
+    char path[PATH_MAX], name[PATH_MAX + 32];
+    int64_t error = guest_read_path(path, args[1]);
+    struct script script = {0};
+    int fd;
+
+    if (error < 0 && !(error == -ENOENT && args[4] & AT_EMPTY_PATH)) {
+        return error;
+    }
+    if (args[4] & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
+    }
+    if ((int)args[0] == AT_FDCWD || *path == '/') {
+        return exec_path(vcpu, path, args[2], args[3]);
+    }
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d%s%s", (int)args[0], *path ? "/" : "",
+                   path);
+    error = check_file(name);
+    if (!error) {
+        error = check_elf(name); /* a script's interpreter could not open it by this name */
+    }
+    if (error < 0) {
+        return error;
+    }
+    fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    error = become(vcpu, name, fd, &script, args[2], args[3]);
+    (void)close(fd);
+    return error;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * thread.c: the payload's threads: each a thread of the host, with its tid, that drives a vCPU.
+ */
+#include "km.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STACK_SIZE (256UL << 10) /* of the monitor, a thread; the lowest page is a guard */
+#define ROBUST_LIST_LIMIT 2048   /* as the kernel has it */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned count = 1;
+static _Thread_local bool is_first = true; /* the thread that the host gave the process */
+
+/* What a new thread takes over from the one that makes it, which waits meanwhile. */
+struct start {
+    struct vcpu *vcpu;
+    const struct cpu_state *state;
+    uint64_t flags, parent_tid, child_tid, mask;
+    int64_t tid;
+    sem_t ready;
+};
+
+void thread_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void thread_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+bool thread_several(void)
+{
+    return __atomic_load_n(&count, __ATOMIC_RELAXED) > 1;
+}
+
+void thread_after_fork(void)
+{
+    count = 1;
+    is_first = true;
+}
+
+static void *thread_main(void *argument)
+{
+    struct start *start = argument;
+    struct vcpu *vcpu = start->vcpu;
+    int32_t tid = (int32_t)syscall(__NR_gettid);
+
+    is_first = false;
+    vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
+    vcpu->robust_list = 0;
+    cpu_load(vcpu, start->state);
+    if (start->flags & CLONE_CHILD_SETTID) {
+        (void)guest_write(start->child_tid, &tid, sizeof(tid));
+    }
+    if (start->flags & CLONE_PARENT_SETTID) {
+        (void)guest_write(start->parent_tid, &tid, sizeof(tid));
+    }
+    start->tid = tid;
+    uint64_t mask = start->mask;
+    (void)sem_post(&start->ready);
+    signal_init_thread(vcpu, mask);
+    vcpu_run(vcpu);
+}
+
+/* The host's thread that drove this vCPU before must be gone: its stack is used again. */
+static int create(struct start *start)
+{
+    struct vcpu *vcpu = start->vcpu;
+    uint64_t stack = STACK_HVA + vcpu->id * STACK_SIZE;
+    pthread_attr_t attr;
+    int error;
+
+    if (vcpu->host_thread) {
+        (void)pthread_join((pthread_t)vcpu->host_thread, NULL);
+        vcpu->host_thread = NULL;
+    } else if (mmap((void *)stack, STACK_SIZE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ||
+               mprotect((void *)stack, PAGE_SIZE, PROT_NONE) < 0) {
+        return EAGAIN;
+    }
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstack(&attr, (void *)(stack + PAGE_SIZE), STACK_SIZE - PAGE_SIZE);
+    error = pthread_create((pthread_t *)&vcpu->host_thread, &attr, thread_main, start);
+    (void)pthread_attr_destroy(&attr);
+    if (error) {
+        vcpu->host_thread = NULL;
+    }
+    return error;
+}
+
+int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
+                     uint64_t parent_tid, uint64_t child_tid)
+{
+    struct start start = {
+        .flags = flags,
+        .state = state,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .mask = parent->signal_mask,
+    };
+    int error = EAGAIN;
+
+    (void)sem_init(&start.ready, 0, 0);
+    signal_hold();
+    thread_lock();
+    start.vcpu = vcpu_acquire(parent->vm);
+    if (start.vcpu) {
+        __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+        error = create(&start);
+        if (error) {
+            __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
+            vcpu_release(start.vcpu);
+        }
+    }
+    thread_unlock();
+    if (!error) {
+        (void)sem_wait(&start.ready);
+    }
+    signal_release(parent);
+    return error ? -EAGAIN : start.tid;
+}
+
+/* ---- the end of a thread ---- */
+
+static void wake(uint64_t addr)
+{
+    uint64_t args[6] = {addr, FUTEX_WAKE, 1};
+
+    (void)host_syscall(__NR_futex, args);
+}
+
+/* A futex that the dying thread holds gets the mark that its owner died. */
+static void robust_release(uint64_t futex, int32_t tid)
+{
+    uint32_t value, dead;
+
+    if (futex % 4 || !guest_ok(futex, sizeof(value))) {
+        return;
+    }
+    do {
+        if (guest_read(&value, futex, sizeof(value)) < 0 ||
+            (value & FUTEX_TID_MASK) != (uint32_t)tid) {
+            return;
+        }
+        dead = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+    } while (guest_compare_exchange(futex, value, dead) == -EAGAIN);
+    if (value & FUTEX_WAITERS) {
+        wake(futex);
+    }
+}
+
+/* struct robust_list_head { list; long futex_offset; pending } is walked as the kernel does at
+ * exit. */
+static void robust_walk(const struct vcpu *vcpu)
+{
+    uint64_t head[3], entry;
+    int32_t tid = (int32_t)syscall(__NR_gettid);
+
+    if (!vcpu->robust_list || guest_read(head, vcpu->robust_list, sizeof(head)) < 0) {
+        return;
+    }
+    entry = head[0];
+    for (int i = 0; i < ROBUST_LIST_LIMIT && entry != vcpu->robust_list; i++) {
+        if (entry != head[2]) {
+            robust_release((entry & ~1UL) + head[1], tid);
+        }
+        if (guest_read(&entry, entry & ~1UL, sizeof(entry)) < 0) {
+            break;
+        }
+    }
+    if (head[2]) {
+        robust_release((head[2] & ~1UL) + head[1], tid);
+    }
+}
+
+_Noreturn void thread_end(struct vcpu *vcpu, int status)
+{
+    uint32_t zero = 0;
+    bool last;
+
+    signal_hold();
+    robust_walk(vcpu);
+    if (vcpu->clear_tid && guest_write(vcpu->clear_tid, &zero, sizeof(zero)) == 0) {
+        wake(vcpu->clear_tid);
+    }
+    last = __atomic_sub_fetch(&count, 1, __ATOMIC_RELAXED) == 0;
+    if (last && is_first) {
+        _exit(status);
+    }
+    thread_lock();
+    vcpu_release(vcpu);
+    thread_unlock();
+    if (is_first) { /* its status is the process's, once the others have ended */
+        for (;;) {
+            (void)syscall(__NR_exit, status);
+        }
+    }
+    pthread_exit(NULL);
+}
