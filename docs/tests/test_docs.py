@@ -4,6 +4,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,19 @@ PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in PA
 RUN = [page for page in PAGES if any(not block.reason for block in find_blocks(page, ROOT))]
 LINK = re.compile(r"\[[^]]*\]\((?!https?://)(?P<path>[^)#]+)[^)]*\)")
 
-# A host without the right to raise limits cannot run podman's defaults.
-PODMAN_LIMITS = '[containers]\ndefault_ulimits = ["nofile=1024:4096", "nproc=1000:1000"]\n'
+# A host without the right to raise limits cannot run podman's defaults, and one without sudo is root's.
+PREPARE = f"""
+mkdir -p {CLONE} /etc/containers/containers.conf.d
+tar -x -C {CLONE}
+cat >/etc/containers/containers.conf.d/00-limits.conf <<'END'
+[containers]
+default_ulimits = ["nofile=1024:4096", "nproc=1000:1000"]
+END
+if ! command -v sudo; then
+    printf '#!/bin/sh\\nexec "$@"\\n' >/usr/bin/sudo
+    chmod 755 /usr/bin/sudo
+fi
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,26 +41,19 @@ def host() -> Iterator[Sandbox]:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with Sandbox() as sandbox:
-        fill_clone(sandbox.root / CLONE[1:])
-        if sandbox.run("sh", "-c", "command -v sudo").returncode != 0:
-            (sandbox.root / "usr/bin/sudo").write_text('#!/bin/sh\nexec "$@"\n')
-            (sandbox.root / "usr/bin/sudo").chmod(0o755)
-        limits = sandbox.root / "etc/containers/containers.conf.d/00-limits.conf"
-        limits.parent.mkdir(parents=True, exist_ok=True)
-        limits.write_text(PODMAN_LIMITS)
+    with closing(Sandbox()) as sandbox:
+        prepared = sandbox.run("sh", "-ec", PREPARE, input=pack_sources(), text=False)
+        assert prepared.returncode == 0, prepared.stderr
         sandbox.start_dockerd()
         yield sandbox
 
 
-def fill_clone(folder: Path) -> None:
-    """Make `folder` what a clone of this repository would be, with what is not committed yet."""
-    folder.mkdir()
+def pack_sources() -> bytes:
+    """Return what a clone of this repository has in it, and what is not committed yet, as a tar."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
     pack = ["tar", "-c", "--null", "--files-from=-"]
-    packed = subprocess.run(pack, cwd=ROOT, input=names, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed, check=True)
+    return subprocess.run(pack, cwd=ROOT, input=names, check=True, capture_output=True).stdout
 
 
 def run(host: Sandbox, commands: str) -> "subprocess.CompletedProcess[str]":
