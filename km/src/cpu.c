@@ -207,6 +207,19 @@ static uint64_t set_features(struct vcpu *vcpu)
     return cr4;
 }
 
+/* On PVM RDTSC is the host's as it is. On hardware KVM adds an offset, made for migration. */
+static bool share_tsc(struct vcpu *vcpu)
+{
+    uint64_t offset = 0;
+    struct kvm_device_attr attr = {
+        .group = KVM_VCPU_TSC_CTRL,
+        .attr = KVM_VCPU_TSC_OFFSET,
+        .addr = (uint64_t)&offset,
+    };
+
+    return !vcpu->vm->hardware || kvm_ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr) == 0;
+}
+
 void cpu_init(struct vcpu *vcpu)
 {
     struct kvm_sregs sregs;
@@ -238,6 +251,7 @@ void cpu_init(struct vcpu *vcpu)
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses 64-bit mode: %m");
     }
     set_msrs(vcpu);
+    vcpu->tsc_is_host = share_tsc(vcpu);
 }
 
 #define FLAGS_OF_PAYLOAD 0x255dd5UL /* CF PF AF ZF SF TF DF OF NT RF AC ID */

@@ -387,7 +387,9 @@ void image_load(struct image *to)
     to->own_entry = to->entry = bias + payload.head.e_entry;
     to->phdr = phdr_address(&payload, bias);
     to->phdr_count = payload.head.e_phnum;
-    mm_set_brk(bias + high);
+    to->start = bias + low;
+    to->end = bias + high;
+    mm_set_brk(to->end);
     if (to->has_loader) {
         elf_extent(&loader, &low, &high);
         to->loader_base = elf_map(&loader, mm_find_gap(high - low));

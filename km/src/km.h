@@ -81,6 +81,7 @@ struct vcpu {
     size_t scratch_used;
     void *tss;                /* in system memory: the exception stack, see cpu.c */
     void *host_thread;        /* pthread_t that drives it or did last, or NULL: the first thread */
+    bool tsc_is_host;         /* RDTSC in the guest is RDTSC on the host */
     bool vforked;             /* the thread is the child of a vfork, in its parent's memory */
     struct vcpu *next_free;   /* in the list of vCPUs without a thread */
     uint64_t clear_tid;       /* set_tid_address(2): zeroed and woken when the thread ends */
@@ -248,8 +249,10 @@ void memslot_restore(struct vm *vm);
 struct vma {
     uint64_t start, end; /* [start, end), page aligned */
     int prot;            /* PROT_READ, PROT_WRITE, PROT_EXEC as the payload asked */
-    int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE */
+    int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, or VMA_VDSO */
 };
+
+#define VMA_VDSO 0x10000000 /* backed by vdso.c, not by the host's memory at the same address */
 
 void vma_init(void);
 /* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */
@@ -294,6 +297,15 @@ int mm_fault(uint64_t addr, uint64_t error);
 uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
 void mm_populate(uint64_t addr, uint64_t len);
+
+/* ---- vdso.c ---- */
+
+/* Reserve the place of the host's vDSO. The gva of its ELF image for AT_SYSINFO_EHDR, or 0. */
+uint64_t vdso_create(const struct vcpu *vcpu);
+/* Make it present, at its first touch. False when KVM refuses. */
+bool vdso_back(struct vm *vm);
+/* Give it to the new VM of a forked process. */
+void vdso_restore(struct vm *vm);
 
 /* ---- process.c, thread.c, exec.c: more than one process and thread ---- */
 
@@ -344,6 +356,7 @@ struct image {
     uint64_t phdr;      /* gva of the program headers */
     unsigned phdr_count;
     uint64_t loader_base; /* AT_BASE: where PT_INTERP's file was put, or 0 */
+    uint64_t start, end;  /* of the image in memory; the break starts at its end */
     bool has_loader;
     bool stack_executable; /* PT_GNU_STACK */
     const char *execfn;    /* the path that was opened: AT_EXECFN */
@@ -363,7 +376,7 @@ void image_open(struct image *image);
 void image_load(struct image *image);
 
 /* Make the stack: argv, envp, auxv as execve(2) leaves them. Returns the stack pointer. */
-uint64_t stack_create(const struct image *image, char **argv, char **envp);
+uint64_t stack_create(const struct image *image, uint64_t vdso, char **argv, char **envp);
 
 extern struct image image;
 

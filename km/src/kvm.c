@@ -243,6 +243,7 @@ void vm_restore(struct vm *vm, struct vcpu *vcpu)
     vm_open(vm);
     system_restore(vm);
     memslot_restore(vm);
+    vdso_restore(vm);
     parked = NULL;
     for (unsigned id = 0; id < vcpu_count; id++) {
         if (vcpus[id].fd >= 0) {

@@ -26,7 +26,7 @@ int main(int argc, char **argv, char **envp)
     }
     signal_init(vcpu);
     exec_init();
-    vcpu->regs->rsp = stack_create(&image, options.argv, envp);
+    vcpu->regs->rsp = stack_create(&image, vdso_create(vcpu), options.argv, envp);
     vcpu->regs->rip = image.entry;
     vcpu->regs->rflags = cpu_clean_flags(0);
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

@@ -87,7 +87,7 @@ void mm_populate(uint64_t addr, uint64_t len)
         uint64_t gva = vma->start > addr ? vma->start : addr;
         uint64_t stop = vma->end < end ? vma->end : end;
 
-        while (host_prot(vma->prot) && gva && gva < stop) {
+        while (host_prot(vma->prot) && !(vma->flags & VMA_VDSO) && gva && gva < stop) {
             gva = map_block(vma, gva, gva, stop); /* without a slot, a touch will tell */
         }
     }
@@ -129,6 +129,9 @@ int mm_fault(uint64_t addr, uint64_t error)
     if (pt_allows(vm, page, PT_USER | (write ? PT_WRITE : 0), fetch)) {
         zap(page, PAGE_SIZE, vma->prot);
         return 0;
+    }
+    if (vma->flags & VMA_VDSO) {
+        return vdso_back(vm) ? 0 : SEGV_MAPERR;
     }
     return map_block(vma, page, vma->start, vma->end) ? 0 : SEGV_MAPERR;
 }

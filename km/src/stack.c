@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -51,8 +52,8 @@ static void push_strings(struct builder *b, char **strings, size_t n, uint64_t *
     }
 }
 
-static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t execfn,
-                        uint64_t random, uint64_t platform)
+static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t vdso,
+                        uint64_t execfn, uint64_t random, uint64_t platform)
 {
     const uint64_t pairs[][2] = {
         {AT_PHDR, from->phdr},
@@ -74,6 +75,7 @@ static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t e
         {AT_PLATFORM, platform},
         {AT_EXECFN, execfn},
         {AT_RANDOM, random},
+        {vdso ? AT_SYSINFO_EHDR : AT_IGNORE, vdso},
         {AT_NULL, 0},
     };
 
@@ -103,13 +105,42 @@ static void stack_map(struct builder *b, bool executable)
     *b = (struct builder){.at = top, .bottom = top - size};
 }
 
-uint64_t stack_create(const struct image *from, char **argv, char **envp)
+/*
+ * Let /proc/PID/{cmdline,environ,auxv,stat,comm} show the payload, not the monitor. A kernel
+ * without checkpoint/restore does not offer this; then they show km and its arguments.
+ */
+static void show_process(uint64_t sp, const Elf64_auxv_t *auxv, size_t auxc, uint64_t arg_start,
+                         uint64_t arg_end, uint64_t env_end)
+{
+    const char *slash = strrchr(image.execfn, '/');
+    struct prctl_mm_map map = {
+        .start_code = image.start,
+        .end_code = image.end,
+        .start_data = image.start,
+        .end_data = image.end,
+        .start_brk = image.end,
+        .brk = image.end,
+        .start_stack = sp,
+        .arg_start = arg_start,
+        .arg_end = arg_end,
+        .env_start = arg_end,
+        .env_end = env_end,
+        .auxv = (void *)auxv,
+        .auxv_size = (uint32_t)(auxc * sizeof(*auxv)),
+        .exe_fd = (uint32_t)-1,
+    };
+
+    (void)prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+    (void)prctl(PR_SET_NAME, slash ? slash + 1 : image.execfn);
+}
+
+uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp)
 {
     size_t argc = count(argv), envc = count(envp), words = 1 + argc + 1 + envc + 1;
     Elf64_auxv_t auxv[AUX_MAX];
     uint8_t random[16] = {0};
     struct builder b;
-    uint64_t execfn, random_at, platform, zero = 0, *table;
+    uint64_t execfn, random_at, platform, arg_start, arg_end, env_end, zero = 0, *table;
     size_t auxc;
 
     stack_map(&b, from->stack_executable);
@@ -118,7 +149,7 @@ uint64_t stack_create(const struct image *from, char **argv, char **envp)
     (void)getrandom(random, sizeof(random), 0);
     random_at = push(&b, random, sizeof(random));
     platform = push(&b, "x86_64", sizeof("x86_64"));
-    auxc = fill_auxv(from, auxv, execfn, random_at, platform);
+    auxc = fill_auxv(from, auxv, vdso, execfn, random_at, platform);
 
     /* The pointers go below the strings, whose size is known only once they are written: so the
      * strings are written first, and the pointers kept in the scratch below them meanwhile. */
@@ -128,14 +159,18 @@ uint64_t stack_create(const struct image *from, char **argv, char **envp)
     }
     table[0] = argc;
     b.bottom += (words + 2 * auxc) * sizeof(*table);
+    env_end = b.at;
     push_strings(&b, envp, envc, &table[1 + argc + 1]);
+    arg_end = b.at;
     push_strings(&b, argv, argc, &table[1]);
+    arg_start = b.at;
     b.at = ROUND_DOWN(b.at, 16);
     if (words % 2) { /* so that the stack pointer is a multiple of 16 */
         (void)push(&b, &zero, sizeof(zero));
     }
     (void)push(&b, auxv, auxc * sizeof(*auxv));
     (void)push(&b, table, words * sizeof(*table));
+    show_process(b.at, auxv, auxc, arg_start, arg_end, env_end);
     memset(table, 0, (words + 2 * auxc) * sizeof(*table));
     return b.at;
 }

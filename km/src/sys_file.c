@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -141,6 +142,60 @@ HANDLER(readlinkat)
 }
 
 /* ---- descriptors ---- */
+
+/* struct linux_dirent64: what lies before the name. */
+struct entry {
+    uint64_t inode, offset;
+    uint16_t length;
+    uint8_t type;
+} __attribute__((packed));
+
+/* Whether fd is a /proc/PID/fd or fdinfo of this process, where the monitor's would be listed. */
+static bool lists_own_descriptors(uint64_t fd)
+{
+    char name[PATH_MAX], own[32];
+    struct statfs fs;
+    const char *last;
+
+    if (fstatfs((int)fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
+        return false;
+    }
+    last = name_of_fd((int64_t)fd, name);
+    (void)snprintf(own, sizeof(own), "/%d/", getpid());
+    return (!strcmp(last, "fd") || !strcmp(last, "fdinfo")) && strstr(name, own);
+}
+
+/* ssize_t getdents64(int fd, void *dirp, size_t count): without the monitor's descriptors */
+HANDLER(getdents64)
+{
+    uint64_t with_copy[6] = {args[0], (uint64_t)vcpu->scratch,
+                             args[2] < SCRATCH_SIZE ? args[2] : SCRATCH_SIZE};
+    unsigned char *from = vcpu->scratch, *to = from;
+    int64_t left;
+
+    if (!lists_own_descriptors(args[0])) {
+        return host_syscall(__NR_getdents64, args);
+    }
+    left = host_syscall(__NR_getdents64, with_copy);
+    while (left > 0) {
+        struct entry entry;
+        const char *name = (const char *)from + sizeof(entry);
+
+        memcpy(&entry, from, sizeof(entry));
+        left -= entry.length;
+        if (*name == '.' || !fd_is_hidden(strtoul(name, NULL, 10))) {
+            memmove(to, from, entry.length);
+            to += entry.length;
+        }
+        from += entry.length;
+    }
+    if (left < 0) {
+        return left;
+    }
+    return guest_write(args[1], vcpu->scratch, (uint64_t)(to - vcpu->scratch)) < 0
+               ? -EFAULT
+               : to - vcpu->scratch;
+}
 
 /* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
 HANDLER(close_range)

@@ -110,6 +110,7 @@ HANDLER(creat);
 HANDLER(openat2);
 HANDLER(readlink);
 HANDLER(readlinkat);
+HANDLER(getdents64);
 HANDLER(close_range);
 HANDLER(fcntl);
 HANDLER(pselect6);

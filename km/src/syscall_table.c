@@ -133,7 +133,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
 
     /* directories and names */
     FORWARD(getdents, FD, OUT_BY(2, 1), SIZE),
-    FORWARD(getdents64, FD, OUT_BY(2, 1), SIZE),
+    HANDLE(getdents64, getdents64, FD, OUT_BY(2, 1), SIZE),
     FORWARD(getcwd, OUT_BY(1, 1), SIZE),
     FORWARD(chdir, PATH),
     FORWARD(fchdir, FD),
