@@ -223,10 +223,11 @@ class Directory(Change):
         """Remove the directory when it is empty."""
         del journal
         place = host.path(entry.path)
+        now = read_state(place)
+        if not same(now, entry.after):
+            return None if now == ABSENT else _foreign(now)
         try:
             place.rmdir()
-        except FileNotFoundError:
-            return None
         except OSError:
             return f"it holds {', '.join(sorted(item.name for item in place.iterdir())[:3])}"
         sync_directory(place.parent)

@@ -47,7 +47,8 @@ def _conmon_containers(host: Host) -> List[str]:
     """Return the names of the containers whose conmon was told to use a runtime of our prefix.
 
     conmon stays with each running container of podman, also of a user's; its command line has
-    the runtime after -r, the name after -n and the id after -c (conmon.8).
+    the runtime after -r, the name after -n and the id after -c (conmon.8). That path may mean
+    another host's file: conmon may live in another mount namespace.
     """
     names = []
     for pid in processes.all_ids():
@@ -56,6 +57,7 @@ def _conmon_containers(host: Host) -> List[str]:
             continue
         options: Dict[str, str] = dict(zip(arguments[1:], arguments[2:]))
         runtime = options.get("-r", options.get("--runtime", ""))
-        if runtime.startswith(f"{host.prefix}/"):
+        ours = runtime.startswith(f"{host.prefix}/")
+        if ours and processes.same_place(pid, runtime, str(host.path(runtime))):
             names.append(options.get("-n", options.get("-c", f"of conmon {pid}")))
     return names

@@ -56,6 +56,7 @@ class Transaction:
         last = self.journal.last(change.path)
         change.guard(self.host, last)
         for directory in missing_parents(self.host, change):
+            directory.guard(self.host, self.journal.last(directory.path))
             self._carry_out(directory)
         self._carry_out(change)
 

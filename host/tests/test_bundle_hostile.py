@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle that is not exactly as it must be is refused before anything is unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_host import FILES, BundleMaker, SmallHost, snapshot
+
+from kontain_host import release
+from kontain_host.bundle import open_bundle
+from kontain_host.errors import HostError
+
+TOP = "kontain-0.1.0"
+
+
+def _member(
+    name: str, kind: bytes = tarfile.REGTYPE, target: str = "", size: int = 0
+) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.size = kind, target, size
+    return member
+
+
+HOSTILE = {
+    "an absolute path": (_member("/etc/cron.d/x"), "lies outside"),
+    "a path upwards": (_member(f"{TOP}/release/../../x"), "lies outside"),
+    "another folder": (_member("elsewhere/x"), "lies outside"),
+    "a newline": (_member(f"{TOP}/release/a\nb"), "lies outside"),
+    "a device": (_member(f"{TOP}/release/bin/sda", tarfile.BLKTYPE), "no file, directory"),
+    "a pipe": (_member(f"{TOP}/release/bin/pipe", tarfile.FIFOTYPE), "no file, directory"),
+    "a hard link": (
+        _member(f"{TOP}/release/bin/x", tarfile.LNKTYPE, f"{TOP}/install.sh"),
+        "no file, directory",
+    ),
+    "a link out": (_member(f"{TOP}/release/x", tarfile.SYMTYPE, "../../../etc"), "leads out"),
+    "an absolute link": (_member(f"{TOP}/release/x", tarfile.SYMTYPE, "/etc/passwd"), "leads out"),
+    "a link to nothing": (_member(f"{TOP}/release/x", tarfile.SYMTYPE, "none"), "to no file"),
+    "a file twice": (_member(f"{TOP}/release/bin/km"), "in it twice"),
+    "a file below a file": (_member(f"{TOP}/release/bin/km/x"), "below a file or link"),
+    "a file that is not listed": (_member(f"{TOP}/release/x"), "not in the manifest"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_member_is_refused(host: SmallHost, make_bundle: BundleMaker, what: str) -> None:
+    """Whatever could leave the release's directory, or is not listed, refuses the whole bundle."""
+    member, why = HOSTILE[what]
+    before = snapshot(Path(host.root))
+    with pytest.raises(HostError, match=why) as caught:
+        release.install(host, make_bundle(extra=[(member, b"")]))
+    assert "\nTo fix: get the bundle again" in str(caught.value)
+    assert snapshot(Path(host.root)) == before
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        (b"", "release/VERSION has the SHA-256 .*, wanted \\(not in the manifest\\)|bin/km"),
+        (b"nonsense\n", "line 1 of MANIFEST is 'nonsense', wanted a SHA-256 and a path"),
+        (b"0" * 64 + b"  ../x\n", "has a path that may not be there"),
+        (b"0" * 64 + b"  MANIFEST\n", "has a path that may not be there"),
+        (b"0" * 64 + b"  gone\n", "has the SHA-256"),
+        (b"\xff\n", "truncated or no gzipped tar|utf-8"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(make_bundle: BundleMaker, manifest: bytes, why: str) -> None:
+    """A manifest lists every file, with its SHA-256, and nothing else."""
+    with pytest.raises(HostError, match=why):
+        open_bundle(make_bundle(manifest=manifest))
+
+
+@pytest.mark.parametrize("top", ["kontain-0.2.0", "kontain", "0.1.0"])
+def test_versions_must_agree(make_bundle: BundleMaker, top: str) -> None:
+    """The folder's name and VERSION say the same version."""
+    with pytest.raises(HostError, match=f"its folder is '{top}' and release/VERSION says '0.1.0'"):
+        open_bundle(make_bundle(top=top))
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    """A path without a bundle says what is wanted there."""
+    with pytest.raises(HostError, match="there is no such file"):
+        open_bundle(tmp_path / "none.tar.gz")
+
+
+def test_a_bundle_truncated_at_any_byte_is_refused(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    """However much of a download is there, only all of it is good."""
+    whole = make_bundle().read_bytes()
+    part = tmp_path / "kontain-part.tar.gz"
+    for size in range(len(whole)):
+        part.write_bytes(whole[:size])
+        with pytest.raises(HostError):
+            open_bundle(part)
+
+
+def test_a_bundle_changed_at_any_byte_is_refused_or_the_same(
+    tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    """One other byte anywhere is refused, unless it is one that gzip gives no meaning."""
+    bundle = make_bundle()
+    whole, good = bundle.read_bytes(), open_bundle(bundle)
+    part = tmp_path / "kontain-changed.tar.gz"
+    for place in range(len(whole)):
+        part.write_bytes(whole[:place] + bytes([whole[place] ^ 0x20]) + whole[place + 1 :])
+        try:
+            found = open_bundle(part)
+        except HostError:
+            continue
+        assert (found.digest, found.names, found.size) == (good.digest, good.names, good.size)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(st.binary(max_size=2000))
+def test_noise_is_refused(tmp_path: Path, noise: bytes) -> None:
+    """Bytes that are no archive lead to the two lines, not to a stack trace."""
+    file = tmp_path / "noise.tar.gz"
+    file.write_bytes(noise)
+    with pytest.raises(HostError):
+        open_bundle(file)
+
+
+def test_a_link_inside_of_the_release_is_kept(host: SmallHost, make_bundle: BundleMaker) -> None:
+    """A link that stays inside is installed as a link; the manifest has its target's SHA-256."""
+    link = _member(f"{TOP}/release/bin/other", tarfile.SYMTYPE, "km")
+    tree = {**FILES, "VERSION": b"0.1.0\n", "bin/other": FILES["bin/km"]}
+    lines = [f"{hashlib.sha256(tree[path]).hexdigest()}  {path}\n" for path in sorted(tree)]
+    bundle = make_bundle(manifest="".join(lines).encode(), extra=[(link, b"")])
+    release.install(host, bundle)
+    assert host.path("/opt/kontain/bin/other").read_bytes() == FILES["bin/km"]
