@@ -8,6 +8,7 @@ from typing import Callable, List
 from .check_system import HYBRID, cgroup_mode, version_of
 from .engines import (
     BACKENDS,
+    DOCKER,
     ENGINES,
     RUNTIME,
     Engine,
@@ -69,7 +70,9 @@ def _check_engine(host: Host, engine: Engine) -> Result:
     running = ""
     if engine.socket:
         running = ", runs" if details["running"] else ", does not run or not for this user"
-    found = f"version {details['version'] or 'unknown'}{running}"
+    # The version of a docker that does not run is that of its client.
+    whose = "client version" if engine is DOCKER and not details["running"] else "version"
+    found = f"{whose} {details['version'] or 'unknown'}{running}"
     version = version_of(details["version"])
     if version is None or version >= engine.oldest:
         return passed(found, **details)

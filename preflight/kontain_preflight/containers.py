@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 from .check_system import version_of
-from .engines import RUNTIME, docker_socket, program_version
+from .engines import DOCKER, RUNTIME, program_version, socket_of
 from .host import Host, Output
 from .proof import HELLO
 
@@ -27,12 +28,12 @@ def run_by_krun(host: Host) -> Output:
     krun = f"{host.release}/bin/krun"
     with _workplace(host) as place:
         (place / "config.json").write_text(json.dumps(_config()), encoding="utf-8")
-        command = [krun, "--root", f"{place}/state"]
+        command, name = [krun, "--root", f"{place}/state"], _unique_name()
         try:
-            return host.run(*command, "run", "--bundle", str(place), place.name)
+            return host.run(*command, "run", "--bundle", str(place), name)
         finally:
-            if (place / "state" / place.name).exists():
-                host.run(*command, "delete", "--force", place.name, limit_s=_CLEANUP_LIMIT_S)
+            if (place / "state" / name).exists():
+                host.run(*command, "delete", "--force", name, limit_s=_CLEANUP_LIMIT_S)
 
 
 def run_by_podman(host: Host) -> Output:
@@ -51,17 +52,23 @@ def run_by_docker(host: Host) -> Output:
     with _workplace(host) as place:
         # A configuration of its own: the user's may point to another host.
         docker = [host.which("docker"), "--config", f"{place}/config"]
-        docker += ["--host", f"unix://{docker_socket()}"]
+        docker += ["--host", f"unix://{socket_of(DOCKER)}"]
+        name = _unique_name()
         with _archive(place) as archive:
-            output = host.run(*docker, "import", "-", place.name, stdin=archive)
+            output = host.run(*docker, "import", "-", name, stdin=archive)
         if output.status != 0:
             return output
-        options = ["--rm", "--name", place.name, "--network", "none", "--runtime", RUNTIME]
+        options = ["--rm", "--name", name, "--network", "none", "--runtime", RUNTIME]
         try:
-            return host.run(*docker, "run", *options, place.name, f"/{HELLO}")
+            return host.run(*docker, "run", *options, name, f"/{HELLO}")
         finally:
             for verb in ("rm", "rmi"):
-                host.run(*docker, verb, "--force", place.name, limit_s=_CLEANUP_LIMIT_S)
+                host.run(*docker, verb, "--force", name, limit_s=_CLEANUP_LIMIT_S)
+
+
+def _unique_name() -> str:
+    """Return a name for a container and an image that nobody else has; docker wants small letters."""
+    return f"kontain-proof-{os.urandom(8).hex()}"
 
 
 @contextlib.contextmanager

@@ -68,9 +68,9 @@ def describe(host: Host, engine: Engine) -> Optional[Dict[str, Any]]:
         return None
     details: Dict[str, Any] = {"program": program, "version": ""}
     if engine.socket:
-        details["running"] = answers(host, engine.socket)
+        details["running"] = answers(host, socket_of(engine))
     if engine is DOCKER and details["running"]:
-        details["version"] = _daemon_version(host, engine.socket)
+        details["version"] = _daemon_version(host, socket_of(engine))
     details["version"] = details["version"] or program_version(
         host, _version_program(host, engine)
     )
@@ -89,10 +89,10 @@ def _daemon_version(host: Host, path: str) -> str:
     return found.group(1) if found else ""
 
 
-def docker_socket() -> str:
-    """Return the path of this host's docker socket; DOCKER_HOST may name another one."""
+def socket_of(engine: Engine) -> str:
+    """Return the path of an engine's socket; DOCKER_HOST may name another one of this host."""
     scheme, _, path = os.environ.get("DOCKER_HOST", "").partition("://")
-    return path if scheme == "unix" else DOCKER.socket
+    return path if engine is DOCKER and scheme == "unix" else engine.socket
 
 
 def rootless_docker_users(host: Host) -> List[str]:
@@ -139,15 +139,15 @@ def podman_runtimes(host: Host) -> Dict[str, List[str]]:
 
 
 _TABLE = re.compile(
-    r"^\s*\[\s*engine\s*\.\s*runtimes\s*\]\s*(?:#.*)?\n(.*?)(?=^\s*\[[^\n\"]*\]\s*$|\Z)",
+    r"^[ \t]*\[[ \t]*engine[ \t]*\.[ \t]*runtimes[ \t]*\][^\n]*\n(.*?)(?=^[ \t]*\[|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_ARRAY = re.compile(r"^\s*\"?([\w.-]+)\"?\s*=\s*\[([^\]]*)\]", re.MULTILINE)
+_ARRAY = re.compile(r"^[ \t]*\"?([\w.-]+)\"?[ \t]*=[ \t]*\[([^\]]*)\]", re.MULTILINE)
 
 
 def _runtimes_of_toml(text: str) -> Dict[str, List[str]]:
     found: Dict[str, List[str]] = {}
     for table in _TABLE.findall(text):
         for name, paths in _ARRAY.findall(table):
-            found[name] = re.findall(r"\"([^\"]*)\"", paths)
+            found[name] = re.findall(r"[\"']([^\"'\n]*)[\"']", paths)
     return found

@@ -16,8 +16,8 @@ from .engines import (
     RUNTIME,
     answers,
     docker_runtimes,
-    docker_socket,
     podman_runtimes,
+    socket_of,
 )
 from .host import Host, Output
 from .results import Result, failed, passed, skipped
@@ -60,7 +60,7 @@ def prove_docker(host: Host) -> Result:
 
     if not host.which("docker") or not host.which(DOCKER.program):
         return skipped("there is no docker, or only its client")
-    if not answers(host, docker_socket()):
+    if not answers(host, socket_of(DOCKER)):
         return skipped(
             f"docker does not run, or user {host.user().name} may not use it",
             "run `systemctl start docker`, then `kontain verify`",
@@ -96,20 +96,20 @@ def _prove(
     try:
         output = run(host)
     except OSError as error:  # among them TimeoutError
-        return failed(str(error), "it could not be run to its end", _look_at(host))
+        return failed(str(error), "it did not come to its end", _advice(host, engine))
     took = (time.perf_counter() - began) * 1000
     if output.status != 0 and engine and _UNKNOWN_RUNTIME.search(output.stderr):
         return _unknown_runtime(engine, is_registered)
-    return _judge(host, output, took)
+    return _judge(output, took, _advice(host, engine))
 
 
-def _judge(host: Host, output: Output, took: float) -> Result:
+def _judge(output: Output, took: float, advice: str) -> Result:
     proof = _RELEASE.search(output.stdout)
     if output.status == 0 and proof:
         return passed(
             f"{proof.group()} in {took:.0f} ms", release=proof.group(), run_ms=round(took, 3)
         )
-    if output.status == 0:
+    if output.stdout.strip() and not proof:  # with status 1: the payload itself says so
         return failed(
             f"it ran, but not in a virtual machine: it printed {output.stdout.strip()[:200]!r}",
             "wanted a kernel release that ends in .kontain.KVM",
@@ -121,7 +121,7 @@ def _judge(host: Host, output: Output, took: float) -> Result:
     return failed(
         problems[-1] if problems else "it said nothing",
         f"the exit status is {output.status}, wanted 0",
-        fixes[-1] if fixes else _look_at(host),
+        fixes[-1] if fixes else advice,
     )
 
 
@@ -138,5 +138,8 @@ def _unknown_runtime(engine: str, is_registered: Callable[[], bool]) -> Result:
     )
 
 
-def _look_at(host: Host) -> str:
-    return f"see what `{host.release}/bin/km {host.release}/share/{HELLO}` says, as this user"
+def _advice(host: Host, engine: str) -> str:
+    """Return what to do when no program says it."""
+    if engine:
+        return f"look at the log of {engine}, and report it with `kontain check --json`"
+    return f"see what `{host.release}/bin/km {host.release}/share/{HELLO}` says"
