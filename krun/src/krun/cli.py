@@ -40,7 +40,7 @@ def main(program: str, words: list[str]) -> int:
         error = reason
     except (MemoryError, OSError, RecursionError, ValueError) as reason:
         error = KrunError(
-            f"cannot {' '.join(rest[:1]) or 'start'}: {reason or type(reason).__name__}",
+            f"cannot {' '.join(rest[:1]) or 'start'}: {str(reason) or type(reason).__name__}",
             "look at the host: its memory, file systems and limits",
         )
     errors.report(error, given.get("log"), given.get("log-format"))

@@ -52,8 +52,11 @@ def _canonical(tree: Rootfs, destination: str) -> str:
     """Return where a mount at DESTINATION will be; what is not there, the backend will make."""
     try:
         found = tree.walk(destination)
-    except (OSError, UnknownTreeError):
+    except UnknownTreeError:
         return clean(destination)
+    except OSError:
+        parent, _, name = clean(destination).rpartition("/")
+        return f"{_canonical(tree, parent).rstrip('/')}/{name}"
     posix.close(found.fd)
     return found.path
 

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host's policy may say, and what krun changes by it in a configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from krun import mounts, policy, rewrite
+from krun.errors import KrunError
+from krun.policy import Policy
+
+DEV = {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]}
+
+
+def write(path: Path, doc: object) -> str:
+    """Write DOC as a policy and return its path."""
+    path.write_text(json.dumps(doc))
+    path.chmod(0o644)
+    return str(path)
+
+
+def test_shipped_policy_is_the_default() -> None:
+    """The file of a release says what holds without it."""
+    shipped = Path(__file__).parents[1] / "etc" / "krun.json"
+
+    assert vars(policy.load(str(shipped))) == vars(Policy())
+
+
+def test_policy_is_read(tmp_path: Path) -> None:
+    """Every member can be set."""
+    doc = {
+        "backend": "runc",
+        "inits": ["/usr/bin/tini"],
+        "km_options": ["--trace"],
+        "sys_admin": "drop",
+    }
+
+    assert vars(policy.load(write(tmp_path / "p", doc))) == doc
+
+
+@pytest.mark.parametrize(
+    ("doc", "words"),
+    [
+        ({"back": "crun"}, '"back" is no part of a policy, which has backend, inits'),
+        ({"backend": "youki"}, "\"backend\" must be one of auto, crun, runc, found 'youki'"),
+        ({"backend": ["crun"]}, '"backend" must be one of'),
+        ({"sys_admin": True}, '"sys_admin" must be one of refuse, drop, allow, found True'),
+        ({"inits": "/x"}, '"inits" must be a list of absolute paths'),
+        ({"inits": ["x"]}, "\"inits\" must be a list of absolute paths, found 'x' in it"),
+        ({"km_options": ["x"]}, '"km_options" must be a list of options of km'),
+        ([], "it holds no JSON object"),
+    ],
+)
+def test_wrong_policy_is_refused(tmp_path: Path, doc: object, words: str) -> None:
+    """A policy with a mistake allows nothing."""
+    with pytest.raises(KrunError) as caught:
+        policy.load(write(tmp_path / "p", doc))
+    assert words in caught.value.problem
+
+
+def test_policy_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    """A file that is not root's alone is no policy."""
+    path = write(tmp_path / "p", {})
+    os.chmod(path, 0o646)  # noqa: PTH101, S103 - that is what is refused
+
+    with pytest.raises(KrunError, match="may be written by others"):
+        policy.load(path)
+
+
+def test_named_policy_must_exist(tmp_path: Path) -> None:
+    """Only the host's own file may be missing."""
+    with pytest.raises(KrunError, match="does not exist"):
+        policy.load(str(tmp_path / "nope"))
+
+
+@pytest.mark.parametrize("name", ["bounding", "effective", "ambient"])
+def test_sys_admin(name: str) -> None:
+    """The capability that can remount is refused, dropped or allowed, as the policy says."""
+    process = {"args": ["x"], "capabilities": {name: ["CAP_SYS_ADMIN", "CAP_KILL"], "other": 1}}
+    rules = Policy()
+
+    with pytest.raises(KrunError, match="it is privileged"):
+        rewrite.without_sys_admin(process, rules)
+    rules.sys_admin = "drop"
+    assert rewrite.without_sys_admin(process, rules) == {
+        "args": ["x"],
+        "capabilities": {name: ["CAP_KILL"], "other": 1},
+    }
+    rules.sys_admin = "allow"
+    assert rewrite.without_sys_admin(process, rules) is process
+
+
+def test_every_mount_is_noexec() -> None:
+    """No mount keeps `exec`, and what is bound below a volume does not either."""
+    given: list[dict[str, Any]] = [
+        {"destination": "/a", "options": ["exec", "ro"], "x": 1},
+        {"destination": "/b", "type": "bind", "source": "/b", "options": ["rbind"]},
+        {"destination": "/c"},
+    ]
+
+    made = mounts.restrict(given, None)
+    assert [mount["options"] for mount in made] == [
+        ["ro", "noexec"],
+        ["rbind", "noexec", "rnoexec"],
+        ["noexec"],
+    ]
+    assert made[0]["x"] == 1
+    assert given[0]["options"] == ["exec", "ro"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "/dev is not an empty tmpfs"),
+        ([{"destination": "/dev", "type": "bind", "source": "/dev"}], "/dev is not an empty"),
+        ([DEV, {"destination": "/dev/.", "type": "bind", "source": "/dev"}], "/dev is not"),
+        ([{**DEV, "options": ["tmpcopyup"]}], "/dev is not an empty tmpfs"),
+        ([DEV, {"destination": "/dev/.kontain", "type": "tmpfs"}], "a mount at /dev/.kontain"),
+        ([DEV, {"destination": "dev//./.kontain/km"}], "a mount at /dev/.kontain/km"),
+        ([DEV, {"type": "tmpfs"}], "mounts.destination is None"),
+        ([DEV, {"destination": 3}], "mounts.destination must be a string, found 3"),
+    ],
+)
+def test_mounts_that_could_hide_km_are_refused(given: list[Any], words: str) -> None:
+    """Where km would lie on an image's files, or on the host's /dev, nothing is created."""
+    with pytest.raises(KrunError) as caught:
+        mounts.check(given)
+    assert words in caught.value.problem
+
+
+@pytest.mark.needs_root
+def test_init_is_known_by_its_source(tmp_path: Path) -> None:
+    """Only a host's init of the policy, mounted read-only over that path, runs beside the VM."""
+    init = tmp_path / "init"
+    init.write_bytes(b"\x7fELF")
+    init.chmod(0o755)
+    mount = {
+        "destination": "/sbin/docker-init",
+        "type": "bind",
+        "source": str(init),
+        "options": ["bind", "ro"],
+    }
+    args = ["/sbin/docker-init", "--", "ls"]
+
+    assert mounts.find_init(args, [mount], [str(init)]) == "/sbin/docker-init"
+    assert mounts.find_init(args, [mount], []) is None
+    assert mounts.find_init(args, [], [str(init)]) is None
+    assert mounts.find_init(["/sbin/docker-init", "-v", "ls"], [mount], [str(init)]) is None
+    assert mounts.find_init(args, [{**mount, "options": ["bind"]}], [str(init)]) is None
+    assert mounts.find_init(args, [mount, {**mount, "source": "/x"}], [str(init)]) is None
+    init.chmod(0o777)
+    assert mounts.find_init(args, [mount], [str(init)]) is None

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the payload inherits, who may run it, and what an engine's environment cannot do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from krun_support import IN_A_VM, BundleFolder, Runtime
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
+
+
+def test_descriptors(krun: Runtime, bundle: BundleFolder, payloads: Path) -> None:
+    """The payload has the descriptors that it was given, not KVM, and default signals."""
+    shutil.copy(payloads / "descriptors", bundle.rootfs / "descriptors")
+    path = bundle.args("/descriptors")
+    with_three = ["sh", "-c", 'exec "$@" 3</dev/null', "sh"]
+
+    for words, wanted in [([], "0 1 2 default\n"), (["--preserve-fds=1"], "0 1 2 3 default\n")]:
+        command = [*with_three, *krun.command("run", "-b", path, *words, "c")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout == wanted, done.stderr
+
+
+def test_user_without_capabilities(krun: Runtime, bundle: BundleFolder) -> None:
+    """KVM works for every user, without a device node or a capability."""
+    bundle.doc["process"].update(user={"uid": 1000, "gid": 1000}, capabilities={})
+    bundle.doc["process"]["noNewPrivileges"] = True
+
+    done = krun("run", "-b", bundle.args("sh", "-c", "id -u; uname -r"), "c")
+    assert done.stdout.startswith("1000\n"), done.stderr
+
+
+def test_user_namespace(krun: Runtime, bundle: BundleFolder) -> None:
+    """KVM works in a user namespace."""
+    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    bundle.doc["linux"]["namespaces"].append({"type": "user"})
+    bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
+    for folder in [bundle.path, *bundle.path.parents][:-2]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(bundle.rootfs, 100000, 100000)
+
+    done = krun("run", "-b", bundle.args("uname", "-r"), "c")
+    assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
+
+
+def test_environment_cannot_steer(krun: Runtime, bundle: BundleFolder) -> None:
+    """Engines hand on whatever environment they have, or none."""
+    (bundle.path / "posix.py").write_text("raise SystemExit(77)")
+    path = bundle.args("uname", "-r")
+    foreign = {"PYTHONPATH": str(bundle.path), "PYTHONHOME": "/nope", "PYTHONSTARTUP": "/nope"}
+
+    for env in ({}, foreign):
+        done = krun("run", "-b", path, "c", env={"PATH": "/usr/bin:/bin", **env})
+        assert done.returncode == 0, done.stderr
