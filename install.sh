@@ -119,8 +119,8 @@ find_tree() {
 	fi
 }
 
-# Run a command of the tree's own Python; -B: nothing is written into the tree.
-tree_python() { PYTHONPATH=$LIBRARY "$PYTHON" -s -B -m "$@"; }
+# Run a command of the tree's own Python.
+tree_python() { PYTHONPATH=$LIBRARY "$PYTHON" -s -m "$@"; }
 
 # ---- the host's packages
 
@@ -335,7 +335,8 @@ get_collection() {
 ansible() {
 	_program=$1
 	shift
-	env LC_ALL=C.UTF-8 ANSIBLE_CONFIG=/dev/null ANSIBLE_LOG_PATH="$LOG" \
+	: >"$WORK/ansible.cfg"
+	env LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$WORK/ansible.cfg" ${LOG:+ANSIBLE_LOG_PATH="$LOG"} \
 		ANSIBLE_HOME="$WORK/ansible" ANSIBLE_REMOTE_TEMP="$WORK/remote" \
 		ANSIBLE_COLLECTIONS_PATH="$COLLECTIONS" ANSIBLE_PIPELINING=true \
 		ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false \
@@ -446,8 +447,10 @@ main() {
 	parse_arguments "$@"
 	cd /
 	umask 022
+	# No bytecode: neither the distribution's folders nor the checkout are ours to write to.
 	# shellcheck disable=SC2046 # names
 	unset $(env | sed -n 's/^\(\(ANSIBLE\|PYTHON\)_*[A-Z_]*\)=.*/\1/p')
+	export PYTHONDONTWRITEBYTECODE=1
 	case $ACTION in
 	help) usage ;;
 	version) find_tree && say "$VERSION" ;;

@@ -39,10 +39,11 @@ def installed(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ansible_environment(installed: Path, tmp_path: Path) -> dict[str, str]:
     """The environment of an Ansible that has that collection and nothing else."""
+    (tmp_path / "ansible.cfg").touch()
     own = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE")}
     return own | {
         "ANSIBLE_COLLECTIONS_PATH": str(installed),
-        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
         "ANSIBLE_HOME": str(tmp_path / "ansible"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",

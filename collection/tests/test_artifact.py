@@ -13,6 +13,7 @@ import pytest
 
 LINKED = ("preflight/kontain_preflight", "host/kontain_host")
 SOURCES = ("Makefile", "install.sh", "km/Makefile", "krun/bin/krun", "toolchain/Makefile")
+PYTHON = "ansible_python_interpreter=/usr/bin/python3"
 NOT_SHIPPED = (".git", ".venv", ".ansible", "build", "molecule", "bench")
 
 
@@ -66,7 +67,7 @@ def test_preflight_playbook_runs_from_the_artifact(
 ) -> None:
     """Without an inventory the playbook takes this host, and with one all of its hosts."""
     command = ["ansible-playbook", "kontain.platform.preflight", "-e", "ansible_become=false"]
-    command += ["-i", inventory, "-c", "local"] if inventory else []
+    command += ["-i", inventory, "-c", "local", "-e", PYTHON] if inventory else []
     said = subprocess.run(
         command, cwd=tmp_path, env=ansible_environment, check=False, capture_output=True, text=True
     )
