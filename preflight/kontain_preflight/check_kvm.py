@@ -63,10 +63,8 @@ def _without_device(host: Host) -> Result:
     module = {"vmx": "kvm_intel", "svm": "kvm_amd"}.get(facts["flag"], "")
     if in_container(host):
         fix = f"start this container with `--device {DEVICE}`, on a host that has it"
-    elif facts["modules"] and module not in facts["modules"]:
-        fix = f"run `modprobe {module or 'kvm_pvm'}`, and look at `dmesg` when it fails"
     elif module:
-        fix = f"run `modprobe {module}`; when it fails, turn virtualization on in the firmware"
+        fix = f"run `modprobe {module}`; when it fails, look at `dmesg`, and turn virtualization on in the firmware"
     elif facts["hypervisor"]:
         fix = "turn on nested virtualization for this virtual machine, or use a kernel with PVM"
     else:
@@ -140,7 +138,7 @@ def check_kvm_capabilities(host: Host) -> Result:
         return failed(
             f"missing: {', '.join(cap.name for cap in needed)}",
             "; ".join(f"without {cap.name} it is not so that {cap.use}" for cap in needed),
-            "run a newer kernel",
+            "run Linux 4.17 or newer, which has them all",
             missing=[cap.name for cap in needed + nice],
         )
     found = f"all {len(NEEDED)} that km needs"

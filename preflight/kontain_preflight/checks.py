@@ -61,19 +61,23 @@ PROOFS = (
     Check("proof-docker", proof.prove_docker, ("proof-krun",)),
 )
 
+_ASKING_VERSIONS = frozenset(["backend", *(f"engine-{e.name}" for e in ENGINES)])
+
 
 def run_checks(
     host: Host, checks: Iterable[Check] = CHECKS + PROOFS, ignore: Iterable[str] = ()
 ) -> Report:
     """Run every check, in order, whatever the earlier ones found.
 
-    A result whose id is in `ignore` does not count, in the verdict, but those that need it are
+    A result whose id is in `ignore` does not count in the verdict, but those that need it are
     skipped all the same.
     """
     ignored = frozenset(ignore)
     results: Dict[str, Result] = {}
+    checks = tuple(checks)
     try:
-        start_version_queries(host)
+        if _ASKING_VERSIONS.intersection(check.id for check in checks):
+            start_version_queries(host)
         for check in checks:
             results[check.id] = _run_check(host, check, results, ignored)
         return Report(tuple(results.values()), all_facts(host), host.release_version())

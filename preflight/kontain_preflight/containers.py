@@ -20,7 +20,8 @@ from .proof import HELLO
 
 _CAP_SYS_RESOURCE = 24  # <linux/capability.h>
 _LOW_LIMIT = 1000  # no host allows less
-_CLEANUP_LIMIT_S = 10.0
+_RUN_LIMIT_S = 60.0  # in a virtual machine without KVM an engine takes some seconds
+_CLEANUP_LIMIT_S = 20.0
 
 
 def run_by_krun(host: Host) -> Output:
@@ -30,7 +31,7 @@ def run_by_krun(host: Host) -> Output:
         (place / "config.json").write_text(json.dumps(_config()), encoding="utf-8")
         command, name = [krun, "--root", f"{place}/state"], _unique_name()
         try:
-            return host.run(*command, "run", "--bundle", str(place), name)
+            return host.run(*command, "run", "--bundle", str(place), name, limit_s=_RUN_LIMIT_S)
         finally:
             if (place / "state" / name).exists():
                 host.run(*command, "delete", "--force", name, limit_s=_CLEANUP_LIMIT_S)
@@ -43,8 +44,13 @@ def run_by_podman(host: Host) -> Output:
         private += ["--tmpdir", str(place / "tmp"), "--storage-driver", "vfs"]
         private += [_network_option(host), f"{place}/networks"]
         options = ["--rm", "--network", "none", "--log-driver", "none", *_low_limits(host)]
-        command = [host.which("podman"), *private, "--runtime", RUNTIME, "run", *options]
-        return host.run(*command, "--rootfs", f"{place}/rootfs", f"/{HELLO}")
+        podman = [host.which("podman"), *private, "--runtime", RUNTIME]
+        payload = ["--rootfs", f"{place}/rootfs", f"/{HELLO}"]
+        try:
+            return host.run(*podman, "run", *options, *payload, limit_s=_RUN_LIMIT_S)
+        except BaseException:  # podman was ended, but the container is no child of it
+            host.run(*podman, "rm", "--force", "--all", limit_s=_CLEANUP_LIMIT_S)
+            raise
 
 
 def run_by_docker(host: Host) -> Output:
@@ -60,7 +66,7 @@ def run_by_docker(host: Host) -> Output:
             return output
         options = ["--rm", "--name", name, "--network", "none", "--runtime", RUNTIME]
         try:
-            return host.run(*docker, "run", *options, name, f"/{HELLO}")
+            return host.run(*docker, "run", *options, name, f"/{HELLO}", limit_s=_RUN_LIMIT_S)
         finally:
             for verb in ("rm", "rmi"):
                 host.run(*docker, verb, "--force", name, limit_s=_CLEANUP_LIMIT_S)

@@ -38,11 +38,10 @@ class Output(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """A line of /proc/self/mountinfo."""
+    """A mount point, and the type of the file system there."""
 
     point: str
     kind: str
-    options: Tuple[str, ...]
 
 
 class Host:
@@ -115,9 +114,8 @@ class Host:
         """Return the mounts that this process sees, in the order in which they were made."""
         mounts = []
         for line in self.read_or("/proc/self/mountinfo").splitlines():
-            left, _, right = line.partition(" - ")
-            point, options = left.split()[4:6]
-            mounts.append(Mount(point, right.split()[0], tuple(options.split(","))))
+            left, _, right = line.partition(" - ")  # proc_pid_mountinfo(5)
+            mounts.append(Mount(left.split()[4], right.split()[0]))
         return mounts
 
     # ---- the machine ----

@@ -206,7 +206,7 @@ def test_a_payload_that_hangs_is_ended(host: MadeUpHost, monkeypatch: pytest.Mon
     host.write("/opt/kontain/current/share/hello.km", "")
     host.write("/opt/kontain/current/bin/krun", "#!/bin/sh\nsleep 61 & sleep 61\n")
     installed = MadeUpHost(host.folder, prefix="/opt/kontain")
-    monkeypatch.setattr(MadeUpHost.run, "__kwdefaults__", {"stdin": None, "limit_s": 0.3})
+    monkeypatch.setattr(containers, "_RUN_LIMIT_S", 0.3)
     result = proof.prove_krun(installed)
     assert result.status == FAIL
     assert "gave no answer" in result.found
