@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of virtual machines, and the one way in which programs are run."""
+"""What the modules of virtual machines share: errors, messages, and how programs are run."""
 
 import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Union
 
@@ -29,6 +30,11 @@ class VmError(Exception):
         super().__init__(f"vm.py: {problem}.\nTo fix: {fix}.")
 
 
+def say(text: str) -> None:
+    """Tell the user what takes long."""
+    print(f"vm.py: {text}", file=sys.stderr, flush=True)
+
+
 def require_programs(*names: str) -> None:
     """Raise VmError when a program is missing, with the packages to install."""
     missing = [name for name in names if shutil.which(name) is None]
@@ -39,10 +45,11 @@ def require_programs(*names: str) -> None:
         )
 
 
-def run(command: Sequence[Argument]) -> None:
+def run(command: Sequence[Argument], pass_fds: Sequence[int] = ()) -> None:
     """Run a program quietly; raise VmError with the end of its output if it fails."""
     done = subprocess.run(
         command,
+        pass_fds=pass_fds,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

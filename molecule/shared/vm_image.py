@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vm_errors import VmError, require_programs, run
+from vm_errors import VmError, require_programs, run, say
 
 DISK_SIZE = "12G"  # sparse: what is not written takes no space
 
@@ -171,14 +170,15 @@ def ensure_image(name: str) -> Image:
     folder = cache_folder() / f"{name}-{recipe_hash(RECIPES[name], files)}"
     image = Image(folder, f"kontain-{name}")
     if not folder.exists():
-        with _lock(folder.with_suffix(".lock")):
+        with lock(folder.with_suffix(".lock")):
             if not folder.exists():
                 _build(RECIPES[name], files, image)
     return image
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock that this file is; wait for it first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -193,18 +193,14 @@ def _build(recipe: Recipe, files: dict[str, str], image: Image) -> None:
             "run this once as root, with the same cache folder (XDG_CACHE_HOME)",
         )
     start = time.monotonic()
-    _say(f"building the base image {image.folder.name}: a minute or two, once")
+    say(f"building the base image {image.folder.name}: a minute or two, once")
     work = Path(tempfile.mkdtemp(prefix=".build-", dir=image.folder.parent))
     try:
         _fill(recipe, files, Image(work, image.alias))
         work.rename(image.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _say(f"built {image.folder} in {time.monotonic() - start:.0f} s")
-
-
-def _say(text: str) -> None:
-    print(f"vm.py: {text}", file=sys.stderr, flush=True)
+    say(f"built {image.folder} in {time.monotonic() - start:.0f} s")
 
 
 def _fill(recipe: Recipe, files: dict[str, str], image: Image) -> None:

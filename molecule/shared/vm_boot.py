@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Booted machines: an image boots once, and each VM goes on from there.
+
+A boot takes a minute under emulation, and going on from a saved state a few seconds. The state lies
+in the image's folder, in `booted-HASH/` with the disk that belongs to it; HASH is that of QEMU's
+version and of the machine that it is told to make.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import vm_machine
+from vm_errors import VmError, say
+from vm_image import Image, lock
+from vm_machine import Disk, Hardware, Vm
+
+SAVE_TIMEOUT_S = 120
+
+
+def ensure_booted(image: Image, hardware: Hardware) -> Disk:
+    """Return the disk and state of a machine that has just booted; boot it if there is none."""
+    folder = image.folder / f"booted-{_machine_hash(image, hardware)}"
+    if not folder.exists():
+        with lock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                _boot(image, hardware, folder)
+    return Disk(folder / "disk.qcow2", "qcow2", folder / "state")
+
+
+def _machine_hash(image: Image, hardware: Hardware) -> str:
+    version = subprocess.run(
+        ["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    words = [os.fspath(word) for word in vm_machine.qemu_command(image, hardware)]
+    return hashlib.sha256(json.dumps([version, words]).encode()).hexdigest()[:16]
+
+
+def _boot(image: Image, hardware: Hardware, folder: Path) -> None:
+    begin = time.monotonic()
+    say(f"booting {image.folder.name} ({hardware}): a minute or two, once")
+    vm = Vm(image.alias, Path(tempfile.mkdtemp(prefix=".boot-", dir=image.folder)))
+    disk = Disk(vm.disk, "qcow2", vm.folder / "state")
+    ours, theirs = socket.socketpair()
+    try:
+        with ours, theirs:
+            vm_machine.start(vm, image, hardware, Disk(image.disk, "raw"), theirs)
+            vm_machine.wait_until_up(vm)
+            vm_machine.hang_up(vm)
+            _save(ours, disk)
+        vm_machine.end(vm)
+        for path in set(vm.folder.iterdir()) - {disk.path, disk.state}:
+            path.unlink()
+        vm.folder.rename(folder)
+    finally:
+        vm_machine.end(vm)
+        shutil.rmtree(vm.folder, ignore_errors=True)
+    say(f"booted in {time.monotonic() - begin:.0f} s")
+
+
+def _save(connection: socket.socket, disk: Disk) -> None:
+    """Have QEMU write the state of its machine to a file; the machine stands still afterwards."""
+    with connection.makefile("rw") as qmp:
+        _command(qmp, "qmp_capabilities")
+        _command(qmp, "migrate", uri=f"exec:cat > {shlex.quote(str(disk.state))}")
+        deadline = time.monotonic() + SAVE_TIMEOUT_S
+        while (status := _command(qmp, "query-migrate").get("status")) != "completed":
+            if status in ("failed", "cancelled") or time.monotonic() > deadline:
+                raise VmError(
+                    f"the state of a booted machine cannot be saved: QEMU says {status!r}",
+                    f"see whether {disk.path.parent} has 2 GiB of space (df)",
+                )
+            time.sleep(0.2)
+
+
+def _command(qmp: TextIO, name: str, **arguments: str) -> dict[str, Any]:
+    """Run a command of the QEMU Machine Protocol and return its answer, past any event."""
+    json.dump({"execute": name, "arguments": arguments}, qmp)
+    qmp.write("\n")
+    qmp.flush()
+    for line in qmp:
+        message: dict[str, Any] = json.loads(line)
+        if "error" in message:
+            raise VmError(f"QEMU refuses {name}: {message['error']}", "report this")
+        if "return" in message:
+            result: dict[str, Any] = message["return"]
+            return result
+    raise VmError(f"QEMU ended during {name}", "see dmesg for its reason, then run this again")

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One virtual machine: how QEMU is started for it and ended, and how ssh reaches it."""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from vm_errors import Argument, VmError, run
+from vm_image import Image
+
+BOOT_TIMEOUT_S = 300  # several times what it takes on two cores that have other work too
+STOP_TIMEOUT_S = 10
+PORT_ATTEMPTS = 5
+UNIX_PATH_MAX = 107  # sun_path, unix(7)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a VM is made of."""
+
+    svm: bool = True
+    memory_mib: int = 2048
+
+
+@dataclass(frozen=True)
+class Vm:
+    """A virtual machine, by its name and folder; it may or may not run."""
+
+    name: str
+    folder: Path
+
+    @property
+    def ssh_config(self) -> Path:
+        """Configuration with which ssh, scp, Ansible and testinfra find the VM by its name."""
+        return self.folder / "ssh_config"
+
+    @property
+    def disk(self) -> Path:
+        """The overlay of another disk, which it leaves as it is."""
+        return self.folder / "disk.qcow2"
+
+    @property
+    def console(self) -> Path:
+        """What the VM wrote on its serial port."""
+        return self.folder / "serial.log"
+
+    @property
+    def pid_file(self) -> Path:
+        """QEMU's process ID."""
+        return self.folder / "qemu.pid"
+
+    def ssh(self, *command: str) -> list[str]:
+        """Return the command line that runs a command, given word by word, in the VM."""
+        words = [shlex.join(command)] if command else []
+        return ["ssh", "-F", str(self.ssh_config), self.name, *words]
+
+    def scp(self, source: str, destination: str) -> list[str]:
+        """Return the command line that copies files; the VM's paths begin with `NAME:`."""
+        return ["scp", "-q", "-p", "-r", "-F", str(self.ssh_config), source, destination]
+
+    def run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run a command in the VM and return its status and what it printed."""
+        return subprocess.run(
+            self.ssh(*command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def pid(self) -> int | None:
+        """Return the process ID of this VM's QEMU, None when it does not run.
+
+        The number in the file may long be another process's: that one's command line decides.
+        """
+        try:
+            pid = int(self.pid_file.read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return pid if os.fsencode(self.pid_file) in words else None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk that overlays are made of, and the state of a machine that runs from it."""
+
+    path: Path
+    format: str
+    state: Path | None = None
+
+
+def start(
+    vm: Vm, image: Image, hardware: Hardware, disk: Disk, monitor: socket.socket | None = None
+) -> None:
+    """Start QEMU: it boots, or goes on from the disk's state. It speaks QMP on `monitor`."""
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", disk.format, "-b", disk.path, vm.disk])
+    for attempt in range(PORT_ATTEMPTS):
+        port = _free_port()
+        command = qemu_command(image, hardware) + _own_arguments(vm, disk, port)
+        if monitor:
+            command += ["-chardev", f"socket,id=qmp,fd={monitor.fileno()}"]
+            command += ["-mon", "chardev=qmp,mode=control"]
+        try:
+            run(command, pass_fds=[monitor.fileno()] if monitor else [])
+            break
+        except VmError as error:
+            # Another program may take the port before QEMU does.
+            if "host forwarding" not in str(error) or attempt == PORT_ATTEMPTS - 1:
+                raise
+    vm.ssh_config.write_text(_ssh_config(vm, image, port))
+
+
+def qemu_command(image: Image, hardware: Hardware) -> list[Argument]:
+    """Return what is the same for all VMs of an image: a saved state fits just this."""
+    return [
+        "qemu-system-x86_64",
+        *("-machine", "q35,accel=tcg", "-smp", "2", "-m", str(hardware.memory_mib)),
+        *("-cpu", "max,+svm" if hardware.svm else "max,-svm"),
+        *("-kernel", image.kernel, "-initrd", image.initrd),
+        *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
+        *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
+        # A new identity tells a VM that goes on from a state to draw new random numbers.
+        *("-device", "vmgenid,guid=auto"),
+        *("-display", "none", "-daemonize"),
+    ]
+
+
+def _own_arguments(vm: Vm, disk: Disk, port: int) -> list[Argument]:
+    arguments: list[Argument] = [
+        *("-name", f"kontain-{vm.name}", "-pidfile", vm.pid_file),
+        # A disk that is thrown away need not survive a crash.
+        *("-drive", f"file={_escape(vm.disk)},format=qcow2,if=virtio,cache=unsafe"),
+        *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *("-monitor", "none", "-serial", f"file:{_escape(vm.console)}"),
+    ]
+    if disk.state:
+        arguments += ["-incoming", f"exec:cat {shlex.quote(str(disk.state))}"]
+    return arguments
+
+
+def _escape(path: Path) -> str:
+    """Return a path as a value in QEMU's option syntax, where a comma is doubled."""
+    return str(path).replace(",", ",,")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _ssh_config(vm: Vm, image: Image, port: int) -> str:
+    lines = {
+        "HostName": "127.0.0.1",
+        "Port": port,
+        "User": "root",
+        "IdentityFile": f'"{image.key}"',
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": f'"{image.known_hosts}"',
+        "HostKeyAlias": image.alias,
+        "StrictHostKeyChecking": "yes",
+        "BatchMode": "yes",
+        "LogLevel": "ERROR",
+    }
+    control = vm.folder / "ssh"
+    if len(os.fsencode(control)) + len(".0123456789abcdef") <= UNIX_PATH_MAX:
+        # One connection for all that follows: under emulation a handshake takes a second.
+        lines |= {"ControlMaster": "auto", "ControlPath": f'"{control}"', "ControlPersist": "60"}
+    return f"Host {vm.name}\n" + "".join(f"    {key} {value}\n" for key, value in lines.items())
+
+
+def wait_until_up(vm: Vm) -> None:
+    """Return when ssh answers and systemd has started all that it starts."""
+    deadline = time.monotonic() + BOOT_TIMEOUT_S
+    while not _answers(vm):
+        if vm.pid() is None:
+            raise VmError(f"QEMU ended while the VM {vm.name!r} booted", _look_at(vm))
+        if time.monotonic() > deadline:
+            raise VmError(
+                f"the VM {vm.name!r} does not answer after {BOOT_TIMEOUT_S} s", _look_at(vm)
+            )
+        time.sleep(0.2)
+    state = vm.run("systemctl", "is-system-running", "--wait").stdout.strip()
+    if state != "running":
+        failed = vm.run("systemctl", "--failed", "--plain", "--no-legend").stdout.strip()
+        print(f"vm.py: systemd in {vm.name} is {state}: {failed}", file=sys.stderr)
+
+
+def _answers(vm: Vm) -> bool:
+    connect = ["ssh", "-o", "ConnectTimeout=5", *vm.ssh("true")[1:]]
+    return subprocess.run(connect, capture_output=True, check=False).returncode == 0
+
+
+def _look_at(vm: Vm) -> str:
+    return f"see the end of {vm.console}, and whether there was enough memory (free -m, dmesg)"
+
+
+def hang_up(vm: Vm) -> None:
+    """Close the connection that ssh commands share; the next one opens another."""
+    command = ["ssh", "-O", "exit", *vm.ssh()[1:]]
+    subprocess.run(command, capture_output=True, check=False)
+
+
+def end(vm: Vm) -> None:
+    """End QEMU, if it runs, and return when it has ended."""
+    pid = vm.pid()
+    if pid is None:
+        return
+    hang_up(vm)
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # While the handle is open and names our QEMU, no other process gets its number.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if vm.pid() != pid:
+                return
+            signal.pidfd_send_signal(handle, number)
+            if select.select([handle], [], [], STOP_TIMEOUT_S)[0]:
+                return
+    finally:
+        os.close(handle)
