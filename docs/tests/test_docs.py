@@ -11,6 +11,8 @@ import pytest
 from blocks import Block, find_blocks
 from sandbox import Sandbox, why_not
 
+from sources import pack_sources
+
 ROOT = Path(__file__).resolve().parents[2]
 CLONE = "/root/platform"
 # README and tutorial begin with a bare host and leave one; the others begin with an installed one.
@@ -46,14 +48,6 @@ def host() -> Iterator[Sandbox]:
         assert prepared.returncode == 0, prepared.stderr
         sandbox.start_dockerd()
         yield sandbox
-
-
-def pack_sources() -> bytes:
-    """Return what a clone of this repository has in it, and what is not committed yet, as a tar."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout
-    pack = ["tar", "-c", "--null", "--files-from=-"]
-    return subprocess.run(pack, cwd=ROOT, input=names, check=True, capture_output=True).stdout
 
 
 def run(host: Sandbox, commands: str) -> "subprocess.CompletedProcess[str]":
