@@ -95,18 +95,24 @@ def test_sys_admin(name: str) -> None:
     assert rewrite.without_sys_admin(process, rules) is process
 
 
-def test_every_mount_is_noexec() -> None:
+def test_every_mount_is_noexec(tmp_path: Path) -> None:
     """No mount keeps `exec`, and what is bound below a volume does not either."""
     given: list[dict[str, Any]] = [
         {"destination": "/a", "options": ["exec", "ro"], "x": 1},
-        {"destination": "/b", "type": "bind", "source": "/b", "options": ["rbind"]},
+        {"destination": "/b", "type": "bind", "source": "folder", "options": ["rbind"]},
+        {"destination": "/f", "type": "bind", "source": "file", "options": ["rbind"]},
         {"destination": "/c"},
     ]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    fd = os.open(tmp_path, os.O_PATH)
 
-    made = mounts.restrict(given, None)
+    made = mounts.restrict(given, None, fd)
+    os.close(fd)
     assert [mount["options"] for mount in made] == [
         ["ro", "noexec"],
         ["rbind", "noexec", "rnoexec"],
+        ["rbind", "noexec"],
         ["noexec"],
     ]
     assert made[0]["x"] == 1

@@ -23,7 +23,8 @@ def create(call: Call) -> NoReturn:
     root_fd, rootfs = source.rootfs()
     tree = mounts.tree_of(root_fd, source.fd, document.objects(source.doc, "mounts"))
     rewriter = rewrite.Rewriter(tree, number, rules)
-    doc = rewriter.container(source.doc, rootfs=rootfs, km=release.find_km(call.program))
+    km = release.find_km(call.program)
+    doc = rewriter.container(source.doc, bundle_fd=source.fd, rootfs=rootfs, km=km)
     options = call.options.without("bundle", "config")
     if below.name == "crun" and call.verb != "restore":
         fd = bundle.in_memory(doc, above=number)

@@ -8,6 +8,7 @@ The root file system is no mount of the list, so a hook remounts it (RUNTIME of 
 from __future__ import annotations
 
 import posix
+from _stat import S_ISDIR
 
 from krun import document
 from krun.errors import KrunError
@@ -99,13 +100,18 @@ def check(mounts: list[dict[str, Any]]) -> None:
             )
 
 
-def restrict(mounts: list[dict[str, Any]], exempt: str | None) -> list[dict[str, Any]]:
-    """Return MOUNTS made noexec, but for the one at EXEMPT, and km's own after them."""
+def restrict(
+    mounts: list[dict[str, Any]], exempt: str | None, bundle_fd: int
+) -> list[dict[str, Any]]:
+    """Return MOUNTS made noexec, but for the one at EXEMPT.
+
+    Sources are relative to the folder that BUNDLE_FD is a descriptor of.
+    """
     recursive = _kernel_version() >= _RECURSIVE_SINCE
     return [
         mount
         if exempt is not None and clean(_destination(mount)) == exempt
-        else _without_exec(mount, recursive=recursive)
+        else _without_exec(mount, recursive=recursive and _has_more_below(mount, bundle_fd))
         for mount in mounts
     ]
 
@@ -124,9 +130,24 @@ def _without_exec(mount: dict[str, Any], *, recursive: bool) -> dict[str, Any]:
     options = document.strings(mount, "options", "mounts.")
     kept = [option for option in options if option not in ("exec", "rexec", "noexec", "rnoexec")]
     kept.append("noexec")
-    if recursive and "rbind" in kept:
-        kept.append("rnoexec")  # what is mounted below the source comes along
+    if recursive:
+        kept.append("rnoexec")
     return {**mount, "options": kept}
+
+
+def _has_more_below(mount: dict[str, Any], bundle_fd: int) -> bool:
+    """Say whether what is mounted below the source comes along.
+
+    A file has nothing below it, and crun 1.8 fails to make a mount on a file recursively noexec.
+    """
+    if "rbind" not in document.strings(mount, "options", "mounts."):
+        return False
+    fd = _source(mount, bundle_fd)
+    if fd is None:
+        return False
+    is_directory = S_ISDIR(posix.fstat(fd).st_mode)
+    posix.close(fd)
+    return is_directory
 
 
 def _kernel_version() -> tuple[int, int]:

@@ -31,8 +31,10 @@ class Rewriter:
         self.kvm_fd = kvm_fd
         self.policy = policy
 
-    def container(self, doc: dict[str, Any], *, rootfs: str, km: str) -> dict[str, Any]:
-        """Return the configuration DOC for a root ROOTFS and a monitor KM, paths on the host."""
+    def container(
+        self, doc: dict[str, Any], *, bundle_fd: int, rootfs: str, km: str
+    ) -> dict[str, Any]:
+        """Return the configuration DOC of a bundle for a root ROOTFS and a monitor KM, by path."""
         given = document.objects(doc, "mounts")
         mounts.check(given)
         process = document.member(doc, "process", dict) or {}
@@ -45,7 +47,7 @@ class Rewriter:
             **doc,
             "process": self.process(process, init=init),
             "root": {**root, "path": rootfs, "readonly": False},
-            "mounts": [*mounts.restrict(given, init), mounts.of_km(km)],
+            "mounts": [*mounts.restrict(given, init, bundle_fd), mounts.of_km(km)],
             "hooks": with_hook(hooks, "createContainer", hook),
         }
 

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A podman and a docker of the tests' own, which share nothing with the host's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+from krun_support import APPLETS, BUSYBOX, KRUN
+
+IMAGE = "krun-test:1"
+START_TIMEOUT_S = 60
+
+# A /run of its own keeps the host's sockets and state out of reach; crun wants no hybrid cgroups.
+PRIVATE = "mount -t tmpfs -o mode=755 tmpfs /run; "
+WITHOUT_HYBRID = "umount /sys/fs/cgroup/unified 2>/dev/null || true; "
+
+
+class PrivateHost:
+    """This machine with a mount namespace in which the default backend is the wanted one."""
+
+    def __init__(self, backend: str) -> None:
+        """Make the namespace and keep it by a process in it."""
+        script = PRIVATE + (WITHOUT_HYBRID if backend == "crun" else "") + "echo; exec sleep 3600"
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+            stdout=subprocess.PIPE,
+        )
+        assert self.holder.stdout is not None
+        self.holder.stdout.readline()
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command that runs WORDS in the namespace."""
+        return ["nsenter", "--mount", "--target", str(self.holder.pid), "--wdns=/", "--", *words]
+
+    def close(self) -> None:
+        """End it; its mounts end with it."""
+        self.holder.kill()
+        self.holder.wait()
+
+
+class Engine:
+    """An engine with a folder of its own, to which krun is known as "kontain"."""
+
+    def __init__(self, folder: Path, host: PrivateHost) -> None:
+        """Keep where it lives."""
+        self.folder = folder
+        self.host = host
+
+    def words(self, runtime: str) -> list[str]:
+        """Return how the engine is called so that it uses RUNTIME."""
+        raise NotImplementedError
+
+    def __call__(self, *words: str, runtime: str = "kontain") -> subprocess.CompletedProcess[str]:
+        """Call the engine's command line with WORDS."""
+        return subprocess.run(
+            self.host.command(*self.words(runtime), *words),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def container(
+        self, verb: str, *words: str, runtime: str = "kontain"
+    ) -> subprocess.CompletedProcess[str]:
+        """Call VERB, `run` or `create`, for a container of RUNTIME without a network."""
+        return self(verb, "--net=none", *words, runtime=runtime)
+
+    def load(self) -> None:
+        """Make the tests' image known."""
+        path = self.folder / "image.tar"
+        write_image(path, self.folder / "files")
+        done = self("import", str(path), IMAGE)
+        assert done.returncode == 0, done.stderr
+
+    def close(self) -> None:
+        """Remove the containers and end the engine."""
+        for name in self("ps", "-aq").stdout.split():
+            self("rm", "--force", name)
+
+
+class Podman(Engine):
+    """podman, with storage, configuration and locks of its own."""
+
+    def __init__(self, folder: Path, host: PrivateHost) -> None:
+        """Write its configuration below FOLDER."""
+        super().__init__(folder, host)
+        self.configuration = folder / "containers.conf"
+        # Raising a limit needs CAP_SYS_RESOURCE, which a development machine may lack.
+        self.configuration.write_text(
+            "[containers]\n"
+            'default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
+            "[engine]\n"
+            'cgroup_manager = "cgroupfs"\n'
+            'events_logger = "file"\n'
+            'lock_type = "file"\n'
+            "[engine.runtimes]\n"
+            f'kontain = ["{KRUN}"]\n'
+        )
+        self.load()
+
+    def words(self, runtime: str) -> list[str]:
+        """Return how podman is called so that it uses RUNTIME."""
+        places = [f"--{name}={self.folder / name}" for name in ("root", "runroot", "tmpdir")]
+        environment = ["env", f"CONTAINERS_CONF={self.configuration}"]
+        return [*environment, "podman", *places, "--storage-driver=vfs", f"--runtime={runtime}"]
+
+
+class Docker(Engine):
+    """docker, with a daemon of its own."""
+
+    def __init__(self, folder: Path, host: PrivateHost) -> None:
+        """Start its daemon and wait until it answers."""
+        super().__init__(folder, host)
+        configuration = {
+            "runtimes": {"kontain": {"path": str(KRUN)}},
+            "data-root": str(folder / "data"),
+            "exec-root": str(folder / "exec"),
+            "pidfile": str(folder / "pid"),
+            "hosts": [self.socket],
+            "storage-driver": "vfs",
+            "bridge": "none",
+            "iptables": False,
+            "ip6tables": False,
+        }
+        path = folder / "daemon.json"
+        path.write_text(json.dumps(configuration))
+        with (folder / "log").open("w") as log:
+            self.daemon = subprocess.Popen(
+                host.command("dockerd", f"--config-file={path}"), stdout=log, stderr=log
+            )
+        end = time.monotonic() + START_TIMEOUT_S
+        while self("info").returncode != 0:
+            assert self.daemon.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < end, "dockerd does not answer"
+            time.sleep(0.2)
+        self.load()
+
+    @property
+    def socket(self) -> str:
+        """Return its address."""
+        return f"unix://{self.folder}/socket"
+
+    def words(self, runtime: str) -> list[str]:
+        """Return how docker is called; RUNTIME is an option of its containers."""
+        del runtime
+        return ["docker", "--host", self.socket]
+
+    def container(
+        self, verb: str, *words: str, runtime: str = "kontain"
+    ) -> subprocess.CompletedProcess[str]:
+        """Call VERB for a container of RUNTIME without a network."""
+        return self(verb, "--net=none", f"--runtime={runtime}", *words)
+
+    def close(self) -> None:
+        """Remove the containers and stop the daemon."""
+        super().close()
+        self.daemon.terminate()
+        self.daemon.wait(60)
+
+
+def write_image(path: Path, scratch: Path) -> None:
+    """Write a root file system with busybox, a script, and a file that may not run, as a tarball."""
+    scratch.mkdir()
+    (scratch / "script").write_text('#!/bin/sh\necho "$0 $1"\nexit 5\n')
+    (scratch / "script").chmod(0o755)
+    (scratch / "plain").write_text("text\n")
+    (scratch / "plain").chmod(0o644)
+    for applet in APPLETS:
+        (scratch / applet).symlink_to("busybox")
+    (scratch / "bin").mkdir()
+    with tarfile.open(path, "w") as tar:
+        tar.add(scratch / "bin", "bin", recursive=False)
+        tar.add(BUSYBOX, "bin/busybox")
+        for name in ("script", "plain"):
+            tar.add(scratch / name, name)
+        for applet in APPLETS:
+            tar.add(scratch / applet, f"bin/{applet}")
