@@ -23,7 +23,7 @@ Run containers in virtual machines: an OCI runtime on top of crun or runc.
   --log FILE --log-format F  where errors go as well, as text or json
   --version --help
 
-Every other option is the backend's. See krun(1): `man -l {man}`.
+Every other option is the backend's. See krun(1): man -l {man}.
 """
 
 

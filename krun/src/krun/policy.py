@@ -67,13 +67,29 @@ def _checked(path: str | None, name: str, value: object) -> object:
         if value not in choices:
             raise _wrong(path, f'"{name}" must be one of {", ".join(choices)}, found {value!r}')
         return value
-    prefix, kind = ("/", "absolute paths") if name == "inits" else ("--", "options of km")
-    if not isinstance(value, list):
-        raise _wrong(path, f'"{name}" must be a list of {kind}, found {value!r}')
-    for item in value:
-        if not isinstance(item, str) or not item.startswith(prefix) or "\0" in item:
-            raise _wrong(path, f'"{name}" must be a list of {kind}, found {item!r} in it')
+    kind, good = _LISTS[name]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(path, f'"{name}" must be a list of strings, found {value!r}')
+    if not good(value):
+        raise _wrong(path, f'"{name}" must be {kind}, found {value!r}')
     return value
+
+
+def _are_paths(words: list[str]) -> bool:
+    return all(word.startswith("/") and "\0" not in word for word in words)
+
+
+def _are_options(words: list[str]) -> bool:
+    """Say whether km may be given WORDS before its own options, which must stay options."""
+    return all(word != "--" and "\0" not in word for word in words) and (
+        not words or words[0].startswith("-")
+    )
+
+
+_LISTS = {
+    "inits": ("absolute paths", _are_paths),
+    "km_options": ("options of km without --", _are_options),
+}
 
 
 def _check_owner(path: str) -> None:
