@@ -8,7 +8,7 @@ import posix
 from krun import backend, bundle, document, mounts, policy, state
 from krun.call import Call
 from krun.errors import KrunError
-from krun.rewrite import Rewriter, check_sys_admin
+from krun.rewrite import Rewriter, allowed
 from krun.rootfs import Rootfs
 from krun.state import Container
 
@@ -27,7 +27,9 @@ def execute(call: Call) -> NoReturn:
     below = backend.named(container.backend)
     number, _ = call.kvm_place(below)
     rewriter = Rewriter(Rootfs(_root_of(container, container_id)), number, rules)
-    options = call.options
+    caps = allowed(call.options.all("cap"), rules)
+    options = call.options.without("cap")
+    options.items += [("cap", cap) for cap in caps]
     path = options.get("process")
     if path is None:
         args = _command(call, container, args, rewriter)
@@ -42,8 +44,6 @@ def _command(call: Call, container: Container, args: list[str], rewriter: Rewrit
     """Return the command line ARGS, which came without a process document, in a VM."""
     if not args:
         raise KrunError("exec has no program to run", "write `krun exec ID PROGRAM [ARG...]`")
-    if any(cap.upper() in ("SYS_ADMIN", "CAP_SYS_ADMIN") for cap in call.options.all("cap")):
-        check_sys_admin(rewriter.policy)
     process = container.process()
     env = [*document.strings(process, "env", "process."), *call.options.all("env")]
     cwd = call.options.get("cwd")

@@ -80,21 +80,25 @@ def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]
     """Return PROCESS without the capability that could remount a noexec file system, or refuse."""
     sets = document.member(process, "capabilities", dict, "process.") or {}
     held = {name: document.strings(sets, name, "process.capabilities.") for name in _SETS}
-    if policy.sys_admin == "allow" or not any(_SYS_ADMIN in caps for caps in held.values()):
-        return process
-    check_sys_admin(policy)
-    kept = {n: [c for c in caps if c != _SYS_ADMIN] for n, caps in held.items() if n in sets}
-    return {**process, "capabilities": {**sets, **kept}}
+    kept = {name: allowed(caps, policy) for name, caps in held.items() if name in sets}
+    return {**process, "capabilities": {**sets, **kept}} if kept else process
 
 
-def check_sys_admin(policy: Policy) -> None:
-    """Refuse CAP_SYS_ADMIN where the host's policy does."""
-    if policy.sys_admin == "refuse":
+def allowed(caps: list[str], policy: Policy) -> list[str]:
+    """Return which of CAPS a process may have, or refuse all where the host's policy does.
+
+    crun reads a name in any case, and for the option `--cap` both read it without its prefix.
+    """
+    kept = [cap for cap in caps if cap.upper() not in (_SYS_ADMIN, _SYS_ADMIN[len("CAP_") :])]
+    if policy.sys_admin == "allow":
+        return caps
+    if kept != caps and policy.sys_admin == "refuse":
         raise KrunError(
             f"cannot keep the container in its VM: it is privileged: {_SYS_ADMIN} could make the "
             "image's programs executable outside of it",
             'leave out --privileged, or set "sys_admin" to "drop" in krun.json(5)',
         )
+    return kept
 
 
 def noexec_hook(rootfs: str, *, read_only: bool) -> dict[str, Any]:
