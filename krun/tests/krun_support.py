@@ -19,7 +19,7 @@ BUSYBOX = Path("/bin/busybox")
 APPLETS = ("cat", "echo", "id", "ls", "sh", "sleep", "true", "uname")
 IN_A_VM = ".kontain.KVM"
 
-# crun refuses hybrid cgroups, so there it gets a view without version 2 (RUNTIME of krun(1)).
+# crun refuses hybrid cgroups, so there it gets a view without version 2.
 CRUN_VIEW = (
     "if [ -e /sys/fs/cgroup/unified/cgroup.procs ]; then umount /sys/fs/cgroup/unified; fi;"
     ' exec "$@"'

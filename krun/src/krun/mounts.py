@@ -2,7 +2,7 @@
 """The container's mounts: nothing that comes with an image may be executed by the kernel.
 
 Every mount becomes `noexec`. What stays executable is the host's own: km, and an engine's init.
-The root file system is no mount of the list, so a hook remounts it (RUNTIME of krun(1)).
+The root file system is no mount of the list, so a hook remounts it, see `rewrite.noexec_hook`.
 """
 
 from __future__ import annotations
