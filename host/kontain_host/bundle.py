@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, NoReturn, Optional, Set, Tuple
 
 from . import manifest
-from .errors import HostError
+from .errors import HostError, named
 from .files import sync_directory
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.-]+)?")  # semver.org
@@ -69,13 +69,7 @@ def open_bundle(file: Path) -> Bundle:
     files and links that stay inside; `release/VERSION` of the same version; `release/MANIFEST`
     that lists every other file below `release/` with its SHA-256, and no more.
     """
-    if not file.is_file():
-        raise HostError(
-            f"cannot read the bundle {file}",
-            "there is no such file",
-            "give the path of a file kontain-VERSION-x86_64.tar.gz, or make one: `make bundle`",
-        )
-    with _damage_refused(file):
+    with named(f"cannot read the bundle {file}"), _damage_refused(file):
         _judge_stream(file)
         found = _Contents(file)
         with tarfile.open(file, "r:gz") as archive:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NoReturn, Optional
 
 from . import explain
-from .errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError
+from .errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError, named
 from .host import Host
 from .install import install
 from .report import Report
@@ -38,7 +38,9 @@ def main(argv: List[str]) -> int:
         if argv[:1] in (["check"], ["verify"]):
             return _preflight(argv[0], argv[1:])
         arguments = _parser().parse_args(argv)
-        status: int = arguments.run(arguments)
+        with named("cannot go on"):
+            status: int = arguments.run(arguments)
+            sys.stdout.flush()
     except HostError as error:
         _complain(error)
         return error.status
@@ -46,9 +48,6 @@ def main(argv: List[str]) -> int:
         fix = "run the same command again; it takes back or continues what was begun"
         _complain(HostError("interrupted", "a signal asked the program to stop", fix))
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return FAILED
     return status
 
 
@@ -135,15 +134,19 @@ def _install(arguments: argparse.Namespace) -> int:
     engines: Optional[List[str]] = None
     if arguments.engines is not None:
         engines = [name for name in arguments.engines.split(",") if name and name != "none"]
-    report = install(Host(), Path(arguments.bundle), engines, check=arguments.dry_run)
+    host = Host()
+    if not arguments.dry_run:
+        host.require_root()  # before the bundle, which a user may not even be able to read
+    report = install(host, Path(arguments.bundle), engines, check=arguments.dry_run)
     return _print_report(report, arguments)
 
 
 def _uninstall(arguments: argparse.Namespace) -> int:
     host = Host()
-    if not (arguments.yes or arguments.dry_run or arguments.json):
+    if not arguments.dry_run:
         host.require_root()
-        _confirm()
+        if not arguments.yes:
+            _confirm()
     report = uninstall(host, force=arguments.force, check=arguments.dry_run)
     return _print_report(report, arguments)
 
@@ -153,7 +156,8 @@ def _confirm() -> None:
     if not sys.stdin.isatty():
         why = "the standard input is no terminal, so nobody can be asked"
         raise HostError("cannot uninstall without consent", why, "give --yes", WRONG_USAGE)
-    answer = input("Remove Kontain from this host? [y/N] ")
+    print("Remove Kontain from this host? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
     if answer.strip().lower() not in ("y", "yes"):
         why = f"the answer was {answer.strip()!r}, wanted y"
         raise HostError("nothing was uninstalled", why, "answer y, or give --yes")

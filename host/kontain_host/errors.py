@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from typing import Iterator
 
 FAILED = 1
 WRONG_USAGE = 2
 HOST_REFUSED = 3
 NOT_ROOT = 4
 INTERRUPTED = 130
+
+
+_FIXES = {
+    errno.ENOENT: "give the path of something that is there",
+    errno.ENOSPC: "free some disk space, then run this again",
+    errno.EDQUOT: "raise the disk quota, then run this again",
+    errno.EROFS: "mount that file system read-write, or give another prefix",
+    errno.EACCES: "run this as root, with sudo",
+    errno.EPERM: "run this as root, and see whether the file is immutable (lsattr)",
+}
 
 
 class HostError(Exception):
@@ -31,16 +43,13 @@ class HostError(Exception):
         return f"{self.what}: {self.why}.\nTo fix: {self.fix}."
 
 
-def from_os_error(what: str, error: OSError) -> HostError:
-    """Turn an error of the operating system into one that says what to do."""
-    place = f" ({error.filename})" if error.filename else ""
-    why = f"{error.strerror or error}{place}"
-    fixes = {
-        errno.ENOSPC: "free some disk space, then run this again",
-        errno.EDQUOT: "raise the disk quota, then run this again",
-        errno.EROFS: "mount that file system read-write, or give another prefix",
-        errno.EACCES: "run this as root, with sudo",
-        errno.EPERM: "run this as root, and see whether the file is immutable (lsattr)",
-    }
-    fix = fixes.get(error.errno or 0, "remove the cause, then run this again")
-    return HostError(what, why, fix)
+@contextlib.contextmanager
+def named(what: str) -> Iterator[None]:
+    """Turn an error of the operating system into one that says `what` failed and what to do."""
+    try:
+        yield
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        why = f"{error.strerror or error}{place}"
+        fix = _FIXES.get(error.errno or 0, "remove the cause, then run this again")
+        raise HostError(what, why, fix) from error

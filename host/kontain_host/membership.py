@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional
+from typing import Any, ClassVar, Dict, Iterator, List, Optional
 
 from .changes import Change
 from .errors import HostError
@@ -54,7 +54,7 @@ class Member(Change):
 
     def apply(self, host: Host, entry: Entry) -> None:
         """Add the user."""
-        _edit(host, self.group, lambda names: [*names, self.user], entry.temporary)
+        _set(host, self.params(), entry.temporary, member=True)
 
     def text(self, host: Host) -> str:
         """Return the members that will be."""
@@ -70,9 +70,7 @@ class Member(Change):
         """Take the user out of the group, unless it was a member before."""
         del journal
         if not entry.before["present"]:
-            user, group = entry.params["user"], entry.params["group"]
-            others = lambda names: [name for name in names if name != user]  # noqa: E731
-            _edit(host, group, others, entry.temporary)
+            _set(host, entry.params, entry.temporary, member=False)
         return None
 
 
@@ -89,10 +87,8 @@ def members(host: Host, group: str) -> List[str]:
     )
 
 
-def _edit(
-    host: Host, group: str, change: Callable[[List[str]], List[str]], temporary: str
-) -> None:
-    """Change the members of a group in both files, one rename each."""
+def _set(host: Host, params: Dict[str, Any], temporary: str, *, member: bool) -> None:
+    """Let the user be a member or none in both files, one rename each."""
     with _password_lock(host):
         for file in _FILES:
             place = host.path(file)
@@ -100,20 +96,25 @@ def _edit(
                 continue
             info = place.stat()
             old = place.read_bytes()
-            new = b"".join(_edited(line, group, change) for line in old.splitlines(keepends=True))
+            lines = old.splitlines(keepends=True)
+            new = b"".join(_edited(line, params, member=member) for line in lines)
             if new != old:
                 meta = Meta(info.st_mode & 0o7777, info.st_uid, info.st_gid)
                 write_atomic(place, new, meta, temporary)
 
 
-def _edited(line: bytes, group: str, change: Callable[[List[str]], List[str]]) -> bytes:
+def _edited(line: bytes, params: Dict[str, Any], *, member: bool) -> bytes:
     """Return a line of group(5) or gshadow(5), whose fourth field are the members."""
     text = line.decode(errors="surrogateescape")
     body = text.rstrip("\n")
     fields = body.split(":")
-    if fields[0] != group or len(fields) != 4:  # noqa: PLR2004  the fields of the format
+    if fields[0] != params["group"] or len(fields) != 4:  # noqa: PLR2004  of the format
         return line
-    fields[3] = ",".join(change(_split(fields[3])))
+    names, user = _split(fields[3]), params["user"]
+    if member == (user in names):
+        return line
+    names = [*names, user] if member else [name for name in names if name != user]
+    fields[3] = ",".join(names)
     return (":".join(fields) + text[len(body) :]).encode(errors="surrogateescape")
 
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Callable, Iterator, Optional, Sequence, Set
 
 from .changes import KINDS, Change, missing_parents
-from .errors import HostError, from_os_error
+from .errors import HostError, named
 from .files import temporary_name
 from .host import Host
 from .journal import Entry, Journal
@@ -62,15 +62,13 @@ class Transaction:
 
     def _carry_out(self, change: Change) -> None:
         entry = self._entry(change)
-        try:
+        with named(f"cannot make the {change.kind} {change.path}"):
             if self.number is None:
                 self.number = self.journal.begin(self.what)
                 entry.transaction = self.number
             self.journal.intend(entry, change.before_content(self.host))
             change.apply(self.host, entry)
             self.journal.done(entry)
-        except OSError as error:
-            raise from_os_error(f"cannot make the {change.kind} {change.path}", error) from error
         self.report.add(change)
         change.settle(self.host)
 
@@ -99,7 +97,8 @@ def perform(
     """
     report = Report()
     if check:
-        _foresee(host, plan, report)
+        with named("cannot look at this host"):
+            _foresee(host, plan, report)
         return report
     with session(host) as journal, Transaction(host, journal, what, report) as transaction:
         for change in plan(report):
@@ -131,17 +130,14 @@ def session(host: Host) -> Iterator[Journal]:
     A journal by which nothing stands any more goes in the end, and its folder with it.
     """
     host.require_root()
-    try:
-        with host.lock():
-            journal = Journal(host)
-            try:
-                recover(host, journal)
-                yield journal
-            finally:
-                if not journal.active() and journal.open_transaction is None:
-                    journal.remove()
-    except OSError as error:
-        raise from_os_error("cannot change this host", error) from error
+    with named("cannot change this host"), host.lock():
+        journal = Journal(host)
+        try:
+            recover(host, journal)
+            yield journal
+        finally:
+            if not journal.active() and journal.open_transaction is None:
+                journal.remove()
 
 
 def recover(host: Host, journal: Journal) -> None:
@@ -165,11 +161,9 @@ def roll_back(host: Host, journal: Journal, transaction: int) -> None:
 
 def _undo(host: Host, journal: Journal, entry: Entry) -> Optional[str]:
     kind = KINDS[entry.kind]
-    try:
+    with named(f"cannot take back the {entry.kind} {entry.path}"):
         kind.clean(host, entry)
         return kind.undo(host, journal, entry)
-    except OSError as error:
-        raise from_os_error(f"cannot take back the {entry.kind} {entry.path}", error) from error
 
 
 def retract(host: Host, journal: Journal, report: Report, choose: Callable[[Entry], bool]) -> None:

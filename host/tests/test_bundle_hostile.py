@@ -84,7 +84,7 @@ def test_versions_must_agree(make_bundle: BundleMaker, top: str) -> None:
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     """A path without a bundle says what is wanted there."""
-    with pytest.raises(HostError, match="there is no such file"):
+    with pytest.raises(HostError, match="No such file or directory"):
         open_bundle(tmp_path / "none.tar.gz")
 
 

@@ -159,7 +159,9 @@ class Document:
         for member in members:
             if member.key == key:
                 indent = _line_indent(self.text, member.start)
-                return self._spliced(member.value_start, member.end, self._dump(value, indent))
+                one_line = "\n" not in self.text[member.value_start : member.end]
+                dumped = self._dump(value, indent, one_line=one_line)
+                return self._spliced(member.value_start, member.end, dumped)
         if members:
             return self._appended(members, key, value)
         return self._filled(start, key, value)

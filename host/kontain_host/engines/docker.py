@@ -146,9 +146,11 @@ def _final_content(host: Host, journal: Journal, entry: Entry, now: State) -> Op
     if document.runtime_count == 0 and not old.has_runtimes:
         document = document.without_key(RUNTIMES)
     if document.default_runtime in entry.params["runtimes"]:
-        document = document.without_key(DEFAULT)
-        if old.default_runtime:
-            document = document.with_key(DEFAULT, old.default_runtime)
+        document = (
+            document.with_key(DEFAULT, old.default_runtime)
+            if old.default_runtime
+            else document.without_key(DEFAULT)
+        )
     return None if before is None and document.is_empty else document.encode()
 
 

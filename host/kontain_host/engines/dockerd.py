@@ -23,9 +23,8 @@ from ..host import Host
 
 DEFAULT_CONFIG = "/etc/docker/daemon.json"
 
-_DEFAULT_SOCKET = "/var/run/docker.sock"
+_DEFAULT_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 _ANSWER_TIMEOUT_S = 10
-_RELOAD_TIMEOUT_S = 20
 _POLL_S = 0.05
 
 
@@ -44,11 +43,15 @@ class _UnixConnection(http.client.HTTPConnection):
 
 @dataclass(frozen=True)
 class Dockerd:
-    """A dockerd that runs: its process, its configuration file, and the path of its socket."""
+    """A dockerd that runs: its process, its configuration file, and the path of its socket.
+
+    `patience_s` is how many seconds it has to load a configuration.
+    """
 
     pid: int
     config: str
     socket: str
+    patience_s: float = 20.0
 
     def runtimes(self) -> Dict[str, str]:
         """Return name → path of the runtimes that it knows now; a shim has the path ""."""
@@ -71,7 +74,7 @@ class Dockerd:
         issue 47353), hence the wait. The same signal is what `systemctl reload docker` sends.
         """
         os.kill(self.pid, signal.SIGHUP)
-        deadline = time.monotonic() + _RELOAD_TIMEOUT_S
+        deadline = time.monotonic() + self.patience_s
         while True:
             found = self.runtimes()
             if all(found.get(name) == path for name, path in expected.items()):
@@ -86,7 +89,7 @@ class Dockerd:
         seen = {name: found.get(name) for name in expected}
         return HostError(
             "docker does not load its configuration",
-            f"{_RELOAD_TIMEOUT_S} s after SIGHUP its runtimes are {seen}, wanted {dict(expected)}",
+            f"{self.patience_s} s after SIGHUP its runtimes are {seen}, wanted {dict(expected)}",
             f"look at the log of dockerd (process {self.pid}), for example with "
             "`journalctl -u docker -n 20`",
         )
@@ -123,9 +126,13 @@ def find(host: Host, config: str) -> Optional[Dockerd]:
 
 
 def find_config(host: Host) -> str:
-    """Return the host path of the configuration of the dockerd that runs, or the usual one."""
+    """Return the host path of docker's configuration: that of its daemon, or the usual one.
+
+    docker's daemon is the one at the usual socket, which the command `docker` asks.
+    """
     for daemon in _running():
-        if processes.same_place(daemon.pid, "/", host.root):
+        is_here = processes.same_place(daemon.pid, "/", host.root)
+        if is_here and daemon.socket in _DEFAULT_SOCKETS:
             return daemon.config
     return DEFAULT_CONFIG
 
@@ -159,7 +166,7 @@ def _describe(pid: int) -> Dockerd:
     for address in hosts:
         if address and address.startswith("unix://"):
             return Dockerd(pid, config, address[len("unix://") :])
-    return Dockerd(pid, config, _DEFAULT_SOCKET)
+    return Dockerd(pid, config, _DEFAULT_SOCKETS[0])
 
 
 def _option(arguments: List[str], name: str) -> Optional[str]:

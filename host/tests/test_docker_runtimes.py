@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker knows the runtime after a reload, forgets it without a restart, and keeps its file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_host import SmallHost, snapshot
+
+from kontain_host import engines, running
+from kontain_host.changes import Change
+from kontain_host.engines import dockerd
+from kontain_host.errors import HostError
+from kontain_host.journal import Journal
+from kontain_host.report import Report
+from kontain_host.transaction import perform
+from kontain_host.uninstall import uninstall, withdraw
+
+CONFIG = "/etc/docker/daemon.json"
+KRUN = "/opt/kontain/bin/krun"
+
+
+def register(host: SmallHost, *, replace: bool = False, check: bool = False) -> Report:
+    """Register the runtime in docker."""
+    wish = engines.Registration(config=CONFIG, replace=replace)
+    return perform(
+        host, "docker", lambda report: engines.plan(host, "docker", report, wish), check=check
+    )
+
+
+def configure(host: SmallHost, text: str) -> Path:
+    """Write docker's configuration and return where."""
+    place = host.path(CONFIG)
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(text)
+    return place
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "\ufeff{}\n", ' {"debug" :true}\t\n', '{"runtimes":{}}']
+)
+def test_removal_restores_the_file_byte_for_byte(host: SmallHost, text: str) -> None:
+    """Whatever the file was, it is the same after, with its time."""
+    place = configure(host, text)
+    os.utime(place, (1000, 1000))
+    before = snapshot(Path(host.root))
+    assert register(host).changed
+    assert not register(host).changed
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+    assert place.stat().st_mtime == 1000
+
+
+def test_a_file_that_was_not_there_goes_again(host: SmallHost) -> None:
+    """Without docker or its configuration, the file and its folder are made and removed."""
+    before = snapshot(Path(host.root))
+    report = register(host)
+    assert report.warnings == ["docker is not on this host yet"]
+    assert host.path(CONFIG).stat().st_mode & 0o777 == 0o644
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_a_link_to_the_file_stays_a_link(host: SmallHost) -> None:
+    """Where daemon.json is a link, the file that it leads to is edited."""
+    host.path("/opt/daemon.json").write_text("{}\n")
+    host.path("/etc/docker").mkdir()
+    host.path(CONFIG).symlink_to("/opt/daemon.json")
+    before = snapshot(Path(host.root))
+    register(host)
+    assert host.path(CONFIG).is_symlink()
+    assert "kontain" in host.path("/opt/daemon.json").read_text()
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_mode_and_owner_of_the_file_stay(host: SmallHost) -> None:
+    """A configuration with secrets in it stays closed."""
+    place = configure(host, "{}")
+    place.chmod(0o600)
+    register(host)
+    assert place.stat().st_mode & 0o777 == 0o600
+    withdraw(host, "docker")
+    assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_edits_in_between_survive(host: SmallHost) -> None:
+    """Keys that an operator adds or changes stay as written; ours go."""
+    place = configure(host, '{\n  "debug": true\n}\n')
+    register(host)
+    text = place.read_text().replace('"debug": true', '"debug": false,\n  "dns": [ "1.1.1.1" ]')
+    place.write_text(text)
+    assert uninstall(host).left == []
+    assert place.read_text() == '{\n  "debug": false,\n  "dns": [ "1.1.1.1" ]\n}\n'
+
+
+def test_a_default_runtime_of_ours_is_reset(host: SmallHost) -> None:
+    """A default that names our runtime would stop dockerd from starting: it becomes the old one."""
+    place = configure(host, '{"default-runtime": "runsc"}')
+    register(host)
+    place.write_text(place.read_text().replace('"runsc"', '"kontain"'))
+    uninstall(host)
+    assert place.read_text() == '{"default-runtime": "runsc"}'
+
+
+def test_another_runtime_of_the_name_is_an_error(host: SmallHost) -> None:
+    """A runtime "kontain" elsewhere is not taken over, and nothing is written."""
+    place = configure(host, '{"runtimes": {"kontain": {"path": "/other"}}}')
+    before = snapshot(Path(host.root))
+    with pytest.raises(HostError, match=f"with path '/other', wanted '{KRUN}'"):
+        register(host)
+    assert snapshot(Path(host.root)) == before
+    assert register(host, replace=True).changed
+    assert KRUN in place.read_text()
+    place.write_text(place.read_text() + "\n")  # an edit, so that the way back is structural
+    uninstall(host)
+    assert place.read_text() == '{"runtimes": {"kontain": {"path": "/other"}}}\n'
+
+
+def test_a_second_name_that_is_taken_is_left(host: SmallHost) -> None:
+    """A runtime "krun" of somebody else stays theirs; "kontain" is enough."""
+    place = configure(host, '{"runtimes": {"krun": {"path": "/usr/bin/krun"}}}')
+    register(host)
+    assert '"krun": {"path": "/usr/bin/krun"}' in place.read_text()
+    assert f'"kontain": {{"path": "{KRUN}"}}' in place.read_text()
+
+
+def test_check_mode_shows_the_new_file(host: SmallHost) -> None:
+    """The difference is the whole text before and after; nothing is written."""
+    configure(host, "{}\n")
+    before = snapshot(Path(host.root))
+    report = register(host, check=True)
+    assert (report.diff[0]["before"], KRUN in report.diff[0]["after"]) == ("{}\n", True)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_what_dockerd_refuses_is_not_written(host: SmallHost) -> None:
+    """Where dockerd can validate, its verdict comes before the file is replaced."""
+    place = configure(host, '{"debug": "yes"}')
+    host.add_command("dockerd", 1, "debug must be a boolean")
+    with pytest.raises(HostError, match="dockerd would refuse it: debug must be a boolean"):
+        register(host)
+    assert place.read_text() == '{"debug": "yes"}'
+    host.add_command("dockerd", 125, "unknown flag: --validate")
+    assert register(host).changed
+
+
+def test_a_shim_is_no_docker(host: SmallHost) -> None:
+    """Podman's command `docker` does not make this a host of docker."""
+    host.add_command("docker")
+    assert "docker" not in engines.present(host)
+
+
+@pytest.fixture
+def daemon(host: SmallHost, tmp_path: Path) -> Iterator[dockerd.Dockerd]:
+    """Start a dockerd of the host's configuration, with all that it keeps in an own folder."""
+    program = shutil.which("dockerd")
+    if program is None or os.geteuid() != 0:
+        pytest.skip("needs root and dockerd: install the package docker.io, run with sudo")
+    config = configure(host, '{\n  "debug": true\n}\n')
+    folder = tmp_path / "d"
+    command = [program, f"--config-file={config}", "-H", f"unix://{folder}/s"]
+    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+    command += ["--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=false"]
+    command += ["--storage-driver=vfs"]
+    folder.mkdir()
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield _wait_for(host, process, folder / "log")
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait_for(host: SmallHost, process: subprocess.Popen[bytes], log: Path) -> dockerd.Dockerd:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = dockerd.find(host, CONFIG)
+        if found and Path(found.socket).exists():
+            try:
+                found.runtimes()
+            except HostError:
+                time.sleep(0.1)
+            else:
+                return found
+        time.sleep(0.1)
+    pytest.skip(f"needs a dockerd that starts here: {log.read_text()[-800:]}")
+
+
+@pytest.mark.needs_root
+def test_a_running_dockerd_learns_and_forgets(host: SmallHost, daemon: dockerd.Dockerd) -> None:
+    """No restart: the runtime is there after the reload, and gone after removal, also the last."""
+    before = snapshot(Path(host.root))
+    assert register(host).changed
+    assert daemon.runtimes()["kontain"] == KRUN
+    assert not register(host).changed
+    uninstall(host)
+    assert not {"kontain", "krun"} & set(daemon.runtimes())
+    assert snapshot(Path(host.root)) == before
+    assert dockerd.find(host, CONFIG) == daemon
+
+
+@pytest.mark.needs_root
+def test_a_default_runtime_leaves_a_running_dockerd(
+    host: SmallHost, daemon: dockerd.Dockerd
+) -> None:
+    """An operator made ours the default; after removal the daemon has its stock runtime again."""
+    register(host)
+    place = host.path(CONFIG)
+    place.write_text(place.read_text().replace('"debug": true', '"default-runtime": "kontain"'))
+    daemon.reload({"kontain": KRUN})
+    assert daemon._get("/info")["DefaultRuntime"] == "kontain"
+    uninstall(host)
+    assert daemon._get("/info")["DefaultRuntime"] == "runc"
+    assert "kontain" not in daemon.runtimes()
+    assert place.read_text() == "{}\n"
+
+
+@pytest.mark.needs_root
+def test_a_runtime_that_dockerd_missed_is_loaded(host: SmallHost, daemon: dockerd.Dockerd) -> None:
+    """The file is as wanted but the daemon does not know: a run reloads it, and says so."""
+    config = configure(
+        host, f'{{"runtimes": {{"kontain": {{"path": "{KRUN}"}}, "krun": {{"path": "{KRUN}"}}}}}}'
+    )
+    before = config.read_bytes()
+    assert register(host).changed
+    assert daemon.runtimes()["kontain"] == KRUN
+    assert config.read_bytes() == before
+    assert not register(host).changed
+
+
+@pytest.mark.needs_root
+def test_a_failure_after_the_reload_is_taken_back(
+    host: SmallHost, daemon: dockerd.Dockerd
+) -> None:
+    """When a later step fails, the running daemon forgets the runtime again."""
+    before = snapshot(Path(host.root))
+
+    def plan(report: Report) -> list[Change]:
+        wish = engines.Registration(config=CONFIG)
+        host.path("/etc/containers").write_text("in the way")
+        host.add_command("podman", 0, "podman version 4.3.1")
+        return [
+            *engines.plan(host, "docker", report, wish),
+            *engines.plan(host, "podman", report),
+        ]
+
+    with pytest.raises(HostError, match="/etc/containers"):
+        perform(host, "both", plan)
+    host.path("/etc/containers").unlink()
+    host.path("/usr/bin/podman").unlink()
+    assert not {"kontain", "krun"} & set(daemon.runtimes())
+    assert snapshot(Path(host.root)) == before
+
+
+@pytest.mark.needs_root
+def test_a_dockerd_that_does_not_reload_is_named(host: SmallHost, daemon: dockerd.Dockerd) -> None:
+    """A daemon that refuses its configuration leads to an error with what was wanted."""
+    place = host.path(CONFIG)
+    place.write_text('{"log-level": "no such level"}')
+    quick = dockerd.Dockerd(daemon.pid, daemon.config, daemon.socket, patience_s=0.5)
+    with pytest.raises(HostError, match=r"wanted \{'kontain': '/x'\}"):
+        quick.reload({"kontain": "/x"})
+
+
+@pytest.mark.needs_root
+def test_containers_of_the_runtime_are_named(host: SmallHost, daemon: dockerd.Dockerd) -> None:
+    """While a container runs by our runtime, uninstall names it and refuses; force goes on."""
+    runc, busybox = shutil.which("runc"), Path("/bin/busybox")
+    if runc is None or not busybox.exists():
+        pytest.skip("needs runc and a static busybox: install runc and busybox-static")
+    wish = engines.Registration(path=runc, config=CONFIG)
+    perform(host, "docker", lambda report: engines.plan(host, "docker", report, wish))
+    name = _run_container(daemon, busybox)
+    try:
+        assert running.containers(host, Journal(host)) == [f"docker container {name}"]
+        with pytest.raises(HostError, match=f"docker container {name}"):
+            uninstall(host)
+        assert daemon.runtimes()["kontain"] == runc
+        uninstall(host, force=True)
+        assert "kontain" not in daemon.runtimes()
+    finally:
+        _docker(daemon, "rm", "-f", name)
+
+
+def _run_container(daemon: dockerd.Dockerd, busybox: Path) -> str:
+    image = Path(daemon.socket).parent / "image"
+    (image / "bin").mkdir(parents=True)
+    shutil.copy(busybox, image / "bin/busybox")
+    archive = shutil.make_archive(str(image), "tar", image)
+    _docker(daemon, "import", archive, "sleeper")
+    options = ["-d", "--name", "asleep", "--runtime", "kontain", "--network", "none"]
+    _docker(daemon, "run", *options, "sleeper", "/bin/busybox", "sleep", "60")
+    return "asleep"
+
+
+def _docker(daemon: dockerd.Dockerd, *arguments: str) -> None:
+    command = ["docker", "-H", f"unix://{daemon.socket}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(command)}: {done.stderr}")

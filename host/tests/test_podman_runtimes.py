@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman knows the runtime by one drop-in file, and by nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_host import PYTHON_PATH, SmallHost, snapshot
+
+from kontain_host import engines
+from kontain_host.engines.podman import DROP_IN
+from kontain_host.errors import HOST_REFUSED, HostError
+from kontain_host.report import Report
+from kontain_host.transaction import perform
+from kontain_host.uninstall import uninstall
+
+KRUN = "/opt/kontain/bin/krun"
+
+
+def register(host: SmallHost, *, replace: bool = False) -> Report:
+    """Register the runtime in podman."""
+    wish = engines.Registration(replace=replace)
+    return perform(host, "podman", lambda report: engines.plan(host, "podman", report, wish))
+
+
+@pytest.fixture
+def podman(host: SmallHost) -> SmallHost:
+    """Return a host with podman 4.3."""
+    host.add_command("podman", 0, "podman version 4.3.1\n")
+    return host
+
+
+def test_the_drop_in_has_both_names(podman: SmallHost) -> None:
+    """Both names lead to the stable path; a second run changes nothing; uninstall is exact."""
+    before = snapshot(Path(podman.root))
+    assert register(podman).warnings == []
+    lines = podman.path(DROP_IN).read_text().splitlines()[1:]
+    assert lines == ["[engine.runtimes]", f'kontain = ["{KRUN}"]', f'krun = ["{KRUN}"]']
+    assert not register(podman).changed
+    uninstall(podman)
+    assert snapshot(Path(podman.root)) == before
+
+
+def test_libkrun_keeps_its_name(podman: SmallHost) -> None:
+    """Where the host has a program krun, only "kontain" is registered."""
+    podman.add_command("krun")
+    register(podman)
+    assert "krun =" not in podman.path(DROP_IN).read_text()
+    assert "kontain =" in podman.path(DROP_IN).read_text()
+
+
+@pytest.mark.parametrize("version", ["podman version 3.0.1", "podman version 3.2", "nonsense", ""])
+def test_a_podman_without_drop_ins_is_refused(host: SmallHost, version: str) -> None:
+    """Before 3.3 a drop-in would not be read: the found and the wanted version are named."""
+    host.add_command("podman", 0, version)
+    before = snapshot(Path(host.root))
+    with pytest.raises(HostError, match=r"wanted 3\.3 or newer") as caught:
+        register(host)
+    assert repr(version) in str(caught.value)
+    assert caught.value.status == HOST_REFUSED
+    assert snapshot(Path(host.root)) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[engine.runtimes]\nkontain = ["/other"]\n',
+        '[ engine . runtimes ]\n"kontain" = [\n  "/other",\n]\n',
+        '[engine]\nruntimes.kontain = ["/other"]\n',
+        '["engine"."runtimes"]\nrunc = ["/r"]\nkontain=["/other"] # theirs\n',
+    ],
+)
+def test_another_runtime_of_the_name_is_an_error(podman: SmallHost, text: str) -> None:
+    """A runtime "kontain" in another file of podman is seen, however it is written."""
+    config = podman.path("/etc/containers/containers.conf")
+    config.parent.mkdir()
+    config.write_text(text)
+    before = snapshot(Path(podman.root))
+    with pytest.raises(HostError, match="podman already has a runtime 'kontain' with"):
+        register(podman)
+    assert snapshot(Path(podman.root)) == before
+    assert register(podman, replace=True).changed
+    assert config.read_text() == text
+
+
+def test_names_elsewhere_are_no_conflict(podman: SmallHost) -> None:
+    """Comments, other sections and an entry that already leads to our program do not count."""
+    config = podman.path("/etc/containers/containers.conf")
+    config.parent.mkdir()
+    config.write_text(
+        f'# kontain = ["/other"]\n[machine]\nkontain = ["/other"]\n'
+        f'[engine.runtimes]\nkrun = [\n  "{KRUN}"\n]\n'
+    )
+    register(podman)
+    assert f'krun = ["{KRUN}"]' in podman.path(DROP_IN).read_text()
+
+
+def test_a_foreign_drop_in_of_our_name_stays(podman: SmallHost) -> None:
+    """A file kontain.conf that somebody wrote is not overwritten."""
+    place = podman.path(DROP_IN)
+    place.parent.mkdir(parents=True)
+    place.write_text("theirs")
+    with pytest.raises(HostError, match="was not made by Kontain"):
+        register(podman)
+    assert place.read_text() == "theirs"
+
+
+REGISTER = """
+from kontain_host import engines
+from kontain_host.host import Host
+from kontain_host.transaction import perform
+wish = engines.Registration(path="/usr/bin/crun")
+perform(Host(), "podman", lambda report: engines.plan(Host(), "podman", report, wish))
+"""
+
+
+@pytest.mark.needs_root
+def test_a_real_podman_reads_the_drop_in(
+    in_sandbox: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Podman finds the runtime under its name after registration, and not before."""
+    if not (shutil.which("podman") and Path("/usr/bin/crun").exists()):
+        pytest.skip("needs podman and crun: install the packages podman and crun")
+    # Short, as podman demands, and gone with the sandbox.
+    folders = "--storage-driver vfs --root /opt/p/r --runroot /opt/p/rr --tmpdir /opt/p/t"
+    ask = f"podman {folders} --runtime kontain info --format '{{{{.Host.OCIRuntime.Path}}}}'"
+    (tmp_path / "register.py").write_text(REGISTER)
+    done = in_sandbox(
+        "env",
+        f"PYTHONPATH={PYTHON_PATH['PYTHONPATH']}",
+        "sh",
+        "-c",
+        f"{ask} 2>&1 && echo known before; python3 {tmp_path}/register.py && {ask}",
+    )
+    assert "known before" not in done.stdout
+    assert done.stdout.splitlines()[-1:] == ["/usr/bin/crun"], done.stderr
