@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import os
+import stat
 import sys
 import tarfile
 import tempfile
@@ -55,7 +56,7 @@ class BundleError(Exception):
 def read_file(path: Path) -> File:
     """Return a file's contents and the mode it has in an archive; a link is what it leads to."""
     try:
-        return path.read_bytes(), 0o755 if os.access(path, os.X_OK) else 0o644
+        return path.read_bytes(), 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
     except OSError as problem:
         raise BundleError(f"{problem.filename}: {problem.strerror}") from problem
 
