@@ -38,7 +38,7 @@ def run(name: str, make: str = "make") -> Stage:
     with (
         (LOGS / f"{name}.log").open("w", encoding="utf-8") as log,
         subprocess.Popen(
-            [make, "--no-print-directory", name],
+            [make, "--no-print-directory", "--keep-going", name],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
