@@ -11,8 +11,8 @@
  *
  * A signal that arrives after the last look at what is pending and before the kernel has been entered
  * would be seen only when the call returns, perhaps never. So the handler moves RIP from anywhere
- * between host_syscall_begin and host_syscall_end to host_syscall_abort: as if the call had been
- * interrupted at once.
+ * between host_syscall_begin and host_syscall_end to host_syscall_abort: the call has not
+ * been made and is made again once the signal is delivered.
  */
     .globl host_syscall, host_syscall_begin, host_syscall_end, host_syscall_abort
     .type host_syscall, @function
@@ -33,7 +33,7 @@ host_syscall_begin:
 host_syscall_end:
     ret
 host_syscall_abort:
-    movq $-4, %rax /* -EINTR */
+    movq $-513, %rax /* NOT_STARTED */
     ret
 
 /*

@@ -15,6 +15,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -200,14 +201,14 @@ HANDLER(getdents64)
 /* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
 HANDLER(close_range)
 {
-    uint64_t part[6] = {args[0], args[0], args[2]};
-    int64_t result = args[0] > args[1] ? -EINVAL : 0;
+    uint64_t last = (uint32_t)args[1], part[6] = {(uint32_t)args[0], 0, args[2]};
+    int64_t result = part[0] > last ? -EINVAL : 0;
 
     (void)vcpu;
-    while (!result && part[0] <= args[1] && part[0] <= INT_MAX) {
+    while (!result && part[0] <= last && part[0] <= INT_MAX) {
         part[1] = fd_next_hidden(part[0]);
-        if (part[1] > args[1]) {
-            part[1] = args[1];
+        if (part[1] > last) {
+            part[1] = last;
             return host_syscall(__NR_close_range, part);
         }
         if (part[1] > part[0]) {
@@ -266,4 +267,13 @@ HANDLER(pselect6)
     }
     (void)vcpu;
     return host_syscall(__NR_pselect6, args);
+}
+
+/* int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event): for DEL `event` is not looked
+ * at */
+HANDLER(epoll_ctl)
+{
+    (void)vcpu;
+    return args[1] == EPOLL_CTL_DEL || guest_ok(args[3], 12) ? host_syscall(__NR_epoll_ctl, args)
+                                                             : -EFAULT;
 }

@@ -4,7 +4,9 @@
  */
 #include "syscall.h"
 
+#include <asm/unistd.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 
 /* Each call of mm.c is made alone. */
@@ -59,4 +61,35 @@ HANDLER(mremap)
 HANDLER(madvise)
 {
     LOCKED(mm_advise(args[0], args[1], (int)args[2]));
+}
+
+/* long futex(uint32_t *uaddr, int op, uint32_t val, struct timespec *, uint32_t *uaddr2, uint32_t
+ * val3)
+ *
+ * What the last three are depends on the operation: where they are not looked at, they are whatever
+ * the payload's registers held.
+ */
+HANDLER(futex)
+{
+    (void)vcpu;
+    switch ((int)args[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAKE:
+    case FUTEX_WAKE_BITSET:
+    case FUTEX_UNLOCK_PI:
+    case FUTEX_TRYLOCK_PI:
+        return host_syscall(__NR_futex, args);
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_CMP_REQUEUE_PI:
+    case FUTEX_WAKE_OP:
+        return guest_ok(args[4], 4) ? host_syscall(__NR_futex, args) : -EFAULT;
+    case FUTEX_WAIT_REQUEUE_PI:
+        if (!guest_ok(args[4], 4)) {
+            return -EFAULT;
+        }
+        break;
+    default:
+        break;
+    }
+    return guest_ok(args[3], 16) ? host_syscall(__NR_futex, args) : -EFAULT;
 }

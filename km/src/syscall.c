@@ -57,14 +57,20 @@ void *scratch_alloc(struct vcpu *vcpu, uint64_t size)
     return p;
 }
 
-uint64_t syscall_arg_length(const struct arg *arg, const uint64_t *args)
+uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64_t *args)
 {
-    uint64_t length = arg->size;
+    const struct arg *kinds = call->args, *arg = &kinds[i];
+    uint64_t length = arg->size, count = 1;
 
-    if (arg->len_arg != NO_ARG && __builtin_mul_overflow(length, args[arg->len_arg], &length)) {
-        return UINT64_MAX;
+    if (arg->len_arg != NO_ARG) {
+        count = args[arg->len_arg];
+        if (kinds[arg->len_arg].kind == ARG_UINT) {
+            count = (uint32_t)count;
+        } else if (kinds[arg->len_arg].kind == ARG_INT) { /* below 0 the kernel refuses it */
+            count = (int32_t)count < 0 ? 0 : (uint32_t)count;
+        }
     }
-    return length;
+    return __builtin_mul_overflow(length, count, &length) ? UINT64_MAX : length;
 }
 
 struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error)
@@ -85,8 +91,9 @@ struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64
 }
 
 /* Check one argument. Where it must be a copy, `args` gets the copy's address. */
-static int64_t check(struct vcpu *vcpu, const struct arg *arg, uint64_t *args, unsigned i)
+static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *args, unsigned i)
 {
+    const struct arg *arg = &call->args[i];
     struct iovec *iov;
     int64_t error = 0;
 
@@ -99,7 +106,7 @@ static int64_t check(struct vcpu *vcpu, const struct arg *arg, uint64_t *args, u
     case ARG_IN:
     case ARG_OUT:
     case ARG_INOUT:
-        return guest_ok(args[i], syscall_arg_length(arg, args)) ? 0 : -EFAULT;
+        return !args[i] || guest_ok(args[i], syscall_arg_length(call, i, args)) ? 0 : -EFAULT;
     case ARG_IOV_IN:
     case ARG_IOV_OUT:
         iov = iovec_copy(vcpu, args[i], args[arg->len_arg], &error);
@@ -118,7 +125,7 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
     memcpy(checked, args, sizeof(checked));
     vcpu->scratch_used = 0;
     for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
-        int64_t error = check(vcpu, &call->args[i], checked, i);
+        int64_t error = check(vcpu, call, checked, i);
 
         if (error < 0) {
             return error;

@@ -13,13 +13,14 @@
  * call; for the tracer, how it is shown.
  *
  * A pointer's length is `size` times the value of argument number `len_arg`, or `size` alone when
- * len_arg is NO_ARG. Where the length is a 32-bit number in the payload's memory, the start decides
- * (see GUEST_TOP).
+ * len_arg is NO_ARG; a null pointer passes, since for many calls it means that nothing is there.
+ * Where the length is a 32-bit number in the payload's memory, the start decides (see GUEST_TOP).
  */
 enum arg_kind {
     ARG_NONE,
     ARG_INT,  /* shown as a signed number */
     ARG_SIZE, /* shown as an unsigned number */
+    ARG_UINT, /* likewise; the kernel takes the lower 32 bits only */
     ARG_HEX,
     ARG_OCTAL,
     ARG_FD,    /* a descriptor; the monitor's own do not exist */
@@ -57,10 +58,14 @@ extern const struct syscall syscall_table[SYSCALL_COUNT];
 /* Serve one system call of the payload: its result, or -errno. */
 int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
 
-/* The bytes that a pointer argument spans; UINT64_MAX when the product overflows. */
-uint64_t syscall_arg_length(const struct arg *arg, const uint64_t *args);
+/* The bytes that argument number i, a pointer, spans; UINT64_MAX when the product overflows. */
+uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64_t *args);
 
-/* The host kernel's own system call: a result, or -errno. host_syscall.S */
+/* What host_syscall() returns when a signal came before the host was asked: the call is made again.
+ */
+#define NOT_STARTED (-513) /* ERESTARTNOINTR */
+
+/* The host kernel's own system call: a result, or -errno. host.S */
 int64_t host_syscall(uint64_t number, const uint64_t *args);
 
 /* Room for a copy of guest structures, valid until the call ends; NULL when it is too much. */
@@ -96,6 +101,7 @@ void trace_signal(int signo);
 #define HANDLER(name) int64_t sys_##name(struct vcpu *vcpu, const uint64_t *args)
 
 /* sys_memory.c */
+HANDLER(futex);
 HANDLER(mmap);
 HANDLER(munmap);
 HANDLER(mprotect);
@@ -114,6 +120,7 @@ HANDLER(getdents64);
 HANDLER(close_range);
 HANDLER(fcntl);
 HANDLER(pselect6);
+HANDLER(epoll_ctl);
 
 /* sys_ioctl.c */
 HANDLER(ioctl);

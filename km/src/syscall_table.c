@@ -12,6 +12,7 @@
 
 #define INT {ARG_INT, NO_ARG, 0}
 #define SIZE {ARG_SIZE, NO_ARG, 0}
+#define UINT {ARG_UINT, NO_ARG, 0}
 #define HEX {ARG_HEX, NO_ARG, 0}
 #define MODE {ARG_OCTAL, NO_ARG, 0}
 #define FD {ARG_FD, NO_ARG, 0}
@@ -64,7 +65,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(pwritev2, FD, IOV_IN(2), SIZE, INT, INT, HEX),
     FORWARD(lseek, FD, INT, INT),
     FORWARD(close, FD),
-    HANDLE(close_range, close_range, SIZE, SIZE, HEX),
+    HANDLE(close_range, close_range, UINT, UINT, HEX),
     FORWARD(dup, FD),
     FORWARD(dup2, FD, FD),
     FORWARD(dup3, FD, FD, HEX),
@@ -97,8 +98,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(access, PATH, INT),
     FORWARD(faccessat, DIRFD, PATH, INT),
     FORWARD(faccessat2, DIRFD, PATH, INT, HEX),
-    HANDLE(readlink, readlink, PATH, OUT_BY(2, 1), SIZE),
-    HANDLE(readlinkat, readlinkat, DIRFD, PATH, OUT_BY(3, 1), SIZE),
+    HANDLE(readlink, readlink, PATH, OUT_BY(2, 1), INT),
+    HANDLE(readlinkat, readlinkat, DIRFD, PATH, OUT_BY(3, 1), INT),
     FORWARD(truncate, PATH, INT),
     FORWARD(ftruncate, FD, INT),
     FORWARD(chmod, PATH, MODE),
@@ -132,8 +133,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(fremovexattr, FD, PATH),
 
     /* directories and names */
-    FORWARD(getdents, FD, OUT_BY(2, 1), SIZE),
-    HANDLE(getdents64, getdents64, FD, OUT_BY(2, 1), SIZE),
+    FORWARD(getdents, FD, OUT_BY(2, 1), UINT),
+    HANDLE(getdents64, getdents64, FD, OUT_BY(2, 1), UINT),
     FORWARD(getcwd, OUT_BY(1, 1), SIZE),
     FORWARD(chdir, PATH),
     FORWARD(fchdir, FD),
@@ -158,13 +159,13 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(inotify_rm_watch, FD, INT),
 
     /* waiting for descriptors */
-    FORWARD(poll, INOUT_BY(1, 8), SIZE, INT),
-    FORWARD(ppoll, INOUT_BY(1, 8), SIZE, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
+    FORWARD(poll, INOUT_BY(1, 8), UINT, INT),
+    FORWARD(ppoll, INOUT_BY(1, 8), UINT, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
     FORWARD(select, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMEVAL)),
     HANDLE(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC), IN(16)),
     FORWARD(epoll_create, INT),
     FORWARD(epoll_create1, HEX),
-    FORWARD(epoll_ctl, FD, INT, FD, IN(12)),
+    HANDLE(epoll_ctl, epoll_ctl, FD, INT, FD, HEX),
     FORWARD(epoll_wait, FD, OUT_BY(2, 12), INT, INT),
     FORWARD(epoll_pwait, FD, OUT_BY(2, 12), INT, INT, IN_BY(5, 1), SIZE),
     FORWARD(epoll_pwait2, FD, OUT_BY(2, 12), INT, IN(TIMESPEC), IN_BY(5, 1), SIZE),
@@ -193,22 +194,22 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     /* sockets */
     FORWARD(socket, INT, INT, INT),
     FORWARD(socketpair, INT, INT, INT, OUT(8)),
-    FORWARD(bind, FD, IN_BY(2, 1), SIZE),
+    FORWARD(bind, FD, IN_BY(2, 1), INT),
     FORWARD(listen, FD, INT),
     RESTART(accept, FD, OUT(UPTO), INOUT(SOCKLEN)),
     RESTART(accept4, FD, OUT(UPTO), INOUT(SOCKLEN), HEX),
-    RESTART(connect, FD, IN_BY(2, 1), SIZE),
+    RESTART(connect, FD, IN_BY(2, 1), INT),
     FORWARD(shutdown, FD, INT),
     FORWARD(getsockname, FD, OUT(UPTO), INOUT(SOCKLEN)),
     FORWARD(getpeername, FD, OUT(UPTO), INOUT(SOCKLEN)),
-    HANDLE(setsockopt, setsockopt, FD, INT, INT, IN_BY(4, 1), SIZE),
+    HANDLE(setsockopt, setsockopt, FD, INT, INT, IN_BY(4, 1), INT),
     FORWARD(getsockopt, FD, INT, INT, OUT(UPTO), INOUT(SOCKLEN)),
-    RESTART(sendto, FD, IN_BY(2, 1), SIZE, HEX, IN_BY(5, 1), SIZE),
+    RESTART(sendto, FD, IN_BY(2, 1), SIZE, HEX, IN_BY(5, 1), INT),
     RESTART(recvfrom, FD, OUT_BY(2, 1), SIZE, HEX, OUT(UPTO), INOUT(SOCKLEN)),
     HANDLE_RESTART(sendmsg, sendmsg, FD, ADDR, HEX),
     HANDLE_RESTART(recvmsg, recvmsg, FD, ADDR, HEX),
-    HANDLE_RESTART(sendmmsg, sendmmsg, FD, ADDR, SIZE, HEX),
-    HANDLE_RESTART(recvmmsg, recvmmsg, FD, ADDR, SIZE, HEX, IN(TIMESPEC)),
+    HANDLE_RESTART(sendmmsg, sendmmsg, FD, ADDR, UINT, HEX),
+    HANDLE_RESTART(recvmmsg, recvmmsg, FD, ADDR, UINT, HEX, IN(TIMESPEC)),
 
     /* time */
     FORWARD(time, OUT(8)),
@@ -222,7 +223,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(adjtimex, INOUT(TIMEX)),
     FORWARD(clock_adjtime, INT, INOUT(TIMEX)),
     FORWARD(times, OUT(32)),
-    FORWARD(alarm, SIZE),
+    FORWARD(alarm, UINT),
     FORWARD(getitimer, INT, OUT(ITIMERVAL)),
     FORWARD(setitimer, INT, IN(ITIMERVAL), OUT(ITIMERVAL)),
 
@@ -292,8 +293,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(ioprio_get, INT, INT),
     FORWARD(ioprio_set, INT, INT, INT),
     FORWARD(sched_yield),
-    FORWARD(sched_getaffinity, INT, SIZE, OUT_BY(1, 1)),
-    FORWARD(sched_setaffinity, INT, SIZE, IN_BY(1, 1)),
+    FORWARD(sched_getaffinity, INT, UINT, OUT_BY(1, 1)),
+    FORWARD(sched_setaffinity, INT, UINT, IN_BY(1, 1)),
     FORWARD(sched_getparam, INT, OUT(4)),
     FORWARD(sched_setparam, INT, IN(4)),
     FORWARD(sched_getscheduler, INT),
@@ -301,14 +302,14 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(sched_get_priority_max, INT),
     FORWARD(sched_get_priority_min, INT),
     FORWARD(sched_rr_get_interval, INT, OUT(TIMESPEC)),
-    FORWARD(sched_getattr, INT, OUT_BY(2, 1), SIZE, HEX),
+    FORWARD(sched_getattr, INT, OUT_BY(2, 1), UINT, HEX),
     FORWARD(sched_setattr, INT, IN(56), HEX),
     FORWARD(getcpu, OUT(4), OUT(4), ADDR),
-    FORWARD(futex, INOUT(4), INT, INT, IN(TIMESPEC), INOUT(4), INT),
+    HANDLE(futex, futex, INOUT(4), INT, INT, HEX, HEX, INT),
     FORWARD(sysinfo, OUT(SYSINFO)),
     FORWARD(syslog, INT, OUT_BY(2, 1), INT),
     FORWARD(getrandom, OUT_BY(1, 1), SIZE, HEX),
-    FORWARD(sethostname, IN_BY(1, 1), SIZE),
-    FORWARD(setdomainname, IN_BY(1, 1), SIZE),
+    FORWARD(sethostname, IN_BY(1, 1), INT),
+    FORWARD(setdomainname, IN_BY(1, 1), INT),
     FORWARD(personality, HEX),
 };

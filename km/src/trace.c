@@ -103,6 +103,9 @@ static void put_arg(struct line *line, const struct syscall *call, unsigned i, c
     case ARG_DIRFD:
         put(line, (int)value == AT_FDCWD ? "AT_FDCWD" : "%d", (int)value);
         break;
+    case ARG_UINT:
+        put(line, "%u", (uint32_t)value);
+        break;
     case ARG_SIZE:
         put(line, "%lu", value);
         break;
@@ -114,7 +117,7 @@ static void put_arg(struct line *line, const struct syscall *call, unsigned i, c
         break;
     case ARG_IN:
         if (bytes) {
-            put_bytes(line, value, syscall_arg_length(arg, args), false);
+            put_bytes(line, value, syscall_arg_length(call, i, args), false);
             break;
         }
         put(line, value ? "0x%lx" : "NULL", value);

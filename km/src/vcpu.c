@@ -50,8 +50,9 @@ static void serve_syscall(struct vcpu *vcpu)
         return;
     }
     regs->rax = (uint64_t)result;
-    if (result == -EINTR && signal_waiting && syscall_table[number].restarts &&
-        signal_action(signal_waiting)->flags & SA_RESTART) {
+    if (result == NOT_STARTED ||
+        (result == -EINTR && signal_waiting && syscall_table[number].restarts &&
+         signal_action(signal_waiting)->flags & SA_RESTART)) {
         restart_syscall(regs, number, vcpu->vm->hardware);
     }
 }
