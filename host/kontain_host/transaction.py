@@ -55,6 +55,7 @@ class Transaction:
             return
         last = self.journal.last(change.path)
         change.guard(self.host, last)
+        self.report.add_diff(change.path, change.text_now(self.host), change.text(self.host))
         for directory in missing_parents(self.host, change):
             directory.guard(self.host, self.journal.last(directory.path))
             self._carry_out(directory)

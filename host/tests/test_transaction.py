@@ -67,7 +67,8 @@ def test_check_mode_says_what_the_run_does(host: SmallHost) -> None:
     before = snapshot(Path(host.root))
     foreseen = perform(host, "test", lambda _: changes, check=True)
     assert snapshot(Path(host.root)) == before
-    assert foreseen.changes == perform(host, "test", lambda _: changes).changes
+    done = perform(host, "test", lambda _: changes)
+    assert (foreseen.changes, foreseen.diff) == (done.changes, done.diff)
     assert [item["before"] for item in foreseen.diff] == ["", "", ""]
     assert not perform(host, "test", lambda _: changes, check=True).changed
 

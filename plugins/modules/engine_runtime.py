@@ -45,7 +45,7 @@ options:
   config_file:
     description:
       - The configuration file of docker.
-      - The default is the one of the dockerd that runs, or else /etc/docker/daemon.json.
+      - The default is that of the dockerd at the usual socket, or else /etc/docker/daemon.json.
     type: path
   force:
     description: With O(state=absent), remove the runtime also while containers run by it.

@@ -25,7 +25,8 @@ attributes:
 options:
   src:
     description:
-      - Path of the bundle C(kontain-VERSION-x86_64.tar.gz) on the host.
+      - Path of the bundle C(kontain-VERSION-x86_64.tar.gz) on the controller; it is brought to the
+        host for as long as it takes.
       - Required with O(state=present).
     type: path
   prefix:
@@ -48,7 +49,7 @@ options:
 EXAMPLES = r"""
 - name: Install a release
   kontain.platform.release:
-    src: /root/kontain-0.1.0-x86_64.tar.gz
+    src: build/kontain-0.1.0-x86_64.tar.gz
 """
 
 RETURN = r"""

@@ -33,7 +33,7 @@ class Registration:
     """How the runtime shall be registered.
 
     `path` is its program (default: krun below the prefix); `config` docker's configuration file
-    (default: that of the dockerd that runs, or the usual one); `replace` allows to take the name
+    (default: that of the dockerd at the usual socket, or the usual one); `replace` allows to take the name
     from another runtime.
     """
 
