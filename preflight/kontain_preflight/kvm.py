@@ -23,12 +23,14 @@ _GET_API_VERSION = 0xAE00
 _CREATE_VM = 0xAE01
 _CHECK_EXTENSION = 0xAE03
 _GET_VCPU_MMAP_SIZE = 0xAE04
+_GET_SUPPORTED_CPUID = 0xC008AE05
 _CREATE_VCPU = 0xAE41
 _SET_USER_MEMORY_REGION = 0x4020AE46
 _RUN = 0xAE80
 _SET_REGS = 0x4090AE82
 _GET_SREGS = 0x8138AE83
 _SET_SREGS = 0x4138AE84
+_SET_CPUID2 = 0x4008AE90
 
 EXIT_REASONS = {2: "IO", 5: "HLT", 6: "MMIO", 8: "SHUTDOWN", 9: "FAIL_ENTRY", 17: "INTERNAL_ERROR"}
 _EXIT_IO = 2
@@ -48,6 +50,7 @@ WANTED_OUTPUT = b"K"
 _PML4, _PDPT, _PD, _CODE, _MEMORY_SIZE = 0x0000, 0x1000, 0x2000, 0x3000, 0x4000
 _PRESENT_WRITABLE, _LARGE_PAGE = 0x3, 0x80
 _SREGS_SIZE = 312
+_CPUID_ENTRIES, _CPUID_ENTRY_SIZE = 256, 40  # as many as KVM ever has
 _CR0 = 0x80050033  # PG, AM, WP, NE, ET, MP, PE
 _CR4 = 0x20  # PAE
 _EFER = 0x500  # LMA, LME
@@ -89,6 +92,7 @@ class Kvm:
         size = fcntl.ioctl(self._kvm, _GET_VCPU_MMAP_SIZE, 0)
         with mmap.mmap(self._vcpu, size) as run, _guest_memory() as memory, _TimeLimit():
             self._add_memory(memory)
+            self._set_cpuid()
             self._set_registers()
             return self._run(run)
 
@@ -103,6 +107,13 @@ class Kvm:
         region = struct.pack("=IIQQQ", 0, 0, 0, _MEMORY_SIZE, ctypes.addressof(view))
         del view  # or the memory could not be closed
         fcntl.ioctl(self._vm, _SET_USER_MEMORY_REGION, region)
+
+    def _set_cpuid(self) -> None:
+        """Give the vCPU all that KVM can: without, it has no long mode that Linux 6.12 would set."""
+        table = bytearray(8 + _CPUID_ENTRIES * _CPUID_ENTRY_SIZE)
+        struct.pack_into("=I", table, 0, _CPUID_ENTRIES)
+        fcntl.ioctl(self._kvm, _GET_SUPPORTED_CPUID, table)
+        fcntl.ioctl(self._vcpu, _SET_CPUID2, table)
 
     def _set_registers(self) -> None:
         sregs = bytearray(_SREGS_SIZE)
