@@ -238,20 +238,23 @@ interrupted() {
 # A private Ansible is good when its stamp names this Python and this requirement.
 get_ansible() {
 	_stamp="$(readlink -f "$PYTHON") $ANSIBLE_REQUIREMENT"
-	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || return 0
-	[ -z "$OFFLINE" ] || { use_distribution_ansible && return; }
+	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || [ ! -x "$ANSIBLE/bin/ansible-galaxy" ] ||
+		return 0
 	STEP="fetching Ansible"
+	mkdir -p "$STATE" && rm -rf "$ANSIBLE"
+	fetch_ansible || use_distribution_ansible
+	printf '%s\n' "$_stamp" >"$ANSIBLE/stamp" || die 1 "cannot write below $ANSIBLE" "see whether the disk is full"
+}
+
+fetch_ansible() {
+	[ -z "$OFFLINE" ] || return 1
 	say "fetching a private Ansible into $ANSIBLE"
 	"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || add_packages venv
-	mkdir -p "$STATE" && rm -rf "$ANSIBLE"
-	if logged "$PYTHON" -m venv "$ANSIBLE" &&
-		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir "$ANSIBLE_REQUIREMENT"; then
-		printf '%s\n' "$_stamp" >"$ANSIBLE/stamp"
-	else
-		rm -rf "$ANSIBLE"
-		say "the Python package index cannot be reached: trying the distribution's ansible-core"
-		use_distribution_ansible
-	fi
+	logged "$PYTHON" -m venv "$ANSIBLE" &&
+		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir "$ANSIBLE_REQUIREMENT" && return
+	say "the Python package index gives none: taking the distribution's ansible-core"
+	rm -rf "$ANSIBLE"
+	return 1
 }
 
 use_distribution_ansible() {

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -216,3 +217,58 @@ def _wait_for(host: Sandbox, path: str) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"{path} did not appear")
+
+
+def test_bundle_installs_without_a_checkout(host: Sandbox) -> None:
+    """An unpacked bundle has all that its install.sh needs; it builds nothing."""
+    bundle = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
+    if bundle is None:
+        pytest.skip("needs a bundle: run `make bundle`")
+    unpack = "mkdir -p /srv/unpacked && tar -C /srv/unpacked --strip-components=1 -xzf -"
+    host.run("sh", "-c", unpack, input=bundle.read_bytes(), text=False).check_returncode()
+
+    said = host.run("/srv/unpacked/install.sh", "--engines=podman")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "building" not in said.stdout
+    assert re.search(r"^pass  proof-podman .*\.kontain\.KVM", said.stdout, re.MULTILINE)
+    assert "nothing changed" in host.run("/srv/unpacked/install.sh", "--engines=podman").stdout
+    assert host.run("/srv/unpacked/install.sh", "--uninstall").returncode == 0
+
+
+def test_collection_builds_its_own_release(host: Sandbox, artifact: Path) -> None:
+    """Installed elsewhere from its tarball, without a bundle, it builds one, and undoes all."""
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "ANSIBLE_COLLECTIONS_PATH": "/srv/collections",
+    }
+    fetch = "cat >/srv/platform.tar.gz && chmod 0644 /srv/platform.tar.gz"
+    host.run("sh", "-c", fetch, input=artifact.read_bytes(), text=False).check_returncode()
+    galaxy = ("ansible-galaxy", "collection", "install", "--offline", "/srv/platform.tar.gz")
+    host.run(*galaxy, "-p", "/srv/collections", env=environment).check_returncode()
+    for playbook in ("install", "verify", "uninstall"):
+        said = host.run("ansible-playbook", f"kontain.platform.{playbook}", env=environment)
+        assert said.returncode == 0, said.stdout + said.stderr
+
+    left = [path for path in changes(host) if path.startswith(("/opt", "/etc", "/usr/local"))]
+    assert left == []
+
+
+def test_without_any_engine_podman_is_installed() -> None:
+    """On a host with no engine, backend or musl, the distribution's packages are brought."""
+    with closing(Sandbox()) as bare:
+        copy_checkout(bare)
+        gone = ("docker.io", "podman", "crun", "runc", "containerd", "musl-tools")
+        bare.run("apt-get", "-y", "purge", *gone).check_returncode()
+
+        said = install(bare)
+
+        assert said.returncode == 0, said.stdout + said.stderr
+        assert "podman: install distribution packages: podman, register the" in said.stdout
+        for proof in PROOFS[:3]:
+            assert re.search(rf"^pass  {proof} .*\.kontain\.KVM", said.stdout, re.MULTILINE)
+        assert "nothing changed" in install(bare).stdout
+        assert install(bare, "--uninstall").returncode == 0
+        left = [path for path in changes(bare) if path.startswith(("/opt", "/etc/kontain"))]
+        assert left == []

@@ -92,3 +92,13 @@ def test_other_errors_get_our_form(play: Play) -> None:
     assert lines[-2].startswith("theirs: cannot Try: ")
     assert "not so" in lines[-2]
     assert lines[-1].startswith("To fix: ")
+
+
+def test_names_are_those_that_a_person_reads(play: Play) -> None:
+    """A task whose name has a variable in it is named with the variable's value."""
+    (play.folder / "roles/busy/tasks/main.yml").write_text(
+        "- name: Install {{ 'crun' }}\n  ansible.builtin.debug:\n  changed_when: true\n",
+        encoding="utf-8",
+    )
+
+    assert play.run("busy").stdout == "[1/1] busy: install crun\n"

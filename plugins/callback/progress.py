@@ -46,6 +46,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         """Start before the first play."""
         super().__init__()
         self._steps: list[str] = []
+        self._names: dict[str, str] = {}  # of tasks; only when a task starts is its name templated
         self._step = ""
         self._seen: list[str] = []  # what changed in this step
         self._changes: list[str] = []
@@ -60,6 +61,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 
         What a role depends on or includes is not a step of its own.
         """
+        self._names[task._uuid] = str(task.get_name()).rsplit(" : ", 1)[-1]
         role = _short(task._role.get_name()) if task._role else ""
         if role in self._steps and role != self._step:
             self._end_step()
@@ -94,7 +96,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._write_outcome()
 
     def _note(self, result: Any) -> None:
-        task = _task(result)
+        task = self._names[result._task._uuid]
         self._seen.append(_host(result) + task[:1].lower() + task[1:])
 
     def _fail(self, result: Any) -> None:
@@ -103,7 +105,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         )
         message = f"{_host(result)}{said}".rstrip()
         if "To fix:" not in message:  # not one of ours
-            message = f"{self._step}: cannot {_task(result)}: {message}\n{OTHERS_FIX}"
+            task = self._names[result._task._uuid]
+            message = f"{self._step}: cannot {task}: {message}\n{OTHERS_FIX}"
         self._failures.append(message)
         self._end_step(outcome="failed")
         self._display.display(message, color=constants.COLOR_ERROR, stderr=True)
@@ -131,11 +134,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 def _short(role: str) -> str:
     """Return a role's name without its collection's."""
     return role.rsplit(".", 1)[-1]
-
-
-def _task(result: Any) -> str:
-    """Return a task's name without its role's."""
-    return str(result._task.get_name()).rsplit(" : ", 1)[-1]
 
 
 def _host(result: Any) -> str:
