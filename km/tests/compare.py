@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run payloads natively and in a VM, and compare what came of it.
+
+    compare.py KM DIR [NAME...]
+
+runs what `payloads.py build DIR` built, all of it or the payloads of these names, and prints a line
+for each build of each payload. The exit status is 1 when one of them differs.
+"""
+
+import difflib
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import payloads
+from payload import HELD, ITSELF, Payload
+
+TIMEOUT_S = 60
+"""The longest that a payload may take: far more than any needs, and the end of one that hangs."""
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "LC_ALL": "C", "EMPTY": ""}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind."""
+
+    status: str
+    """`exit N`, `signal N`, or `no end within N s`."""
+    stdout: bytes
+    stderr: bytes
+    files: dict[str, str] = field(default_factory=dict)
+    """Of the working directory: mode, size and content by name."""
+
+
+def run(command: Sequence[str], stdin: bytes = b"") -> Outcome:
+    """Run a command in an empty directory of its own and with a small environment."""
+    with tempfile.TemporaryDirectory(prefix="payload-") as folder:
+        try:
+            done = subprocess.run(
+                command,
+                input=stdin,
+                capture_output=True,
+                cwd=folder,
+                env=ENVIRONMENT,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            return Outcome(
+                f"no end within {TIMEOUT_S} s", error.stdout or b"", error.stderr or b""
+            )
+        status = done.returncode
+        word = f"exit {status}" if status >= 0 else f"signal {-status}"
+        return Outcome(word, done.stdout, done.stderr, dict(_describe(Path(folder))))
+
+
+def _describe(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*")):
+        info = path.lstat()
+        content = ""
+        if stat.S_ISREG(info.st_mode):
+            content = repr(path.read_bytes())
+        elif stat.S_ISLNK(info.st_mode):
+            content = str(path.readlink())
+        yield str(path.relative_to(folder)), f"{stat.filemode(info.st_mode)} {content}"
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    lines = [outcome.status]
+    lines += [f"out: {line!r}" for line in outcome.stdout.splitlines(keepends=True)]
+    lines += [f"err: {line!r}" for line in outcome.stderr.splitlines(keepends=True)]
+    lines += [f"file {name}: {text}" for name, text in outcome.files.items()]
+    return lines
+
+
+def difference(wanted: Outcome, found: Outcome) -> str:
+    """Return how two outcomes differ, as a text; empty when they do not."""
+    return "\n".join(
+        difflib.unified_diff(_lines(wanted), _lines(found), "wanted", "found", lineterm="", n=1)
+    )
+
+
+def judge(payload: Payload, arguments: Sequence[str], program: Path, km: str) -> str:
+    """Run one payload as its judge asks; return what is wrong, empty when nothing is."""
+    command = [str(program), *arguments]
+    found = run([km, *command], payload.stdin)
+    if payload.judge == ITSELF:
+        return difference(Outcome("exit 0", b"", b""), found_without_files(found))
+    if payload.judge == HELD:
+        failed = not found.status.startswith(("exit 0", "signal")) or b"km: " in found.stderr
+        return "\n".join(_lines(found)) if failed else ""
+    return difference(run(command, payload.stdin), found)
+
+
+def found_without_files(outcome: Outcome) -> Outcome:
+    """Return the outcome as a payload that judges itself is judged: its files do not count."""
+    return Outcome(outcome.status, outcome.stdout, outcome.stderr)
+
+
+def judge_all(payload: Payload, program: Path, km: str) -> str:
+    """Run one payload with each of its argument lists; return what is wrong with any of them."""
+    wrong = []
+    for arguments in payload.runs:
+        text = judge(payload, arguments, program, km)
+        if text:
+            wrong.append(f"{payload.name} {' '.join(arguments)[:200]}\n{text}")
+    return "\n".join(wrong)
+
+
+def available_mib() -> int:
+    """Return the memory in MiB that can be had without swapping; proc(5), MemAvailable."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) // 1024
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare all that was built, or what was named."""
+    if len(arguments) < 2:
+        print("compare.py: it is not said what to compare.", file=sys.stderr)
+        print("To fix: run `compare.py KM DIR [NAME...]`.", file=sys.stderr)
+        return 2
+    km, folder, names = arguments[0], Path(arguments[1]).resolve(), arguments[2:]
+    failures = 0
+    for payload in payloads.PAYLOADS:
+        for build in payload.builds if not names or payload.name in names else ():
+            program = folder / f"{payload.name}.{build}"
+            if payload.needs_mib > available_mib():
+                print(f"skipped {program.name}: it needs {payload.needs_mib} MiB of memory")
+                continue
+            wrong = judge_all(payload, program, str(Path(km).resolve()))
+            print(f"{'not ok' if wrong else 'ok'} {program.name}\n{wrong}".rstrip(), flush=True)
+            failures += bool(wrong)
+    print(f"{failures} differ")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Stops, continues and groups processes, and is told of each change. */
+#include "payload.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static volatile sig_atomic_t children;
+
+static void handler(int signo, siginfo_t *info, void *context)
+{
+    (void)signo;
+    (void)context;
+    printf("SIGCHLD code %d status %d\n", info->si_code, info->si_status);
+    children++;
+}
+
+static void wait_for(int n)
+{
+    while (children < n) {
+        (void)usleep(1000);
+    }
+}
+
+int main(void)
+{
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    siginfo_t info = {0};
+    int status = 0;
+    pid_t child, group;
+
+    (void)sigaction(SIGCHLD, &action, NULL);
+    child = fork();
+    if (child == 0) {
+        (void)raise(SIGSTOP);
+        _exit(4);
+    }
+    wait_for(1);
+    SHOW(waitpid(child, &status, WUNTRACED) == child);
+    SHOW(WIFSTOPPED(status) ? WSTOPSIG(status) : -2);
+    SHOW(waitpid(child, &status, WNOHANG));
+    SHOW(kill(child, SIGCONT));
+    while (waitpid(child, &status, WCONTINUED) < 0) {
+    }
+    SHOW(WIFCONTINUED(status));
+    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0) {
+    }
+    printf("waitid code %d status %d\n", info.si_code, info.si_status);
+    SHOW(waitpid(child, &status, 0) == child);
+    (void)signal(SIGCHLD, SIG_DFL);
+    group = fork();
+    if (group == 0) {
+        SHOW(setpgid(0, 0));
+        SHOW(getpgrp() == getpid());
+        (void)fork();
+        for (;;) {
+            (void)pause();
+        }
+    }
+    (void)usleep(50000);
+    SHOW(kill(-group, SIGTERM));
+    SHOW(waitpid(-group, &status, 0) == group);
+    SHOW(WTERMSIG(status));
+    if (fork() == 0) {
+        SHOW(setsid() == getpid());
+        SHOW(getsid(0) == getpid());
+        SHOW(setsid());
+        exit(0);
+    }
+    SHOW(wait(&status) > 0);
+    return 0;
+}

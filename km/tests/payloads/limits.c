@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reaches limits that it set for itself. */
+#include "payload.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static void set(int what, unsigned long value)
+{
+    struct rlimit limit = {value, value};
+
+    SHOW(setrlimit(what, &limit));
+}
+
+static long map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED) {
+        return -1;
+    }
+    memset(p, 1, size > HUGE ? HUGE : size);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    int fd = open("file", O_WRONLY | O_CREAT, 0600);
+
+    (void)argc;
+    if (is_case(argv, "file")) {
+        set(RLIMIT_FSIZE, 10);
+        SHOW(write(fd, "more than ten", 13));
+        SHOW(write(fd, "more", 4));
+    } else if (is_case(argv, "file-ignored")) {
+        (void)signal(SIGXFSZ, SIG_IGN);
+        set(RLIMIT_FSIZE, 10);
+        SHOW(pwrite(fd, "x", 1, 100));
+    } else if (is_case(argv, "memory")) {
+        set(RLIMIT_AS, 64UL << 20);
+        SHOW(map(1UL << 30));
+        SHOW(map(1UL << 40));
+    } else if (is_case(argv, "no-memory")) { /* not even for the smallest mapping */
+        set(RLIMIT_AS, PAGE);
+        SHOW(map(PAGE));
+        SHOW(map(PAGE));
+    } else if (is_case(argv, "descriptors")) {
+        set(RLIMIT_NOFILE, 0);
+        SHOW(open("file", O_RDONLY));
+        SHOW(write(1, "", 0));
+    } else {
+        set(RLIMIT_CPU, 1);
+        for (;;) {
+        }
+    }
+    printf("goes on\n");
+    return 0;
+}
