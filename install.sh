@@ -31,6 +31,11 @@
 #
 # Documentation: https://github.com/kontainapp/platform/tree/main/docs
 
+# A script that was cut off may end in a part of a function's name, which may be a program's name:
+# until main knows that all of it is there, there are no programs. The braces here and around the
+# call of main are because a part of those lines would be a command, too.
+# shellcheck disable=SC2123 # it is meant
+{ PATH=/nonexistent; }
 set -u
 
 # die STATUS PROBLEM FIX: the one way out that is not good; it always says what to do next.
@@ -120,7 +125,10 @@ find_tree() {
 }
 
 # Run a command of the tree's own Python.
-tree_python() { PYTHONPATH=$LIBRARY "$PYTHON" -s -m "$@"; }
+tree_python() { PYTHONPATH=$LIBRARY "$PYTHON" -s -m "$@" 9>&-; }
+
+# A command that should never fail.
+ensure() { "$@" || die 1 "cannot run '$*'" "see whether the disk is full or read-only, then run this again"; }
 
 # ---- the host's packages
 
@@ -178,8 +186,9 @@ install_packages() {
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@"; }
 
 # Run a command with all that it says in the log; where there is no log yet, on standard error.
+# A daemon that it starts must not inherit the lock, which is descriptor 9.
 logged() {
-	if [ "$LOG" ]; then "$@" >>"$LOG" 2>&1; else "$@" >&2; fi </dev/null
+	if [ "$LOG" ]; then "$@" >>"$LOG" 2>&1; else "$@" >&2; fi </dev/null 9>&-
 }
 
 # ---- the steps
@@ -241,9 +250,9 @@ get_ansible() {
 	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || [ ! -x "$ANSIBLE/bin/ansible-galaxy" ] ||
 		return 0
 	STEP="fetching Ansible"
-	mkdir -p "$STATE" && rm -rf "$ANSIBLE"
+	ensure mkdir -p "$STATE" && rm -rf "$ANSIBLE"
 	fetch_ansible || use_distribution_ansible
-	printf '%s\n' "$_stamp" >"$ANSIBLE/stamp" || die 1 "cannot write below $ANSIBLE" "see whether the disk is full"
+	printf '%s\n' "$_stamp" >"$ANSIBLE/stamp"
 }
 
 fetch_ansible() {
@@ -259,9 +268,9 @@ fetch_ansible() {
 
 use_distribution_ansible() {
 	command -v ansible-playbook >/dev/null || add_packages ansible-playbook
-	mkdir -p "$ANSIBLE/bin"
+	ensure mkdir -p "$ANSIBLE/bin"
 	for _program in ansible-playbook ansible-galaxy; do
-		ln -sf "$(command -v $_program)" "$ANSIBLE/bin/$_program"
+		ensure ln -sf "$(command -v $_program)" "$ANSIBLE/bin/$_program"
 	done
 }
 
@@ -319,14 +328,15 @@ as_owner_of() {
 get_collection() {
 	STEP="preparing the collection"
 	_place=$COLLECTIONS/ansible_collections/kontain/platform
-	mkdir -p "${_place%/*}"
+	ensure mkdir -p "${_place%/*}"
 	if [ -f "$TREE/galaxy.yml" ]; then
-		[ "$(readlink "$_place")" = "$TREE" ] || { rm -rf "$_place" && ln -s "$TREE" "$_place"; }
+		[ "$(readlink "$_place")" = "$TREE" ] || { rm -rf "$_place" && ensure ln -s "$TREE" "$_place"; }
 		return
 	fi
 	_tarball=$TREE/kontain-platform-$VERSION.tar.gz
-	_sum=$(sha256sum <"$_tarball") ||
-		die 5 "there is no $_tarball" "unpack the bundle again, with all that is in it"
+	[ -f "$_tarball" ] || die 5 "this bundle was made without the collection: there is no $_tarball" \
+		"take a released bundle, or make one with 'make venv bundle'"
+	_sum=$(sha256sum <"$_tarball")
 	[ "$(cat "$_place/.sum" 2>/dev/null)" != "$_sum" ] || return 0
 	rm -rf "$_place"
 	logged ansible ansible-galaxy collection install --offline --no-deps -p "$COLLECTIONS" "$_tarball" ||
@@ -342,6 +352,7 @@ ansible() {
 	env LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$WORK/ansible.cfg" ${LOG:+ANSIBLE_LOG_PATH="$LOG"} \
 		ANSIBLE_HOME="$WORK/ansible" ANSIBLE_REMOTE_TEMP="$WORK/remote" \
 		ANSIBLE_COLLECTIONS_PATH="$COLLECTIONS" ANSIBLE_PIPELINING=true \
+		ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH=ignore \
 		ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false \
 		ANSIBLE_STDOUT_CALLBACK=kontain.platform.progress KONTAIN_PROGRESS_FILE="$WORK/run.json" \
 		"$ANSIBLE/bin/$_program" "$@"
@@ -350,7 +361,7 @@ ansible() {
 run_playbook() {
 	STEP="changing the host"
 	ansible ansible-playbook kontain.platform.install \
-		-e "{\"kontain_bundle\": $(quote "$BUNDLE"), \"kontain_engines\": [$ENGINES]}" "$@" </dev/null
+		-e "{\"kontain_bundle\": $(quote "$BUNDLE"), \"kontain_engines\": [$ENGINES]}" "$@" </dev/null 9>&-
 	_status=$?
 	RUN=$(cat "$WORK/run.json" 2>/dev/null)
 	[ "$_status" -eq 0 ] || die 1 "the installation stopped at the step above" \
@@ -360,9 +371,9 @@ run_playbook() {
 prove() {
 	STEP="proving that programs run in a VM"
 	if [ "$JSON" ]; then
-		PROOF=$($PREFIX/bin/kontain verify --json)
+		PROOF=$($PREFIX/bin/kontain verify --json 9>&-)
 	else
-		$PREFIX/bin/kontain verify
+		$PREFIX/bin/kontain verify 9>&-
 	fi || die 1 "Kontain is installed, but the proof above failed" "see \`kontain check\`"
 }
 
@@ -376,7 +387,10 @@ goodbye() {
 install() {
 	get_python
 	check_host
-	[ -z "$DRY_RUN" ] || { dry_run && return; }
+	if [ "$DRY_RUN" ]; then
+		dry_run
+		return
+	fi
 	start_work
 	get_ansible
 	get_bundle
@@ -389,7 +403,7 @@ install() {
 # Where a run before has left an Ansible and a bundle, Ansible itself says what would change.
 dry_run() {
 	BUNDLE=${OFFLINE:-$TREE/build/kontain-$VERSION-x86_64.tar.gz}
-	if [ -x "$ANSIBLE/bin/ansible-playbook" ] && [ -f "$BUNDLE" ]; then
+	if [ -f "$ANSIBLE/stamp" ] && [ -d "$COLLECTIONS" ] && [ -f "$BUNDLE" ]; then
 		WORK=$(mktemp -d)
 		trap 'rm -rf "$WORK"' EXIT
 		run_playbook --check --diff
@@ -408,7 +422,10 @@ dry_run() {
 
 uninstall() {
 	PYTHON=$(command -v python3) || die 1 "python3 is missing" "install python3, then run this again"
-	[ -z "$DRY_RUN" ] || { tree_python kontain_host uninstall --dry-run && return; }
+	if [ "$DRY_RUN" ]; then
+		tree_python kontain_host uninstall --dry-run
+		return
+	fi
 	[ ! -t 0 ] || [ "$YES" ] || ask
 	start_work
 	STEP="undoing the changes"
@@ -434,7 +451,6 @@ ask() {
 }
 
 # Everything runs from here, called on the last line: a script that was cut off does nothing.
-# The braces are there because half of that line would be a call too, one without the options.
 main() {
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	PREFIX=/opt/kontain STATE=/var/lib/kontain LOG_DIR=/var/log/kontain LOCK=/run/kontain-install.lock
@@ -452,7 +468,7 @@ main() {
 	umask 022
 	# No bytecode: neither the distribution's folders nor the checkout are ours to write to.
 	# shellcheck disable=SC2046 # names
-	unset $(env | sed -n 's/^\(\(ANSIBLE\|PYTHON\)_*[A-Z_]*\)=.*/\1/p')
+	unset $(env | sed -n 's/^\(\(ANSIBLE\|PYTHON\)[A-Z0-9_]*\)=.*/\1/p')
 	export PYTHONDONTWRITEBYTECODE=1
 	case $ACTION in
 	help) usage ;;
