@@ -254,6 +254,9 @@ struct vma {
 
 #define VMA_VDSO 0x10000000 /* backed by vdso.c, not by the host's memory at the same address */
 
+/* System V shared memory; with its id, so that neighbours are not merged. */
+#define VMA_SHM(id) (0x20000000 | (((id) & 0xffff) << 8))
+
 void vma_init(void);
 /* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */
 struct vma *vma_find(uint64_t addr);
@@ -287,6 +290,9 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
 int64_t mm_unmap(uint64_t addr, uint64_t len);
 int64_t mm_protect(uint64_t addr, uint64_t len, int prot);
 int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+/* As shmat(2), for a segment of `size` bytes, and shmdt(2). */
+int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags);
+int64_t mm_detach(uint64_t addr);
 int64_t mm_advise(uint64_t addr, uint64_t len, int advice);
 /* As brk(2): the new break, or the old one. mm_set_brk() says where it starts. */
 uint64_t mm_brk(uint64_t addr);

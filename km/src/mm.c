@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 /* What is present before the first touch: small mappings, since each exit for a page fault costs.
@@ -404,6 +405,60 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
         return vma_add(wider) < 0 ? -ENOMEM : (int64_t)old;
     }
     return flags & MREMAP_MAYMOVE ? move_vma(wider, old, old_len, len, 0, 0) : -ENOMEM;
+}
+
+/* ---- shmat ---- */
+
+int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
+{
+    uint64_t len = ROUND_UP(size, PAGE_SIZE);
+    void *p;
+
+    if (addr && flags & SHM_RND) {
+        addr = ROUND_DOWN(addr, PAGE_SIZE);
+    }
+    if (addr % PAGE_SIZE || (flags & SHM_REMAP && !addr)) {
+        return -EINVAL;
+    }
+    if (!addr) {
+        addr = vma_find_gap(len, PAGE_SIZE, mmap_top);
+    } else if (!gap_at(addr, len) && (!(flags & SHM_REMAP) || !vma_covers(addr, addr + len))) {
+        return -EINVAL;
+    }
+    if (!addr) {
+        return -ENOMEM;
+    }
+    changed();
+    pt_unmap(vm, addr, len);
+    p = shmat(id, (void *)addr, flags & ~SHM_EXEC);
+    if (p == (void *)-1) {
+        return -errno;
+    }
+    (void)vma_remove(addr, addr + len);
+    return vma_add((struct vma){.start = addr,
+                                .end = addr + len,
+                                .prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+                                        (flags & SHM_EXEC ? PROT_EXEC : 0),
+                                .flags = MAP_SHARED | VMA_SHM(id)}) < 0
+               ? -ENOMEM
+               : (int64_t)addr;
+}
+
+int64_t mm_detach(uint64_t addr)
+{
+    const struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
+    uint64_t end;
+
+    if (!vma || vma->start != addr || !(vma->flags & VMA_SHM(0))) {
+        return -EINVAL;
+    }
+    end = vma->end;
+    changed();
+    pt_unmap(vm, addr, end - addr);
+    if (shmdt((void *)addr) < 0) {
+        return -errno;
+    }
+    return vma_remove(addr, end);
 }
 
 /* ---- madvise, brk ---- */

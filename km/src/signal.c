@@ -52,6 +52,20 @@ static bool rip_in(greg_t rip, const char *begin, const char *end)
     return (uint64_t)rip >= (uint64_t)begin && (uint64_t)rip < (uint64_t)end;
 }
 
+/*
+ * A signal that the payload has just blocked, which the host did not know yet: it goes back to
+ * where blocked signals wait. The monitor's own two are never blocked there and wait here.
+ */
+static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
+{
+    if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
+        current->signals_held |= SIGNAL_BIT(signo);
+        return;
+    }
+    *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
+    (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo, info);
+}
+
 /* The host's handler of every signal that the payload handles, and of the monitor's own faults. */
 static void on_signal(int signo, siginfo_t *info, void *context)
 {
@@ -68,7 +82,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         return;
     }
     if (current->signal_mask & SIGNAL_BIT(signo)) {
-        current->signals_held |= SIGNAL_BIT(signo);
+        postpone(signo, info, host);
         return;
     }
     if (rip_in(*rip, host_syscall_begin, host_syscall_end)) {
@@ -185,15 +199,12 @@ void signal_clear_handlers(void)
 
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
 {
-    uint64_t freed;
-
     vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE;
-    freed = vcpu->signals_held & ~vcpu->signal_mask;
-    if (freed) {
-        int signo = freed & SIGNAL_BIT(SIGSEGV) ? SIGSEGV : SIGBUS;
-
-        vcpu->signals_held &= ~SIGNAL_BIT(signo);
-        (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);
+    for (int signo = 1; vcpu->signals_held & ~vcpu->signal_mask; signo++) {
+        if (vcpu->signals_held & ~vcpu->signal_mask & SIGNAL_BIT(signo)) {
+            vcpu->signals_held &= ~SIGNAL_BIT(signo);
+            (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);
+        }
     }
     if (!signal_waiting) {
         host_set_mask(vcpu->signal_mask);

@@ -125,6 +125,15 @@ HANDLER(epoll_ctl);
 /* sys_ioctl.c */
 HANDLER(ioctl);
 
+/* sys_ipc.c */
+HANDLER(shmat);
+HANDLER(shmdt);
+HANDLER(shmctl);
+HANDLER(msgctl);
+HANDLER(semctl);
+HANDLER(msgsnd);
+HANDLER(msgrcv);
+
 /* sys_socket.c */
 HANDLER(sendmsg);
 HANDLER(recvmsg);

@@ -77,6 +77,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(sendfile, FD, FD, INOUT(8), SIZE),
     FORWARD(splice, FD, INOUT(8), FD, INOUT(8), SIZE, HEX),
     FORWARD(tee, FD, FD, SIZE, HEX),
+    FORWARD(vmsplice, FD, IOV_IN(2), SIZE, HEX),
     FORWARD(copy_file_range, FD, INOUT(8), FD, INOUT(8), SIZE, HEX),
     FORWARD(fallocate, FD, HEX, INT, INT),
     FORWARD(fadvise64, FD, INT, SIZE, INT),
@@ -189,6 +190,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(mlock, IN_BY(1, 1), SIZE),
     FORWARD(mlock2, IN_BY(1, 1), SIZE, HEX),
     FORWARD(munlock, IN_BY(1, 1), SIZE),
+    FORWARD(mlockall, HEX),
+    FORWARD(munlockall),
     FORWARD(membarrier, INT, HEX, INT),
 
     /* sockets */
@@ -211,6 +214,25 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE_RESTART(sendmmsg, sendmmsg, FD, ADDR, UINT, HEX),
     HANDLE_RESTART(recvmmsg, recvmmsg, FD, ADDR, UINT, HEX, IN(TIMESPEC)),
 
+    /* System V IPC and message queues */
+    FORWARD(shmget, INT, SIZE, HEX),
+    HANDLE(shmat, shmat, INT, ADDR, HEX),
+    HANDLE(shmdt, shmdt, ADDR),
+    HANDLE(shmctl, shmctl, INT, INT, ADDR),
+    FORWARD(semget, INT, INT, HEX),
+    FORWARD(semop, INT, IN_BY(2, 6), SIZE),
+    FORWARD(semtimedop, INT, IN_BY(2, 6), SIZE, IN(TIMESPEC)),
+    HANDLE(semctl, semctl, INT, INT, INT, HEX),
+    FORWARD(msgget, INT, HEX),
+    HANDLE(msgsnd, msgsnd, INT, ADDR, SIZE, HEX),
+    HANDLE(msgrcv, msgrcv, INT, ADDR, SIZE, INT, HEX),
+    HANDLE(msgctl, msgctl, INT, INT, ADDR),
+    FORWARD(mq_open, PATH, HEX, MODE, IN(64)),
+    FORWARD(mq_unlink, PATH),
+    FORWARD(mq_timedsend, FD, IN_BY(2, 1), SIZE, UINT, IN(TIMESPEC)),
+    FORWARD(mq_timedreceive, FD, OUT_BY(2, 1), SIZE, OUT(4), IN(TIMESPEC)),
+    FORWARD(mq_getsetattr, FD, IN(64), OUT(64)),
+
     /* time */
     FORWARD(time, OUT(8)),
     FORWARD(gettimeofday, OUT(TIMEVAL), OUT(8)),
@@ -224,6 +246,11 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(clock_adjtime, INT, INOUT(TIMEX)),
     FORWARD(times, OUT(32)),
     FORWARD(alarm, UINT),
+    FORWARD(timer_create, INT, IN(64), OUT(4)),
+    FORWARD(timer_settime, INT, HEX, IN(ITIMERSPEC), OUT(ITIMERSPEC)),
+    FORWARD(timer_gettime, INT, OUT(ITIMERSPEC)),
+    FORWARD(timer_getoverrun, INT),
+    FORWARD(timer_delete, INT),
     FORWARD(getitimer, INT, OUT(ITIMERVAL)),
     FORWARD(setitimer, INT, IN(ITIMERVAL), OUT(ITIMERVAL)),
 
@@ -241,6 +268,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(kill, INT, INT),
     FORWARD(tkill, INT, INT),
     FORWARD(tgkill, INT, INT, INT),
+    FORWARD(pidfd_open, INT, HEX),
+    FORWARD(pidfd_send_signal, FD, INT, IN(SIGINFO), HEX),
 
     /* the process */
     HANDLE(exit, exit, INT),
@@ -312,4 +341,5 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(sethostname, IN_BY(1, 1), INT),
     FORWARD(setdomainname, IN_BY(1, 1), INT),
     FORWARD(personality, HEX),
+    FORWARD(unshare, HEX),
 };
