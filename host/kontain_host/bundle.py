@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterator, NoReturn, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Mapping, NoReturn, Optional, Set, Tuple
 
 from . import manifest
 from .errors import HostError, named
@@ -33,8 +33,14 @@ class Bundle:
     version: str
     manifest: bytes
     size: int
-    names: Tuple[str, ...]  # of every file and link, relative to the release
+    files: FrozenSet[str]  # their paths, relative to the release
+    links: Mapping[str, str]  # path → target as it stands in the link
     default_policy: Optional[bytes]  # share/krun.json
+
+    @property
+    def names(self) -> List[str]:
+        """Return the paths of all files and links, relative to the release."""
+        return sorted([*self.files, *self.links])
 
     @property
     def digest(self) -> str:
@@ -44,21 +50,22 @@ class Bundle:
     def unpack(self, folder: Path) -> None:
         """Write the release's tree into the new folder `folder`, and have it on the disk.
 
-        Every file is compared with the manifest again, for the bundle may have been exchanged.
+        All is compared with what was found good, for the bundle may have been exchanged since.
         """
-        listed = manifest.parse(self.manifest)
+        wanted = {**manifest.parse(self.manifest), manifest.NAME: self.digest}
+        unpacked: Dict[str, str] = {}
         make_directory(folder)
         with _damage_refused(self.file), tarfile.open(self.file, "r:gz") as archive:
             for path, member in _release_members(self.file, archive):
                 place = folder / path
                 _make_parents(folder, place)
-                if member.issym():
+                if self.links.get(path) == member.linkname:
                     place.symlink_to(member.linkname)
-                    continue
-                found = _write(place, member, archive)
-                wanted = listed.get(path) if path != manifest.NAME else self.digest
-                if found != wanted:
-                    _refuse(self.file, f"{path} has the SHA-256 {found}, wanted {wanted}")
+                    unpacked[path] = wanted[path]
+                elif path in self.files and member.isfile():
+                    unpacked[path] = _write(place, member, archive)
+        if unpacked != wanted:
+            _refuse(self.file, "it was exchanged while it was read")
         _sync_tree(folder)
 
 
@@ -77,9 +84,15 @@ def open_bundle(file: Path) -> Bundle:
                 found.add(path, member, archive)
     version = found.judge_version()
     found.judge_manifest()
-    names = tuple(sorted([*found.digests, *found.links]))
-    texts = found.texts
-    return Bundle(file, version, texts[manifest.NAME], found.size, names, texts.get(_POLICY))
+    return Bundle(
+        file=file,
+        version=version,
+        manifest=found.texts[manifest.NAME],
+        size=found.size,
+        files=frozenset(found.digests),
+        links=found.links,
+        default_policy=found.texts.get(_POLICY),
+    )
 
 
 class _Contents:
@@ -94,13 +107,13 @@ class _Contents:
         self.texts: Dict[str, bytes] = {}
 
     def add(self, path: str, member: tarfile.TarInfo, archive: tarfile.TarFile) -> None:
-        if path in self.digests or path in self.links:
-            _refuse(self.file, f"{path} is in it twice")
         self.top = PurePosixPath(member.name).parts[0]
         self.size += member.size
         if member.issym():
-            self.links[path] = self._target(path, member.linkname)
+            self.links[path] = member.linkname
             return
+        if path in _KEPT and member.size > _CHUNK:
+            _refuse(self.file, f"{path} has {member.size} bytes, wanted {_CHUNK} at most")
         digest, text = hashlib.sha256(), b""
         for chunk in _chunks(member, archive):
             digest.update(chunk)
@@ -138,7 +151,8 @@ class _Contents:
             _refuse(self.file, str(error))
         present = dict(self.digests)
         del present[manifest.NAME]
-        for path, target in self.links.items():
+        for path in self.links:
+            target = self._target(path, self.links[path])
             if target not in self.digests:
                 _refuse(self.file, f"the link {path} leads to no file of the release: {target}")
             present[path] = self.digests[target]

@@ -7,6 +7,7 @@ A new kind of change is a subclass of `Change`; a journal names its kind, so tha
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from .files import (
     ABSENT,
     Meta,
     State,
+    describe,
     link_atomic,
     read_state,
     remove_file,
@@ -91,19 +93,22 @@ class Change:
         """Make the change; all or nothing."""
         raise NotImplementedError
 
-    def settle(self, host: Host) -> bool:
-        """Bring whoever reads the path up to date; return whether that took anything."""
+    def is_settled(self, host: Host) -> bool:
+        """Return whether the program that reads the path, if one runs, knows what is there."""
         del host
-        return False
+        return True
+
+    def settle(self, host: Host) -> None:
+        """Let the program that reads the path know what is there."""
 
     def text(self, host: Host) -> str:
         """Return what shall be there, as a person reads it."""
-        return f"{self.after(host)}\n"
+        return f"{describe(self.after(host))}\n"
 
     def text_now(self, host: Host) -> str:
         """Return what is there, as a person reads it."""
         now = self.now(host)
-        return "" if now == ABSENT else f"{now}\n"
+        return "" if now == ABSENT else f"{describe(now)}\n"
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
@@ -228,10 +233,23 @@ class Directory(Change):
             return None if now == ABSENT else _foreign(now)
         try:
             place.rmdir()
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
             return f"it holds {', '.join(sorted(item.name for item in place.iterdir())[:3])}"
         sync_directory(place.parent)
         return None
+
+
+def kind_of(entry: Entry) -> Type[Change]:
+    """Return the kind of a journalled change; raise HostError where a newer version made it."""
+    if entry.kind in KINDS:
+        return KINDS[entry.kind]
+    raise HostError(
+        f"cannot look after {entry.path}",
+        f"this version knows no changes of the kind {entry.kind!r}, only {', '.join(KINDS)}",
+        "use the `kontain` of the version that made the change",
+    )
 
 
 def content_state(content: bytes) -> State:

@@ -8,10 +8,11 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn, Optional
+from typing import Any, List, NoReturn, Optional
 
 from . import explain
 from .errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError, named
+from .files import describe
 from .host import Host
 from .install import install
 from .report import Report
@@ -175,16 +176,9 @@ def _why(arguments: argparse.Namespace) -> int:
         print(f"{reason['path']}: {reason['kind']} of the part {reason['owner']}")
         print(f"  why     {reason['reason']}")
         print(f"  when    {reason['time']}, {reason['transaction']}")
-        print(f"  before  {_describe(reason['before'])}")
+        print(f"  before  {describe(reason['before'])}")
         print(f"  now     {state}")
     return 0 if reasons else FAILED
-
-
-def _describe(state: Dict[str, Any]) -> str:
-    if state["type"] == "absent":
-        return "nothing was there"
-    details = ", ".join(f"{key} {value}" for key, value in state.items() if key != "type")
-    return f"a {state['type']}: {details}"
 
 
 def _print_report(report: Report, arguments: argparse.Namespace) -> int:

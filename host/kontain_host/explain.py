@@ -7,7 +7,7 @@ import os
 from typing import Any, Dict, List
 
 from . import engines
-from .changes import KINDS
+from .changes import kind_of
 from .files import same
 from .host import CONFIG, STATE, Host
 from .journal import Entry, Journal
@@ -39,12 +39,16 @@ def info(host: Host) -> Dict[str, Any]:
 def why(host: Host, path: str) -> List[Dict[str, Any]]:
     """Return the changes that made what is at a host path, oldest first; none: not Kontain's.
 
+    Of a symbolic link, what made it and what made its target.
+
     Each has `path`, `kind`, `owner`, `reason`, `time` (UTC), `transaction`, `before` (a state) and
     `intact`: whether it still is what that change made.
     """
-    path = os.path.normpath(path)
+    real = os.path.relpath(os.path.realpath(host.path(path)), os.path.realpath(host.root))
+    names = {os.path.normpath(path), f"/{real}"}
     journal = Journal(host)
-    return [_explain(host, journal, entry) for entry in journal.active() if _covers(entry, path)]
+    entries = [entry for entry in journal.active() if any(_covers(entry, name) for name in names)]
+    return [_explain(host, journal, entry) for entry in entries]
 
 
 def _covers(entry: Entry, path: str) -> bool:
@@ -52,7 +56,7 @@ def _covers(entry: Entry, path: str) -> bool:
 
 
 def _explain(host: Host, journal: Journal, entry: Entry) -> Dict[str, Any]:
-    now = KINDS[entry.kind].look(host, entry.path, entry.params)
+    now = kind_of(entry).look(host, entry.path, entry.params)
     return {
         "path": entry.path,
         "kind": entry.kind,

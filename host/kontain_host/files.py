@@ -74,6 +74,14 @@ def same(one: State, other: State) -> bool:
     return bool(one["type"] == other["type"] and one.get(key) == other.get(key))
 
 
+def describe(state: State) -> str:
+    """Return a state as a person reads it."""
+    if state["type"] == "absent":
+        return "nothing"
+    details = ", ".join(f"{key} {value}" for key, value in state.items() if key != "type")
+    return f"a {state['type']}: {details}"
+
+
 def temporary_name(name: str) -> str:
     """Return a name for a temporary file beside `name` that nobody can foresee."""
     return f".{name}.{secrets.token_hex(8)}"
@@ -110,7 +118,7 @@ def link_atomic(path: Path, target: str, temporary: str) -> None:
 
 def remove_file(path: Path) -> None:
     """Remove a file or link, for good; it may be gone already."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         path.unlink()
         sync_directory(path.parent)
 

@@ -60,9 +60,12 @@ def plan(host: Host, bundle: Bundle, report: Report) -> List[Change]:
 
 
 def collect(host: Host, report: Report) -> None:
-    """Remove the versions that are neither in use, nor the one before, nor run by a process."""
+    """Remove the versions that are neither in use, nor the one before, nor run by a process.
+
+    With them go the links to commands and manuals that the version in use does not have.
+    """
     with session(host) as journal:
-        old = set(_unused(host, journal))
+        old = {*_unused(host, journal), *_dangling(host, journal)}
         if old:
             retract(host, journal, report, lambda entry: entry.id in old)
 
@@ -116,4 +119,12 @@ def _unused(host: Host, journal: Journal) -> Iterator[int]:
             continue
         name = os.path.relpath(entry.path, host.prefix)
         if name not in needed and not running.processes_of(host, entry.path):
+            yield entry.id
+
+
+def _dangling(host: Host, journal: Journal) -> Iterator[int]:
+    """Yield the ids of the outer links that lead to nothing."""
+    for entry in journal.active():
+        is_outer = entry.path.startswith((f"{_LINKS}/", f"{_MANUALS}/"))
+        if is_outer and entry.kind == Link.kind and not host.path(entry.after["target"]).exists():
             yield entry.id

@@ -7,7 +7,7 @@ import contextlib
 from pathlib import PurePosixPath
 from typing import Callable, Iterator, Optional, Sequence, Set
 
-from .changes import KINDS, Change, missing_parents
+from .changes import Change, kind_of, missing_parents
 from .errors import HostError, named
 from .files import temporary_name
 from .host import Host
@@ -33,11 +33,8 @@ class Transaction:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Commit, or take every change of this transaction back."""
-        if self.number is None:
-            return
-        if error is None:
-            self.journal.end(self.number, "commit")
+        """Take every change of this transaction back when an error ends it."""
+        if self.number is None or error is None:
             return
         try:
             roll_back(self.host, self.journal, self.number)
@@ -50,7 +47,8 @@ class Transaction:
     def make(self, change: Change) -> None:
         """Bring the host to what `change` says; do nothing where it is so already."""
         if not change.is_pending(self.host):
-            if change.settle(self.host):
+            if not change.is_settled(self.host):
+                change.settle(self.host)
                 self.report.add(change)
             return
         last = self.journal.last(change.path)
@@ -60,6 +58,11 @@ class Transaction:
             directory.guard(self.host, self.journal.last(directory.path))
             self._carry_out(directory)
         self._carry_out(change)
+
+    def commit(self) -> None:
+        """Let all changes stand; the last call before the context ends."""
+        if self.number is not None:
+            self.journal.end(self.number, "commit")
 
     def _carry_out(self, change: Change) -> None:
         entry = self._entry(change)
@@ -71,7 +74,8 @@ class Transaction:
             change.apply(self.host, entry)
             self.journal.done(entry)
         self.report.add(change)
-        change.settle(self.host)
+        if not change.is_settled(self.host):
+            change.settle(self.host)
 
     def _entry(self, change: Change) -> Entry:
         return Entry(
@@ -104,6 +108,7 @@ def perform(
     with session(host) as journal, Transaction(host, journal, what, report) as transaction:
         for change in plan(report):
             transaction.make(change)
+        transaction.commit()
     return report
 
 
@@ -114,6 +119,8 @@ def _foresee(host: Host, plan: Callable[[Report], Sequence[Change]], report: Rep
     foreseen: Set[str] = set()
     for change in plan(report):
         if not change.is_pending(host):
+            if not change.is_settled(host):
+                report.add(change)
             continue
         change.guard(host, journal.last(change.path))
         for directory in missing_parents(host, change):
@@ -144,7 +151,7 @@ def session(host: Host) -> Iterator[Journal]:
 def recover(host: Host, journal: Journal) -> None:
     """Finish what an interrupted run left: sweep its drafts, and take its transaction back."""
     for entry in journal.active():
-        KINDS[entry.kind].clean(host, entry)
+        kind_of(entry).clean(host, entry)
     if journal.open_transaction is not None:
         roll_back(host, journal, journal.open_transaction)
 
@@ -161,7 +168,7 @@ def roll_back(host: Host, journal: Journal, transaction: int) -> None:
 
 
 def _undo(host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-    kind = KINDS[entry.kind]
+    kind = kind_of(entry)
     with named(f"cannot take back the {entry.kind} {entry.path}"):
         kind.clean(host, entry)
         return kind.undo(host, journal, entry)

@@ -15,6 +15,7 @@ from small_host import FILES, BundleMaker, SmallHost, snapshot
 from kontain_host import release
 from kontain_host.bundle import open_bundle
 from kontain_host.errors import HostError
+from kontain_host.transaction import perform
 
 TOP = "kontain-0.1.0"
 
@@ -124,6 +125,30 @@ def test_noise_is_refused(tmp_path: Path, noise: bytes) -> None:
     file.write_bytes(noise)
     with pytest.raises(HostError):
         open_bundle(file)
+
+
+@pytest.mark.parametrize("files", [{**FILES, "bin/km": b"evil"}, {}])
+def test_a_bundle_that_is_exchanged_between_is_refused(
+    host: SmallHost, make_bundle: BundleMaker, files: dict[str, bytes]
+) -> None:
+    """What was judged is what is installed: other or fewer files under the same name are not."""
+    before = snapshot(Path(host.root))
+    judged = open_bundle(make_bundle())
+    make_bundle(files=files)
+    with pytest.raises(HostError, match="it was exchanged while it was read"):
+        perform(host, "test", lambda report: release.plan(host, judged, report))
+    assert snapshot(Path(host.root)) == before
+
+
+def test_what_is_put_into_a_bundle_between_is_not_unpacked(
+    host: SmallHost, make_bundle: BundleMaker
+) -> None:
+    """A link that leads out, added after the bundle was judged, does not reach the host."""
+    judged = open_bundle(make_bundle())
+    escape = _member(f"{TOP}/release/bin/x", tarfile.SYMTYPE, "../../../../etc")
+    make_bundle(extra=[(escape, b"")])
+    perform(host, "test", lambda report: release.plan(host, judged, report))
+    assert not host.path("/opt/kontain/bin/x").is_symlink()
 
 
 def test_a_link_inside_of_the_release_is_kept(host: SmallHost, make_bundle: BundleMaker) -> None:

@@ -230,6 +230,8 @@ def test_a_runtime_that_dockerd_missed_is_loaded(host: SmallHost, daemon: docker
         host, f'{{"runtimes": {{"kontain": {{"path": "{KRUN}"}}, "krun": {{"path": "{KRUN}"}}}}}}'
     )
     before = config.read_bytes()
+    assert register(host, check=True).changed
+    assert "kontain" not in daemon.runtimes()
     assert register(host).changed
     assert daemon.runtimes()["kontain"] == KRUN
     assert config.read_bytes() == before

@@ -86,7 +86,7 @@ def test_check_mode_is_honest_and_a_second_run_changes_nothing(
     assert done["changed"] is True
     assert foreseen["changes"] == done["changes"]
     assert "+++ after: /opt/kontain/current\n" in foreseen["text"]
-    assert "+{'type': 'link', 'target': 'versions/0.1.0'}\n" in foreseen["text"]
+    assert "+a link: target versions/0.1.0\n" in foreseen["text"]
     assert (again["changed"], again["changes"]) == (False, [])
     assert (gone["changed"], gone["left"]) == (True, [])
     assert nothing["changed"] is False

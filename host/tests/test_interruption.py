@@ -16,7 +16,7 @@ import pytest
 from small_host import FILES, BundleMaker, SmallHost, Tree, make_root, snapshot
 
 from kontain_host import engines, kvm, release
-from kontain_host.bundle import open_bundle
+from kontain_host.bundle import Bundle, open_bundle
 from kontain_host.changes import Change, File
 from kontain_host.errors import HostError
 from kontain_host.host import STATE, Host
@@ -68,11 +68,11 @@ def dies(work: Callable[[], object], step: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def install(host: SmallHost, bundle: Path) -> Report:
+def install(host: SmallHost, bundle: Bundle) -> Report:
     """Do everything that Kontain does to a host, in one transaction."""
 
     def plan(report: Report) -> list[Change]:
-        changes = release.plan(host, open_bundle(bundle), report)
+        changes = release.plan(host, bundle, report)
         changes += kvm.plan(host, "group", ["alice"], report)
         for engine in engines.ENGINES:
             changes += engines.plan(host, engine, report)
@@ -115,7 +115,7 @@ def test_a_killed_install_is_taken_back(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step in turn, the next run makes the host as before, to the byte."""
-    bundle, step = make_bundle(), 0
+    bundle, step = open_bundle(make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     while dies(lambda: install(host, bundle), step := step + 1):
@@ -131,7 +131,7 @@ def test_a_killed_uninstall_is_finished(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step in turn, the next uninstall leaves the host as before."""
-    bundle, step = make_bundle(), 0
+    bundle, step = open_bundle(make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     killed = True
@@ -147,7 +147,7 @@ def test_an_install_after_a_killed_uninstall_is_whole(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Whatever a killed uninstall left, an install then works, and its uninstall is exact."""
-    bundle = make_bundle()
+    bundle = open_bundle(make_bundle())
     for step in range(1, 60, 7):
         host = fresh()
         before = snapshot(Path(host.root))
@@ -164,7 +164,7 @@ def test_a_killed_repair_is_repaired(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """The repair itself may be killed at any step."""
-    bundle, step = make_bundle(), 0
+    bundle, step = open_bundle(make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     killed = True
@@ -181,7 +181,8 @@ def test_a_killed_upgrade_leaves_the_old_version(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step, an upgrade is taken back to the version that was in use."""
-    old, new = make_bundle(), make_bundle("0.2.0", {**FILES, "bin/km": b"\x7fELF new"})
+    old = open_bundle(make_bundle())
+    new = open_bundle(make_bundle("0.2.0", {**FILES, "bin/km": b"\x7fELF new"}))
     host, step = fresh(), 0
     install(host, old)
     before = _without_state(host)
@@ -195,7 +196,7 @@ def test_an_interrupt_takes_the_run_back(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Ctrl-C in the middle leaves the host as before, at once."""
-    host, bundle = fresh(), make_bundle()
+    host, bundle = fresh(), open_bundle(make_bundle())
     before = snapshot(Path(host.root))
 
     def plan(report: Report) -> list[Change]:
@@ -207,7 +208,7 @@ def test_an_interrupt_takes_the_run_back(
                 raise KeyboardInterrupt
 
         last = Interrupted("/etc/x", "part", "why")
-        return [*release.plan(host, open_bundle(bundle), report), last]
+        return [*release.plan(host, bundle, report), last]
 
     with pytest.raises(KeyboardInterrupt):
         perform(host, "install", plan)
@@ -218,13 +219,13 @@ def test_a_run_that_cannot_be_taken_back_says_both(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """A failure, and then a failure to undo, are both named; the next run goes on with it."""
-    host, bundle = fresh(), make_bundle()
+    host, bundle = fresh(), open_bundle(make_bundle())
     before = snapshot(Path(host.root))
     config = host.path("/etc/docker/daemon.json")
 
     def plan(report: Report) -> list[Change]:
         changes = engines.plan(host, "docker", report)
-        broken = release.plan(host, open_bundle(bundle), report)[0]
+        broken = release.plan(host, bundle, report)[0]
 
         class Breaking(File):
             kind = "breaking"

@@ -128,6 +128,17 @@ def test_the_previous_version_stays_and_older_ones_go(
     assert sorted(versions) == ["0.2.0", "0.3.0"]
 
 
+def test_links_that_a_new_version_has_no_use_for_go(
+    host: SmallHost, make_bundle: BundleMaker
+) -> None:
+    """A command that is no more is not left as a link to nothing."""
+    release.install(host, make_bundle("0.1.0", {**FILES, "bin/old": b"old"}))
+    assert host.path("/usr/local/bin/old").is_symlink()
+    release.install(host, make_bundle("0.2.0"))
+    assert not host.path("/usr/local/bin/old").is_symlink()
+    assert host.path("/usr/local/bin/km").is_symlink()
+
+
 def test_a_version_that_runs_is_not_collected(host: SmallHost, make_bundle: BundleMaker) -> None:
     """A program that runs from an old version keeps it; uninstall names it and refuses."""
     sleep = Path(shutil.which("sleep") or "/bin/sleep").read_bytes()

@@ -87,16 +87,17 @@ class DockerRuntimes(Change):
         meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
         write_atomic(host.path(self.path), content, meta, entry.temporary)
 
-    def settle(self, host: Host) -> bool:
-        """Let a running dockerd load the runtimes; return whether that was needed."""
+    def is_settled(self, host: Host) -> bool:
+        """Return whether the dockerd that runs, if one does, knows the runtimes."""
         daemon = dockerd.find(host, self.path)
-        if daemon is None:
-            return False
-        known = daemon.runtimes()
-        if all(known.get(name) == path for name, path in self.runtimes.items()):
-            return False
-        daemon.reload(self.runtimes)
-        return True
+        known = daemon.runtimes() if daemon else self.runtimes
+        return all(known.get(name) == path for name, path in self.runtimes.items())
+
+    def settle(self, host: Host) -> None:
+        """Let the dockerd that runs load the runtimes."""
+        daemon = dockerd.find(host, self.path)
+        if daemon:
+            daemon.reload(self.runtimes)
 
     def text(self, host: Host) -> str:
         """Return the merged file."""

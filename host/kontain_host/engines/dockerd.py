@@ -63,7 +63,7 @@ class Dockerd:
         names = []
         for container in self._get("/containers/json"):
             details = self._get(f"/containers/{container['Id']}/json")
-            if wanted(details["HostConfig"].get("Runtime", "")):
+            if details and wanted(details["HostConfig"].get("Runtime", "")):
                 names.append(details["Name"].lstrip("/"))
         return names
 
@@ -104,6 +104,8 @@ class Dockerd:
             raise self._silent(error) from None
         finally:
             connection.close()
+        if answer.status == http.client.NOT_FOUND:
+            return None  # a container that has gone meanwhile
         if answer.status != http.client.OK:
             raise self._silent(f"{path} gave the status {answer.status}")
         return json.loads(content)
