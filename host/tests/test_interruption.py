@@ -97,7 +97,7 @@ def _without_state(host: SmallHost) -> Tree:
 def fresh() -> Iterator[Callable[[], SmallHost]]:
     """Return what makes the same host anew, in memory, for there are hundreds of runs."""
     memory = Path("/dev/shm")  # noqa: S108  the folder in it has a name that nobody can foresee
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="kontain-", dir=memory if memory.is_dir() else None))
 
     def make() -> SmallHost:
         shutil.rmtree(folder / "host", ignore_errors=True)
