@@ -25,6 +25,7 @@ import argparse
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,7 @@ def stop_vm(name: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         return int(options.function(options))
     except VmError as error:

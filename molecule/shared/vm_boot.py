@@ -72,6 +72,8 @@ def _save(connection: socket.socket, disk: Disk) -> None:
     """Have QEMU write the state of its machine to a file; the machine stands still afterwards."""
     with connection.makefile("rw") as qmp:
         _command(qmp, "qmp_capabilities")
+        # Standing still first: while emulated CPUs run, QEMU 7.2 misses pages that they write.
+        _command(qmp, "stop")
         _command(qmp, "migrate", uri=f"exec:cat > {shlex.quote(str(disk.state))}")
         deadline = time.monotonic() + SAVE_TIMEOUT_S
         while (status := _command(qmp, "query-migrate").get("status")) != "completed":

@@ -49,6 +49,7 @@ ENGINE_PACKAGES = (
     "crun",
     "docker-cli",
     "docker.io",
+    "g++",
     "gcc",
     "iptables",
     "libc6-dev",

@@ -17,7 +17,7 @@ from pathlib import Path
 from vm_errors import Argument, VmError, run
 from vm_image import Image
 
-BOOT_TIMEOUT_S = 300  # several times what it takes on two cores that have other work too
+BOOT_TIMEOUT_S = 900  # a boot takes one minute, and several on two cores that have other work
 STOP_TIMEOUT_S = 10
 PORT_ATTEMPTS = 5
 UNIX_PATH_MAX = 107  # sun_path, unix(7)
@@ -129,10 +129,13 @@ def qemu_command(image: Image, hardware: Hardware) -> list[Argument]:
         *("-machine", "q35,accel=tcg", "-smp", "2", "-m", str(hardware.memory_mib)),
         *("-cpu", "max,+svm" if hardware.svm else "max,-svm"),
         *("-kernel", image.kernel, "-initrd", image.initrd),
-        *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
+        # A panic ends QEMU, and the console tells.
+        *("-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1", "-no-reboot"),
         *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
         # A new identity tells a VM that goes on from a state to draw new random numbers.
         *("-device", "vmgenid,guid=auto"),
+        # That it stood still when it was saved is not in the state: who goes on from it, runs.
+        *("-global", "migration.store-global-state=off"),
         *("-display", "none", "-daemonize"),
     ]
 
@@ -185,11 +188,11 @@ def wait_until_up(vm: Vm) -> None:
     """Return when ssh answers and systemd has started all that it starts."""
     deadline = time.monotonic() + BOOT_TIMEOUT_S
     while not _answers(vm):
-        if vm.pid() is None:
-            raise VmError(f"QEMU ended while the VM {vm.name!r} booted", _look_at(vm))
-        if time.monotonic() > deadline:
+        if vm.pid() is None or time.monotonic() > deadline:
+            why = "does not answer" if vm.pid() else "has ended"
             raise VmError(
-                f"the VM {vm.name!r} does not answer after {BOOT_TIMEOUT_S} s", _look_at(vm)
+                f"the VM {vm.name!r} {why} after {_console_end(vm)}",
+                "see that there was enough memory (free -m) and time (uptime), and run this again",
             )
         time.sleep(0.2)
     state = vm.run("systemctl", "is-system-running", "--wait").stdout.strip()
@@ -203,8 +206,13 @@ def _answers(vm: Vm) -> bool:
     return subprocess.run(connect, capture_output=True, check=False).returncode == 0
 
 
-def _look_at(vm: Vm) -> str:
-    return f"see the end of {vm.console}, and whether there was enough memory (free -m, dmesg)"
+def _console_end(vm: Vm) -> str:
+    """Return the last lines of the console, as the end of a sentence."""
+    try:
+        lines = vm.console.read_text(errors="replace").splitlines()[-10:]
+    except FileNotFoundError:
+        lines = []
+    return "\n".join(["it wrote on its console:", *lines]) if lines else "writing nothing"
 
 
 def hang_up(vm: Vm) -> None:
