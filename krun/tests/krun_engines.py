@@ -14,27 +14,41 @@ from krun_support import APPLETS, BUSYBOX, KRUN
 IMAGE = "krun-test:1"
 START_TIMEOUT_S = 60
 
-# A /run of its own keeps the host's sockets and state out of reach; crun wants no hybrid cgroups.
-PRIVATE = "mount -t tmpfs -o mode=755 tmpfs /run; "
-WITHOUT_HYBRID = "umount /sys/fs/cgroup/unified 2>/dev/null || true; "
+# A /run and a network of its own keep the host's sockets, state, bridges and firewall out of reach,
+# and what is written to its /etc is seen by nobody else; crun wants no hybrid cgroups.
+PRIVATE = """set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/upper /run/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc
+mkdir -p /etc/kontain
+ip link set lo up
+"""
+WITHOUT_HYBRID = "umount /sys/fs/cgroup/unified 2>/dev/null || true\n"
 
 
 class PrivateHost:
-    """This machine with a mount namespace in which the default backend is the wanted one."""
+    """This machine with a mount and a network namespace, where the default backend is the wanted one."""
 
     def __init__(self, backend: str) -> None:
         """Make the namespace and keep it by a process in it."""
         script = PRIVATE + (WITHOUT_HYBRID if backend == "crun" else "") + "echo; exec sleep 3600"
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+            ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script],
             stdout=subprocess.PIPE,
         )
         assert self.holder.stdout is not None
-        self.holder.stdout.readline()
+        assert self.holder.stdout.readline(), "the namespaces cannot be made"
 
     def command(self, *words: str) -> list[str]:
         """Return the command that runs WORDS in the namespace."""
-        return ["nsenter", "--mount", "--target", str(self.holder.pid), "--wdns=/", "--", *words]
+        enter = ["nsenter", "--mount", "--net", "--target", str(self.holder.pid), "--wdns=/"]
+        return [*enter, "--", *words]
+
+    def set_policy(self, policy: dict[str, object]) -> None:
+        """Make POLICY the one at krun's own path in the namespace."""
+        path = Path(f"/proc/{self.holder.pid}/root/etc/kontain/krun.json")
+        path.write_text(json.dumps(policy))
+        path.chmod(0o644)
 
     def close(self) -> None:
         """End it; its mounts end with it."""

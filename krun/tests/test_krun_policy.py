@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from krun import mounts, policy, rewrite
+from krun import direct, mounts, policy, rewrite
 from krun.errors import KrunError
 from krun.policy import Policy
 
@@ -28,33 +28,48 @@ def test_shipped_policy_is_the_default() -> None:
     """The file of a release says what holds without it."""
     shipped = Path(__file__).parents[1] / "etc" / "krun.json"
 
-    assert vars(policy.load(str(shipped))) == vars(Policy())
+    assert vars(policy.load(str(shipped))) == {**vars(Policy()), "path": str(shipped)}
 
 
 def test_policy_is_read(tmp_path: Path) -> None:
     """Every member can be set."""
     doc = {
         "backend": "runc",
-        "inits": ["/usr/bin/tini"],
+        "choices": {"shell": {"direct": {"sh": "/bin/busybox"}}},
+        "direct": {"/bin/sh": "/bin/busybox", "sh": "/bin/busybox"},
         "km_options": ["--trace", "-o", "/trace"],
+        "log": "/var/log/x",
         "sys_admin": "drop",
+        "timing": True,
     }
 
-    assert vars(policy.load(write(tmp_path / "p", doc))) == doc
+    path = write(tmp_path / "p", doc)
+    assert vars(policy.load(path)) == {**doc, "path": path}
 
 
 @pytest.mark.parametrize(
     ("doc", "words"),
     [
-        ({"back": "crun"}, '"back" is no part of a policy, which has backend, inits'),
+        ({"back": "crun"}, '"back" is no part of a policy, which has backend, choices'),
         ({"backend": "youki"}, "\"backend\" must be one of auto, crun, runc, found 'youki'"),
         ({"backend": ["crun"]}, '"backend" must be one of'),
         ({"sys_admin": True}, '"sys_admin" must be one of refuse, drop, allow, found True'),
-        ({"inits": "/x"}, '"inits" must be a list of strings'),
-        ({"inits": ["x"]}, "\"inits\" must be absolute paths, found ['x']"),
-        ({"km_options": ["x"]}, '"km_options" must be options of km without --'),
-        ({"km_options": ["--trace", "--"]}, '"km_options" must be options of km without --'),
-        ({"km_options": ["--trace", 3]}, '"km_options" must be a list of strings'),
+        ({"path": "/x"}, '"path" is no part of a policy'),
+        ({"direct": ["/x"]}, '"direct" must be an object'),
+        ({"direct": {"sh": "busybox"}}, '"direct" must be an object'),
+        ({"direct": {"/bin/": "/bin/busybox"}}, '"direct" must be an object'),
+        ({"direct": {"sh": "/bin/dash", "/bin/sh": "/bin/bash"}}, "without two programs for one"),
+        ({"timing": 1}, '"timing" must be true or false, found 1'),
+        ({"log": "krun.log"}, '"log" must be an absolute path'),
+        ({"choices": {"a": 1}}, '"choices" must be an object of objects'),
+        ({"choices": {"a": {"timing": 1}}}, '"choices.a.timing" must be true or false'),
+        ({"choices": {"a": {"choices": {}}}}, '"choices.a.choices" is no part of a policy'),
+        ({"km_options": ["x"]}, '"km_options" must be a list of options of km without --'),
+        (
+            {"km_options": ["--trace", "--"]},
+            '"km_options" must be a list of options of km without --',
+        ),
+        ({"km_options": ["--trace", 3]}, '"km_options" must be a list of options'),
         ([], "it holds no JSON object"),
     ],
 )
@@ -112,7 +127,7 @@ def test_every_mount_is_noexec(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     fd = os.open(tmp_path, os.O_PATH)
 
-    made = mounts.restrict(given, None, fd)
+    made = mounts.restrict(given, fd)
     os.close(fd)
     assert [mount["options"] for mount in made] == [
         ["ro", "noexec"],
@@ -144,25 +159,52 @@ def test_mounts_that_could_hide_km_are_refused(given: list[Any], words: str) -> 
     assert words in caught.value.problem
 
 
-@pytest.mark.needs_root
-def test_init_is_known_by_its_source(tmp_path: Path) -> None:
-    """Only a host's init of the policy, mounted read-only over that path, runs beside the VM."""
-    init = tmp_path / "init"
-    init.write_bytes(b"\x7fELF")
-    init.chmod(0o755)
-    mount = {
-        "destination": "/sbin/docker-init",
-        "type": "bind",
-        "source": str(init),
-        "options": ["bind", "ro"],
-    }
-    args = ["/sbin/docker-init", "--", "ls"]
+def test_annotation_chooses_among_what_the_host_offers(tmp_path: Path) -> None:
+    """A name that is offered counts, and any other makes no container."""
+    path = write(tmp_path / "p", {"choices": {"traced": {"km_options": ["--trace"]}}})
+    rules = policy.load(path)
 
-    assert mounts.find_init(args, [mount], [str(init)]) == "/sbin/docker-init"
-    assert mounts.find_init(args, [mount], []) is None
-    assert mounts.find_init(args, [], [str(init)]) is None
-    assert mounts.find_init(["/sbin/docker-init", "-v", "ls"], [mount], [str(init)]) is None
-    assert mounts.find_init(args, [{**mount, "options": ["bind"]}], [str(init)]) is None
-    assert mounts.find_init(args, [mount, {**mount, "source": "/x"}], [str(init)]) is None
-    init.chmod(0o777)
-    assert mounts.find_init(args, [mount], [str(init)]) is None
+    rules.choose({"other": "x"})
+    assert rules.km_options == []
+    wrong: list[Any] = ["open", "", 3, ["traced"], {}]
+    for asked in wrong:
+        with pytest.raises(KrunError, match="this host offers traced"):
+            rules.choose({"app.kontain.policy": asked})
+    rules.choose({"app.kontain.policy": "traced"})
+    assert rules.km_options == ["--trace"]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("missing", "no such file or directory"),
+        ("folder", "it is not root's own executable file"),
+        ("writable", "it is not root's own executable file: uid 0, mode 100777"),
+        ("text", "it is no static ELF64 program"),
+        ("dynamic", "it is no static ELF64 program"),
+    ],
+)
+@pytest.mark.needs_root
+def test_what_may_not_run_directly(tmp_path: Path, program: str, words: str) -> None:
+    """A direct program is root's alone, and static: nothing of an image could be part of it."""
+    (tmp_path / "folder").mkdir()
+    busybox = Path("/bin/busybox").read_bytes()
+    for name, content in (
+        ("writable", busybox),
+        ("text", b"#!/bin/sh"),
+        ("dynamic", Path("/bin/true").read_bytes()),
+    ):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o777 if name == "writable" else 0o755)
+    rules = Policy()
+    rules.direct = {"sh": str(tmp_path / program)}
+
+    with pytest.raises(KrunError, match=words):
+        direct.mounts_of(rules)
+
+
+@pytest.mark.parametrize("size", [0, 5, 40, 64, 4096])
+def test_broken_program_is_not_static(size: int) -> None:
+    """Headers that are cut off, or that lie about where they are, are no program's."""
+    assert not direct.is_static(b"\x7fELF\x02\x01" + b"\xff" * size)
+    assert not direct.is_static((b"\x7fELF\x02\x01" + bytes(size))[:size])

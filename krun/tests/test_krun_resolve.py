@@ -213,3 +213,10 @@ def test_unknown_tree_is_left_to_km(image: Image) -> None:
 
     assert image.resolve("/first/x", "y") == ["--argv0", "/first/x", "--", "/first/x", "y"]
     assert image.resolve("ls") == ["--argv0", "ls", "--search", "--", "ls"]
+
+
+def test_mount_whose_folder_the_image_lacks_is_left_to_km(image: Image) -> None:
+    """The backend makes the folders of a mount, such as an engine's init in an empty image."""
+    image.mounts = [{"destination": "/sbin/init", "type": "bind", "source": "/bin/true"}]
+
+    assert image.resolve("/sbin/init", "--") == ["--argv0", "/sbin/init", "--", "/sbin/init", "--"]

@@ -71,18 +71,15 @@ def why(reason: OSError | ValueError) -> str:
 
 
 def shadow_path(root: str, container_id: str) -> str:
-    """Return where the bundle that runc sees of a container below ROOT lies.
+    """Return where krun's own folder of a container below ROOT is: runc sees it as the bundle.
 
     It is beside ROOT, not in it, for runc takes every folder there for a container.
     """
     return f"{root.rstrip('/')}.bundles/{container_id}"
 
 
-def make_shadow(root: str, container_id: str, doc: dict[str, Any], original: str) -> str:
-    """Write DOC as the bundle that runc sees instead of ORIGINAL, and return its path.
-
-    runc has no option to name another config.json, and reads it once more for an `exec`.
-    """
+def make_folder(root: str, container_id: str, original: str) -> str:
+    """Make krun's own folder of a container of the bundle ORIGINAL, empty, and return its path."""
     folder = shadow_path(root, container_id)
     parent = folder.rpartition("/")[0]
     remove_shadow(root, container_id)
@@ -90,13 +87,27 @@ def make_shadow(root: str, container_id: str, doc: dict[str, Any], original: str
         _make_private(parent)
         _make_private(folder)
         posix.symlink(original, f"{folder}/{_ORIGINAL}")
+    except OSError as reason:
+        raise _full(parent, reason) from None
+    return folder
+
+
+def make_shadow(folder: str, doc: dict[str, Any]) -> None:
+    """Make FOLDER the bundle that runc sees, with the configuration DOC.
+
+    runc has no option to name another config.json, and reads it once more for an `exec`.
+    """
+    try:
         _write_whole(f"{folder}/config.json", document.dumps(doc).encode())
     except OSError as reason:
-        raise KrunError(
-            f"cannot write the configuration for runc below {parent}: {reason.strerror}",
-            f"make room on the file system of {parent}",
-        ) from None
-    return folder
+        raise _full(folder, reason) from None
+
+
+def _full(folder: str, reason: OSError) -> KrunError:
+    return KrunError(
+        f"cannot write what belongs to the container below {folder}: {reason.strerror}",
+        f"make room on the file system of {folder}",
+    )
 
 
 def original_of(shadow: str) -> str | None:
@@ -121,7 +132,7 @@ def remove_shadow(root: str, container_id: str) -> None:
 def _make_private(folder: str) -> None:
     """Make FOLDER for this user alone; one that is there must be just that."""
     try:
-        _make_parents(folder)
+        make_parents(folder)
         posix.mkdir(folder, 0o700)
     except FileExistsError:
         found = posix.lstat(folder)
@@ -134,12 +145,13 @@ def _make_private(folder: str) -> None:
             ) from None
 
 
-def _make_parents(folder: str) -> None:
+def make_parents(folder: str) -> None:
+    """Make the directories above FOLDER that are missing."""
     parent = folder.rpartition("/")[0]
     try:
         posix.stat(parent or "/")
     except FileNotFoundError:
-        _make_parents(parent)
+        make_parents(parent)
         posix.mkdir(parent, 0o711)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 from krun import backend, kvm, options, state
 
 TYPE_CHECKING = False
@@ -26,6 +28,12 @@ class Call:
             in_order=verb == "exec",
         )
         self.root = given.get("root") or state.root()
+        self.spent, self.began = time.process_time(), time.monotonic()
+        self.marks: list[tuple[str, float]] = []
+
+    def mark(self, phase: str) -> None:
+        """Note that PHASE of the work is done."""
+        self.marks.append((phase, time.monotonic()))
 
     def wants_help(self) -> bool:
         """Say whether the verb's usage is asked for."""

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from krun import backend, bundle, document, mounts, policy, release, rewrite, state
+import time
+
+from krun import backend, bundle, document, mounts, policy, record, release, rewrite, state
 from krun.bundle import Bundle
 from krun.call import Call
 from krun.errors import KrunError
@@ -15,28 +17,52 @@ if TYPE_CHECKING:
 
 def create(call: Call) -> NoReturn:
     """Become the backend that makes the container of a bundle, with its process in a VM."""
+    call.mark("interpreter")
     container_id = _new_id(call)
     rules = policy.load(call.given.get("policy"))
+    source = Bundle(call.options.get("bundle"), call.options.get("config"))
+    rules.choose(document.member(source.doc, "annotations", dict) or {})
     below = backend.choose(rules.backend)
     number, _ = call.kvm_place(below)
-    source = Bundle(call.options.get("bundle"), call.options.get("config"))
+    call.mark("policy and bundle")
     root_fd, rootfs = source.rootfs()
     tree = mounts.tree_of(root_fd, source.fd, document.objects(source.doc, "mounts"))
     rewriter = rewrite.Rewriter(tree, number, rules)
     km = release.find_km(call.program)
     doc = rewriter.container(source.doc, bundle_fd=source.fd, rootfs=rootfs, km=km)
+    call.mark("payload and configuration")
     options = call.options.without("bundle", "config")
-    if below.name == "crun" and call.verb != "restore":
+    by_memory = below.name == "crun" and call.verb != "restore"
+    folder = None
+    if rules.direct or rules.timing or not by_memory:
+        folder = bundle.make_folder(call.root, container_id, source.path)
+        doc["hooks"] = rewrite.with_hook(doc["hooks"], "poststop", rewrite.removal_hook(folder))
+    if by_memory:
         fd = bundle.in_memory(doc, above=number)
         options.items += [("config", f"/proc/self/fd/{fd}"), ("bundle", source.path)]
-    else:
-        hook = rewrite.removal_hook(bundle.shadow_path(call.root, container_id))
-        doc["hooks"] = rewrite.with_hook(doc["hooks"], "poststop", hook)
-        shadow = bundle.make_shadow(call.root, container_id, doc, source.path)
-        options.items.append(("bundle", shadow))
+    elif folder:
+        bundle.make_shadow(folder, doc)
+        options.items.append(("bundle", folder))
         if call.verb == "create":
             options = options.without("no-subreaper")  # crun's; runc's create never makes one
+    call.mark("writing")
+    if rules.timing:
+        _note_times(call, container_id)
     call.become_with_kvm(below, options, [container_id])
+
+
+def _note_times(call: Call, container_id: str) -> None:
+    """Write down what the phases took, in seconds, and when the backend's begins.
+
+    The interpreter's is the processor time that it had taken before it could look at a clock.
+    """
+    phases, last = {}, call.began
+    for phase, at in call.marks:
+        phases[phase] = at - last
+        last = at
+    phases["interpreter"] += call.spent
+    entry = {"phases": phases, "backend": time.time()}
+    record.append(record.path(call.root, container_id, "timing"), entry)
 
 
 def _new_id(call: Call) -> str:

@@ -1,50 +1,105 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verb `exec`: one more process in a container that runs, in a VM of its own."""
+"""The verb `exec`: one more process in a container that runs, in a VM of its own.
+
+A program that the host's policy names for it runs directly instead, see `direct`.
+"""
 
 from __future__ import annotations
 
 import posix
 
-from krun import backend, bundle, document, mounts, policy, state
+from krun import backend, bundle, direct, document, mounts, policy, state
 from krun.call import Call
 from krun.errors import KrunError
-from krun.rewrite import Rewriter, allowed
+from krun.options import Options
+from krun.rewrite import Rewriter, allowed, without_sys_admin
 from krun.rootfs import Rootfs
 from krun.state import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
+
+
+class Joining:
+    """A container that runs and was made by krun, as an `exec` needs to know it."""
+
+    def __init__(self, call: Call, container_id: str) -> None:
+        """Look at the container, whose mount of km proves that krun made it.
+
+        No image can make a mount; without that one no exec is done.
+        """
+        self.call = call
+        self.id = container_id
+        self.container = state.get(call.root, container_id)
+        self.root_fd, self.mounted = _look_into(self.container, container_id)
+        if mounts.KM not in self.mounted:
+            raise KrunError(
+                f"cannot exec in {container_id}: it has no km at {mounts.KM}, so krun did not "
+                "make it",
+                "use the runtime that made the container",
+            )
+        self.rules = policy.load(call.given.get("policy"))
+        if self.rules.choices:
+            config = self.container.config()
+            self.rules.choose(document.member(config, "annotations", dict) or {})
+
+        self.below = backend.named(self.container.backend)
+        self.number, _ = call.kvm_place(self.below)
+
+    def directly(
+        self, options: Options, process: dict[str, Any] | None, args: list[str]
+    ) -> NoReturn:
+        """Become the backend, which starts ARGS as they are, with the rest of PROCESS if given."""
+        if process is not None:
+            doc = {**without_sys_admin(process, self.rules), "args": args}
+            options, args = _with_process(options, doc, above=self.number), []
+        self.call.become(self.below, [*options.words(), self.id, *args])
+
+    def in_a_vm(
+        self, options: Options, process: dict[str, Any] | None, args: list[str]
+    ) -> NoReturn:
+        """Become the backend, which starts km with ARGS, or with PROCESS if given."""
+        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules)
+        if process is None:
+            args = _command(self.call, self.container, args, rewriter)
+        else:
+            options = _with_process(options, rewriter.process(process), above=self.number)
+        self.call.become_with_kvm(self.below, options, [self.id, *args])
 
 
 def execute(call: Call) -> NoReturn:
-    """Become the backend that starts the process, with km as its program."""
+    """Become the backend that starts the process, with km or a direct program as its program."""
     if not call.arguments:
         raise KrunError("exec needs a container ID", "write `krun exec ID PROGRAM [ARG...]`")
     container_id, *args = call.arguments
-    container = state.get(call.root, container_id)
-    rules = policy.load(call.given.get("policy"))
-    below = backend.named(container.backend)
-    number, _ = call.kvm_place(below)
-    rewriter = Rewriter(Rootfs(_root_of(container, container_id)), number, rules)
-    caps = allowed(call.options.all("cap"), rules)
+    joining = Joining(call, container_id)
+    caps = allowed(call.options.all("cap"), joining.rules)
     options = call.options.without("cap")
     options.items += [("cap", cap) for cap in caps]
     path = options.get("process")
-    if path is None:
-        args = _command(call, container, args, rewriter)
-    else:
-        fd = bundle.in_memory(rewriter.process(_load_process(path)), above=number)
-        options = options.without("process")
-        options.items.append(("process", f"/proc/self/fd/{fd}"))
-    call.become_with_kvm(below, options, [container_id, *args])
+    process = None if path is None else _load_process(path)
+    asked = args if process is None else document.strings(process, "args", "process.")
+    program = direct.find(asked, joining.rules, joining.mounted)
+    if program is not None:
+        direct.note(asked, joining.rules, call.root, container_id)
+        joining.directly(options, process, [program, *asked[1:]])
+    joining.in_a_vm(options, process, args)
+
+
+def _with_process(options: Options, process: dict[str, Any], *, above: int) -> Options:
+    """Return OPTIONS with PROCESS as the process document."""
+    fd = bundle.in_memory(process, above=above)
+    options = options.without("process")
+    options.items.append(("process", f"/proc/self/fd/{fd}"))
+    return options
 
 
 def _command(call: Call, container: Container, args: list[str], rewriter: Rewriter) -> list[str]:
     """Return the command line ARGS, which came without a process document, in a VM."""
     if not args:
         raise KrunError("exec has no program to run", "write `krun exec ID PROGRAM [ARG...]`")
-    process = container.process()
+    process = document.member(container.config(), "process", dict) or {}
     env = [*document.strings(process, "env", "process."), *call.options.all("env")]
     cwd = call.options.get("cwd")
     if cwd is None and container.backend == "runc":  # crun's exec begins at the root instead
@@ -52,7 +107,7 @@ def _command(call: Call, container: Container, args: list[str], rewriter: Rewrit
     return rewriter.command(args, env, cwd or "/")
 
 
-def _load_process(path: str) -> dict[str, object]:
+def _load_process(path: str) -> dict[str, Any]:
     try:
         return document.load(path)
     except OSError as reason:
@@ -62,11 +117,8 @@ def _load_process(path: str) -> dict[str, object]:
         ) from None
 
 
-def _root_of(container: Container, container_id: str) -> int:
-    """Return a descriptor of the root of a running container that krun made.
-
-    The mount of km proves that it did, for no image can make a mount; without it no exec is done.
-    """
+def _look_into(container: Container, container_id: str) -> tuple[int, set[str]]:
+    """Return a descriptor of the root of a running container, and where mounts are in it."""
     pid, _ = container.load()
     try:
         if pid <= 0:
@@ -78,9 +130,4 @@ def _root_of(container: Container, container_id: str) -> int:
             f"cannot exec in {container_id}: container is not running",
             f"start it again; `krun state {container_id}` tells its state",
         ) from None
-    if not any(line.split(" ")[4] == mounts.KM for line in table.splitlines()):
-        raise KrunError(
-            f"cannot exec in {container_id}: it has no km at {mounts.KM}, so krun did not make it",
-            "use the runtime that made the container",
-        )
-    return fd
+    return fd, {line.split(" ")[4] for line in table.splitlines()}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container's mounts: nothing that comes with an image may be executed by the kernel.
 
-Every mount becomes `noexec`. What stays executable is the host's own: km, and an engine's init.
+Every mount becomes `noexec`. What stays executable is the host's own: km, and what its policy lets
+run directly. An engine's init is a program like any other, and so runs in the VM.
 The root file system is no mount of the list, so a hook remounts it, see `rewrite.noexec_hook`.
 """
 
@@ -12,7 +13,7 @@ from _stat import S_ISDIR
 
 from krun import document
 from krun.errors import KrunError
-from krun.rootfs import File, Rootfs, UnknownTreeError
+from krun.rootfs import Rootfs, UnknownTreeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,28 +101,24 @@ def check(mounts: list[dict[str, Any]]) -> None:
             )
 
 
-def restrict(
-    mounts: list[dict[str, Any]], exempt: str | None, bundle_fd: int
-) -> list[dict[str, Any]]:
-    """Return MOUNTS made noexec, but for the one at EXEMPT.
+def restrict(mounts: list[dict[str, Any]], bundle_fd: int) -> list[dict[str, Any]]:
+    """Return MOUNTS made noexec.
 
     Sources are relative to the folder that BUNDLE_FD is a descriptor of.
     """
     recursive = _kernel_version() >= _RECURSIVE_SINCE
     return [
-        mount
-        if exempt is not None and clean(_destination(mount)) == exempt
-        else _without_exec(mount, recursive=recursive and _has_more_below(mount, bundle_fd))
+        _without_exec(mount, recursive=recursive and _has_more_below(mount, bundle_fd))
         for mount in mounts
     ]
 
 
-def of_km(km: str) -> dict[str, Any]:
-    """Return the mount that shows the host's KM in the container."""
+def of_host(source: str, destination: str = KM) -> dict[str, Any]:
+    """Return the mount that shows the host's program SOURCE in the container, by default km."""
     return {
-        "destination": KM,
+        "destination": destination,
         "type": "bind",
-        "source": km,
+        "source": source,
         "options": ["bind", "ro", "nosuid", "nodev", "rprivate"],
     }
 
@@ -153,30 +150,3 @@ def _has_more_below(mount: dict[str, Any], bundle_fd: int) -> bool:
 def _kernel_version() -> tuple[int, int]:
     major, minor = posix.uname().release.split(".")[:2]
     return int(major), int("".join(c for c in minor if c.isdigit()) or 0)
-
-
-def find_init(args: list[str], mounts: list[dict[str, Any]], inits: list[str]) -> str | None:
-    """Return the destination of the engine's init if ARGS start one that the host allows.
-
-    Its name says nothing, since an image may have any file: the mount's source does, which must be
-    one of INITS, owned by root, and writable by nobody else, and its mount must be read-only.
-    """
-    if len(args) < 3 or args[1] != "--":  # noqa: PLR2004 - init, "--", and a payload
-        return None
-    for mount in reversed(mounts):
-        if clean(_destination(mount)) == args[0]:
-            source = document.member(mount, "source", str, "mounts.")
-            read_only = "ro" in document.strings(mount, "options", "mounts.")
-            trusted = is_bind(mount) and read_only and source in inits and _is_roots(source)
-            return args[0] if trusted else None
-    return None
-
-
-def _is_roots(path: str) -> bool:
-    try:
-        found = File(posix.open(path, _OPEN), path)
-        owner = posix.fstat(found.fd).st_uid
-        posix.close(found.fd)
-    except OSError:
-        return False
-    return found.is_regular and owner == 0 and not found.mode & 0o022

@@ -29,6 +29,7 @@ GLOBAL_LETTERS = {"h": "help", "v": "version", "V": "version", "?": "help"}
 VALUES: dict[str, frozenset[str]] = {
     "checkpoint": _CRIU,
     "create": _START,
+    "diff": frozenset({"format"}),
     "events": frozenset({"interval"}),
     "exec": frozenset({
         "additional-gids", "apparmor", "cap", "cgroup", "console-socket", "cwd", "env", "pid-file",
@@ -40,6 +41,7 @@ VALUES: dict[str, frozenset[str]] = {
     "restore": _START | _CRIU,
     "run": _START,
     "spec": frozenset({"bundle"}),
+    "timing": frozenset({"format"}),
     "update": frozenset({
         "blkio-weight", "cpu-idle", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime",
         "cpu-share", "cpuset-cpus", "cpuset-mems", "kernel-memory", "kernel-memory-tcp",
@@ -66,8 +68,8 @@ LETTERS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 VERBS = frozenset({
-    "checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause", "ps",
-    "restore", "resume", "run", "spec", "start", "state", "update",
+    "checkpoint", "create", "delete", "diff", "events", "exec", "features", "kill", "list", "pause", "ps",
+    "restore", "resume", "run", "spec", "start", "state", "timing", "update",
 })  # fmt: skip
 
 

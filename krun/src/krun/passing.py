@@ -9,6 +9,10 @@ from krun import backend, bundle, document, policy, state
 from krun.backend import Backend
 from krun.call import Call
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _WITHOUT_ID = frozenset({"features", "list", "spec"})
 
 
@@ -24,9 +28,14 @@ def run(call: Call) -> int:
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
         return features.show(below)
-    if below.name == "crun" or call.verb not in ("list", "state"):
+    own = _own_folders(call.root) if call.verb in ("list", "state") else []
+    if not own:
         call.become(below, call.words)
-    return _show_bundles(call, below)
+    status, text = output(below, [*call.words_before(below), *call.words])
+    text = _with_bundles(call, text, own)
+    if call.verb == "list":
+        text = _with_direct(call, text, own)
+    return say(text, status)
 
 
 def _default(call: Call) -> Backend:
@@ -46,23 +55,46 @@ def _of(call: Call, container_id: str) -> Backend:
     return _default(call)
 
 
-def _show_bundles(call: Call, below: Backend) -> int:
-    """Show what runc says, with the caller's bundles in place of those that runc sees."""
-    ids = call.arguments[:1] if call.verb == "state" else _shadows(call.root)
-    shadows = [bundle.shadow_path(call.root, container_id) for container_id in ids]
-    table = call.verb == "list" and call.options.get("format") != "json"
+def _is_table(call: Call) -> bool:
+    return call.verb == "list" and call.options.get("format") != "json"
 
-    status, text = output(below, [*call.words_before(below), *call.words])
-    for shadow in shadows:
+
+def _with_bundles(call: Call, text: str, ids: list[str]) -> str:
+    """Return TEXT, which runc says, with the caller's bundles in place of those that runc sees."""
+    for container_id in ids:
+        shadow = bundle.shadow_path(call.root, container_id)
         original = bundle.original_of(shadow)
-        if original is not None and table:
+        if original is not None and _is_table(call):
             text = text.replace(shadow, original.ljust(len(shadow)))
         elif original is not None:
             text = text.replace(document.dumps(shadow), document.dumps(original))
-    return say(text, status)
+    return text
 
 
-def _shadows(root: str) -> list[str]:
+def _with_direct(call: Call, text: str, ids: list[str]) -> str:
+    """Return the list TEXT with what ran directly, if anything did, in those of IDS."""
+    from krun import direct  # noqa: PLC0415 - most hosts have none
+
+    runs = {container_id: direct.runs(call.root, container_id) for container_id in ids}
+    if not any(runs.values()) or call.options.has("quiet"):
+        return text
+    if not _is_table(call):
+        listed = document.loads(text)
+        return document.dumps([{**e, "direct": runs.get(e["id"], [])} for e in listed]) + "\n"
+    lines = text.splitlines()
+    width = max(map(len, lines))
+    column = ["DIRECT", *(_names(runs.get(line.split(" ", 1)[0], [])) for line in lines[1:])]
+    return "".join(f"{a.ljust(width)}   {b}".rstrip() + "\n" for a, b in zip(lines, column))
+
+
+def _names(runs: list[dict[str, Any]]) -> str:
+    """Return the names of the programs in RUNS, each once, with how often it ran."""
+    names = [run["args"][0] for run in runs]
+    return ",".join(f"{name}({names.count(name)})" for name in sorted(set(names)))
+
+
+def _own_folders(root: str) -> list[str]:
+    """Return the containers that krun keeps a folder of."""
     try:
         return posix.listdir(bundle.shadow_path(root, ""))
     except OSError:

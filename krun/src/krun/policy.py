@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host's policy: what an operator allows and wants, in /etc/kontain/krun.json.
 
-Nothing that comes with an image can widen it: some engines copy an image's annotations into
-config.json, so no annotation is read here.
+Nothing that comes with an image can widen it. Some engines copy an image's annotations into
+config.json, so an annotation can only choose among what the host offers by name.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ import posix
 from krun import document
 from krun.errors import KrunError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeGuard
+
 PATH = "/etc/kontain/krun.json"
 BACKENDS = ("auto", "crun", "runc")
 SYS_ADMIN = ("refuse", "drop", "allow")
-INITS = (
-    "/usr/bin/docker-init",
-    "/usr/sbin/docker-init",
-    "/usr/libexec/docker/docker-init",
-    "/usr/bin/catatonit",
-    "/usr/libexec/podman/catatonit",
-    "/usr/libexec/catatonit/catatonit",
-    "/usr/lib/podman/catatonit",
-)
-"""Where distributions keep the programs that docker and podman mount for `--init`."""
+LOG = "/var/log/kontain/krun.log"
+ANNOTATION = "app.kontain.policy"
 
 
 class Policy:
@@ -33,63 +29,108 @@ class Policy:
     def __init__(self) -> None:
         """Begin with the defaults."""
         self.backend = "auto"
-        self.inits = list(INITS)
+        self.choices: dict[str, dict[str, Any]] = {}
+        self.direct: dict[str, str] = {}
         self.km_options: list[str] = []
+        self.log = LOG
         self.sys_admin = "refuse"
+        self.timing = False
+        self.path = PATH
+
+    def take(self, doc: dict[str, Any], where: str = "") -> None:
+        """Take the members of DOC, which is at WHERE in the file, over."""
+        for name, value in doc.items():
+            if name not in _MEMBERS or (where and name == "choices"):
+                known = ", ".join(sorted(_MEMBERS))
+                raise _wrong(
+                    self.path, f'"{where}{name}" is no part of a policy, which has {known}'
+                )
+            wanted, good = _MEMBERS[name]
+            if not good(value):
+                raise _wrong(self.path, f'"{where}{name}" must be {wanted}, found {value!r}')
+            setattr(self, name, value)
+
+    def choose(self, annotations: dict[str, Any]) -> None:
+        """Take over what the host offers under the name that a container's ANNOTATIONS ask for."""
+        name = annotations.get(ANNOTATION)
+        if name is None:
+            return
+        if not isinstance(name, str) or name not in self.choices:
+            offered = ", ".join(sorted(self.choices)) or "nothing"
+            raise KrunError(
+                f"the annotation {ANNOTATION} asks for {name!r}, and this host offers {offered}",
+                f'leave the annotation out, or add it to "choices" in {self.path}',
+            )
+        self.take(self.choices[name], f"choices.{name}.")
 
 
 def load(path: str | None) -> Policy:
     """Return the policy in the file PATH, by default the host's, which need not exist."""
     policy = Policy()
+    policy.path = path or PATH
     try:
-        _check_owner(path or PATH)
-        doc = document.load(path or PATH)
+        _check_owner(policy.path)
+        doc = document.load(policy.path)
     except FileNotFoundError:
         if path is None:
             return policy
         raise KrunError(f"the policy {path} does not exist", "correct --policy") from None
     except OSError as reason:
         raise KrunError(
-            f"cannot read the policy {path or PATH}: {reason.strerror}", f"correct {path or PATH}"
+            f"cannot read the policy {policy.path}: {reason.strerror}", f"correct {policy.path}"
         ) from None
-    for name, value in doc.items():
-        if name not in vars(policy):
-            known = ", ".join(sorted(vars(policy)))
-            raise _wrong(path, f'"{name}" is no part of a policy, which has {known}')
-        setattr(policy, name, _checked(path, name, value))
+    policy.take(doc)
+    for name, choice in policy.choices.items():
+        trial = Policy()
+        trial.path = policy.path
+        trial.take(choice, f"choices.{name}.")
     return policy
 
 
-def _checked(path: str | None, name: str, value: object) -> object:
-    """Return VALUE if member NAME of the policy may have it."""
-    choices = {"backend": BACKENDS, "sys_admin": SYS_ADMIN}.get(name)
-    if choices is not None:
-        if value not in choices:
-            raise _wrong(path, f'"{name}" must be one of {", ".join(choices)}, found {value!r}')
-        return value
-    kind, good = _LISTS[name]
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _wrong(path, f'"{name}" must be a list of strings, found {value!r}')
-    if not good(value):
-        raise _wrong(path, f'"{name}" must be {kind}, found {value!r}')
-    return value
-
-
-def _are_paths(words: list[str]) -> bool:
-    return all(word.startswith("/") and "\0" not in word for word in words)
-
-
-def _are_options(words: list[str]) -> bool:
-    """Say whether km may be given WORDS before its own options, which must stay options."""
-    return all(word != "--" and "\0" not in word for word in words) and (
-        not words or words[0].startswith("-")
+def _is_list(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(
+        isinstance(item, str) and "\0" not in item for item in value
     )
 
 
-_LISTS = {
-    "inits": ("absolute paths", _are_paths),
-    "km_options": ("options of km without --", _are_options),
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/") and "\0" not in value
+
+
+def _are_options(value: object) -> bool:
+    """Say whether km may be given VALUE before its own options, which must stay options."""
+    return _is_list(value) and "--" not in value and (not value or value[0].startswith("-"))
+
+
+def _are_programs(value: object) -> bool:
+    """Say whether VALUE names programs of the host, no two of them for one file name."""
+    if not isinstance(value, dict) or not all(map(_is_path, value.values())):
+        return False
+    files: dict[str, str] = {}
+    for name, program in value.items():
+        last = name.rpartition("/")[2]
+        if last in ("", ".", "..") or "\0" in name or files.setdefault(last, program) != program:
+            return False
+    return True
+
+
+def _are_choices(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
+
+
+_MEMBERS = {
+    "backend": (f"one of {', '.join(BACKENDS)}", BACKENDS.__contains__),
+    "choices": ("an object of objects", _are_choices),
+    "direct": (
+        "an object that has, for names without two programs for one file name, absolute paths",
+        _are_programs,
+    ),
+    "km_options": ("a list of options of km without --", _are_options),
+    "log": ("an absolute path", _is_path),
+    "sys_admin": (f"one of {', '.join(SYS_ADMIN)}", SYS_ADMIN.__contains__),
+    "timing": ("true or false", lambda value: isinstance(value, bool)),
 }
+"""For each member what it must be, in words and as a judge."""
 
 
 def _check_owner(path: str) -> None:
@@ -103,6 +144,5 @@ def _check_owner(path: str) -> None:
         )
 
 
-def _wrong(path: str | None, problem: str) -> KrunError:
-    path = path or PATH
+def _wrong(path: str, problem: str) -> KrunError:
     return KrunError(f"the policy {path} is wrong: {problem}", f"correct {path}; see krun.json(5)")

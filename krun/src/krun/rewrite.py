@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from krun import document, mounts, release, resolve
+from krun import direct, document, mounts, release, resolve
 from krun.errors import KrunError
 from krun.policy import Policy
 from krun.rootfs import Rootfs
@@ -38,36 +38,34 @@ class Rewriter:
         given = document.objects(doc, "mounts")
         mounts.check(given)
         process = document.member(doc, "process", dict) or {}
-        args = document.strings(process, "args", "process.")
-        init = mounts.find_init(args, given, self.policy.inits)
         root = document.member(doc, "root", dict) or {}
         hook = noexec_hook(rootfs, read_only=bool(root.get("readonly")))
         hooks = document.member(doc, "hooks", dict) or {}
         return {
             **doc,
-            "process": self.process(process, init=init),
+            "process": self.process(process),
             "root": {**root, "path": rootfs, "readonly": False},
-            "mounts": [*mounts.restrict(given, init, bundle_fd), mounts.of_km(km)],
+            "mounts": [
+                *mounts.restrict(given, bundle_fd),
+                mounts.of_host(km),
+                *direct.mounts_of(self.policy),
+            ],
             "hooks": with_hook(hooks, "createContainer", hook),
         }
 
-    def process(self, process: dict[str, Any], *, init: str | None = None) -> dict[str, Any]:
-        """Return the document PROCESS with km as its program.
-
-        INIT is an engine's init that runs beside the VM, as the host's own program, and starts km.
-        """
+    def process(self, process: dict[str, Any]) -> dict[str, Any]:
+        """Return the document PROCESS with km as its program."""
         args = document.strings(process, "args", "process.")
         if not args:
             raise KrunError(
                 "the container's configuration is wrong: process.args is missing or empty",
                 "name a program to run",
             )
-        before, payload = (args[:2], args[2:]) if init else ([], args)
         env = document.strings(process, "env", "process.")
         cwd = document.member(process, "cwd", str, "process.") or "/"
         return {
             **without_sys_admin(process, self.policy),
-            "args": [*before, *self.command(payload, env, cwd)],
+            "args": self.command(args, env, cwd),
         }
 
     def command(self, args: list[str], env: list[str], cwd: str) -> list[str]:

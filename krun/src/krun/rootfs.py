@@ -115,7 +115,12 @@ class _Place:
     def _open(self, name: str) -> int:
         path = "/".join(("", *self.names, name))
         if path not in self.tree.mounts:
-            return posix.open(name, _OPEN, dir_fd=self.fds[-1])
+            try:
+                return posix.open(name, _OPEN, dir_fd=self.fds[-1])
+            except FileNotFoundError:
+                if any(mount.startswith(f"{path}/") for mount in self.tree.mounts):
+                    raise UnknownTreeError(path) from None  # the backend will make it
+                raise
         fd = self.tree.mounts[path]
         if fd is None:
             raise UnknownTreeError(path)

@@ -46,14 +46,24 @@ class Container:
         bundles = (label[len("bundle=") :] for label in labels if label.startswith("bundle="))
         return pid, next(bundles, "")
 
-    def process(self) -> dict[str, Any]:
-        """Return the process of the configuration that the container was created with."""
+    def config(self) -> dict[str, Any]:
+        """Return the configuration that the container was created with, empty if it is gone."""
         path = f"{self.load()[1]}/config.json" if self.backend == "runc" else ""
         try:
-            doc = document.load(path or f"{self.folder}/config.json")
+            return document.load(path or f"{self.folder}/config.json")
         except OSError:
             return {}
-        return document.member(doc, "process", dict) or {}
+
+    def created(self) -> float:
+        """Return when the backend says it made the container, in seconds since the epoch."""
+        doc = document.load(f"{self.folder}/{_STATE_FILES[self.backend][0]}")
+        text = document.member(doc, "created", str) or ""
+        import calendar  # noqa: PLC0415 - people ask, engines never
+        import time  # noqa: PLC0415 - likewise
+
+        whole, _, fraction = text.rstrip("Z").partition(".")
+        seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+        return seconds + float(f"0.{fraction or 0}")
 
 
 _STATE_FILES = {"crun": ("status", "pid"), "runc": ("state.json", "init_process_pid")}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What krun writes down about a container: JSON objects, one a line, that go with the container.
+
+They lie in the container's folder of `bundle.shadow_path`. A host whose policy asks for none of it
+has none.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from krun import bundle, document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_APPEND = (
+    posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    | posix.O_NOCTTY
+)  # fmt: skip
+
+
+def path(root: str, container_id: str, name: str) -> str:
+    """Return the path of the record NAME of a container below ROOT."""
+    return f"{bundle.shadow_path(root, container_id)}/{name}"
+
+
+def append(path: str, entry: dict[str, Any]) -> None:
+    """Append ENTRY to the file PATH, in one write, so that entries of two writers never mix."""
+    fd = posix.open(path, _APPEND, 0o600)
+    try:
+        posix.write(fd, f"{document.dumps(entry)}\n".encode())
+    finally:
+        posix.close(fd)
+
+
+def entries(path: str) -> list[dict[str, Any]]:
+    """Return the entries in the file PATH, none where there is no such file."""
+    try:
+        text = document.read(path).decode()
+    except FileNotFoundError:
+        return []
+    return [document.loads(line) for line in text.splitlines()]
