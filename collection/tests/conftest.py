@@ -12,7 +12,7 @@ from typing import Iterator
 import pytest
 from sandbox import Sandbox, why_not
 
-ROOT = Path(__file__).resolve().parents[2]
+from sources import ROOT
 
 
 @pytest.fixture(scope="session")

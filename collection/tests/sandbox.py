@@ -10,6 +10,7 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -69,6 +70,7 @@ class Sandbox:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._pid = ""
         if not self._init.stdout or self._init.stdout.readline() != "ready\n":
             self.close()
             raise RuntimeError("the sandbox could not be made: see the messages above")
@@ -79,7 +81,8 @@ class Sandbox:
 
     def close(self) -> None:
         """End all that runs in it, and remove it."""
-        self._init.kill()
+        if self._pid:  # the PID 1 in there: with it all the others die before it is gone
+            os.kill(int(self._pid), signal.SIGKILL)
         self._init.wait()
         shutil.rmtree(self._folder)
 

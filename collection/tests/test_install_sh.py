@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from sources import ROOT
 
 SCRIPT = ROOT / "install.sh"
 NOBODY = 65534

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from conftest import ROOT
 from sandbox import Sandbox, why_not
+
+from sources import ROOT, pack_sources
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,20 +35,8 @@ PROOFS = ("proof-km", "proof-krun", "proof-podman", "proof-docker")
 
 def copy_checkout(sandbox: Sandbox) -> None:
     """Put what git would clone, and what is not committed yet, below a user's home."""
-    files = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        check=True,
-        capture_output=True,
-    ).stdout
-    present = [name for name in files.split(b"\0") if name and (ROOT / os.fsdecode(name)).exists()]
-    packed = subprocess.run(
-        ["tar", "-C", ROOT, "--null", "--files-from=-", "-cf", "-"],
-        input=b"\0".join(present),
-        check=True,
-        capture_output=True,
-    ).stdout
     script = f"mkdir -p {CHECKOUT} && tar -C {CHECKOUT} -xf - && chown -R 1000:1000 {USER}"
-    sandbox.run("sh", "-c", script, input=packed, text=False).check_returncode()
+    sandbox.run("sh", "-c", script, input=pack_sources(), text=False).check_returncode()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from sources import ROOT
 
 # Stands for ssh: the "other host" is this one, but every byte goes as it would over the network.
 SSH = """#!/bin/sh

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "tools"))
 import role_readme
+from sources import ROOT
 
 ROLES = sorted((ROOT / "roles").iterdir())
 TABLE = role_readme.read_yaml(ROOT / "roles/packages/vars/main.yml")["__packages_table"]
