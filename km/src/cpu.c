@@ -16,6 +16,7 @@
 
 #include <asm/prctl.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -60,7 +61,7 @@ static struct {
     uint8_t *user_stub; /* SYSCALL's for PVM, executable by the payload */
 } sys;
 
-#define STUB_SIZE 8
+#define STUB_SIZE 8UL
 #define SYSRET_STUB (VECTOR_COUNT * STUB_SIZE)
 
 /* The vectors for which the CPU pushes an error code: DF TS NP SS GP PF AC CP. */
@@ -173,19 +174,19 @@ static void set_msrs(struct vcpu *vcpu)
     }
 }
 
-/* On hardware the guest has the CPU features that KVM offers; on PVM it has the host's, always. */
+/*
+ * On hardware the guest has the CPU features that KVM offers; on PVM it has the host's, always, and
+ * KVM is told only which of them it must save with the registers.
+ */
 static uint64_t set_features(struct vcpu *vcpu)
 {
     uint64_t cr4 = 0, xcr0 = 0;
     struct kvm_xcrs xcrs = {.nr_xcrs = 1};
 
-    if (!vcpu->vm->cpuid) {
-        return 0;
-    }
     if (kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, vcpu->vm->cpuid) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses its own CPUID: %m");
     }
-    for (unsigned i = 0; i < vcpu->vm->cpuid->nent; i++) {
+    for (unsigned i = 0; vcpu->vm->hardware && i < vcpu->vm->cpuid->nent; i++) {
         const struct kvm_cpuid_entry2 *entry = &vcpu->vm->cpuid->entries[i];
 
         if (entry->function == 1 && entry->ecx & (1U << 26)) {
@@ -195,7 +196,7 @@ static uint64_t set_features(struct vcpu *vcpu)
             cr4 |= 1UL << 16; /* FSGSBASE */
         }
         if (entry->function == 0xd && entry->index == 0) {
-            xcr0 = entry->eax & 0xe7; /* x87 SSE AVX AVX-512; not AMX, which asks for permission */
+            xcr0 = entry->eax & XFEATURES;
         }
     }
     if (cr4 & (1UL << 18) && xcr0) {
@@ -254,7 +255,25 @@ void cpu_init(struct vcpu *vcpu)
     vcpu->tsc_is_host = share_tsc(vcpu);
 }
 
-#define FLAGS_OF_PAYLOAD 0x255dd5UL /* CF PF AF ZF SF TF DF OF NT RF AC ID */
+int cpu_fpe_code(struct vcpu *vcpu, unsigned vector)
+{
+    struct kvm_fpu fpu;
+    unsigned raised;
+
+    if (kvm_ioctl(vcpu->fd, KVM_GET_FPU, &fpu) < 0) {
+        return FPE_FLTINV;
+    }
+    /* As the kernel's fpu__exception_code(): raised and not masked. */
+    raised = vector == 16 ? (unsigned)fpu.fsw & ~(unsigned)fpu.fcw : fpu.mxcsr & ~(fpu.mxcsr >> 7);
+    return raised & 0x01   ? FPE_FLTINV
+           : raised & 0x04 ? FPE_FLTDIV
+           : raised & 0x08 ? FPE_FLTOVF
+           : raised & 0x12 ? FPE_FLTUND
+           : raised & 0x20 ? FPE_FLTRES
+                           : 0;
+}
+
+#define FLAGS_OF_PAYLOAD 0x254dd5UL /* CF PF AF ZF SF TF DF OF NT RF AC ID */
 #define FLAGS_ALWAYS 0x202UL        /* IF and the bit that is always 1 */
 
 uint64_t cpu_clean_flags(uint64_t rflags)

@@ -71,7 +71,8 @@ static bool search_path(const char *name, char found[PATH_MAX])
             stat(found, &st) == 0 && S_ISREG(st.st_mode) && file_may_execute(found)) {
             return true;
         }
-        path += n + (path[n] == ':');
+        path += n;
+        path += strspn(path, ":") ? 1 : 0;
     }
     return false;
 }
@@ -123,9 +124,9 @@ static void check_head(const struct elf *elf)
 {
     const Elf64_Ehdr *head = &elf->head;
 
-    if (memcmp(head->e_ident, ELFMAG, SELFMAG)) {
+    if (memcmp(head->e_ident, ELFMAG, SELFMAG) != 0) {
         die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not an ELF file%s", elf->path,
-            memcmp(head->e_ident, "#!", 2) ? "" : " but a script: name its interpreter first");
+            memcmp(head->e_ident, "#!", 2) != 0 ? "" : " but a script: name its interpreter first");
     }
     if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB ||
         head->e_machine != EM_X86_64) {

@@ -6,6 +6,9 @@
 
 #include <signal.h>
 
+#define TASK_SIZE_MAX 0x7ffffffff000UL
+#define FLAG_TF 0x100U
+
 static const struct {
     int signo, code;
 } of_vector[VECTOR_COUNT] = {
@@ -16,27 +19,52 @@ static const struct {
     [16] = {SIGFPE, FPE_FLTINV}, [17] = {SIGBUS, BUS_ADRALN}, [19] = {SIGFPE, FPE_FLTINV},
 };
 
+/* The error code as Linux shows it: of an address that is the kernel's, that it is protected. */
+static uint64_t shown_error(const struct exception *exception)
+{
+    uint64_t not_present = exception->error & ~1UL;
+
+    return exception->cr2 >= TASK_SIZE_MAX ? not_present | 1
+           : exception->cr2 >= GUEST_TOP   ? not_present
+                                           : exception->error;
+}
+
+static void page_fault(struct vcpu *vcpu, const struct exception *exception)
+{
+    int code;
+
+    mm_lock();
+    code = mm_fault(exception->cr2, exception->error);
+    mm_unlock();
+    vcpu->fault = *exception;
+    vcpu->fault.error = shown_error(exception);
+    if (code == MM_NO_FILE) {
+        signal_force(vcpu, SIGBUS, BUS_ADRERR, exception->cr2);
+    } else if (code) {
+        signal_force(vcpu, SIGSEGV, code, exception->cr2);
+    }
+}
+
 void fault_handle(struct vcpu *vcpu, const struct exception *exception)
 {
     unsigned vector = exception->vector;
-    int code;
+    int code = of_vector[vector].code;
+    /* Linux gives these the address of the instruction; a general protection fault has none. */
+    bool at_rip = vector == 0 || vector == 1 || vector == 6 || vector == 16 || vector == 19;
 
     if (vector == 14) {
-        mm_lock();
-        code = mm_fault(exception->cr2, exception->error);
-        mm_unlock();
-        if (code) {
-            vcpu->fault = *exception;
-            signal_force(vcpu, SIGSEGV, code, exception->cr2);
-        }
-    } else if (of_vector[vector].signo) {
-        /* Linux gives these the address of the instruction; a general protection fault has none. */
-        bool at_rip = vector == 0 || vector == 1 || vector == 6 || vector == 16 || vector == 19;
-
-        vcpu->fault = *exception;
-        signal_force(vcpu, of_vector[vector].signo, of_vector[vector].code,
-                     at_rip ? vcpu->regs->rip : 0);
-    } else {
+        page_fault(vcpu, exception);
+        return;
+    }
+    if (!of_vector[vector].signo) {
         signal_die(SIGSEGV);
     }
+    if (vector == 16 || vector == 19) {
+        code = cpu_fpe_code(vcpu, vector);
+    }
+    if (vector == 1 && !(vcpu->regs->rflags & FLAG_TF)) { /* icebp */
+        code = TRAP_BRKPT;
+    }
+    vcpu->fault = *exception;
+    signal_force(vcpu, of_vector[vector].signo, code, at_rip ? vcpu->regs->rip : 0);
 }

@@ -79,18 +79,20 @@ struct vcpu {
     struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
     unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
     size_t scratch_used;
-    void *tss;                /* in system memory: the exception stack, see cpu.c */
-    void *host_thread;        /* pthread_t that drives it or did last, or NULL: the first thread */
-    bool tsc_is_host;         /* RDTSC in the guest is RDTSC on the host */
-    bool vforked;             /* the thread is the child of a vfork, in its parent's memory */
-    struct vcpu *next_free;   /* in the list of vCPUs without a thread */
-    uint64_t clear_tid;       /* set_tid_address(2): zeroed and woken when the thread ends */
-    uint64_t robust_list;     /* set_robust_list(2) */
-    uint64_t mm_seen;         /* mm_changes() when the guest was entered */
-    uint64_t signal_mask;     /* what the payload's thread blocks */
-    uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
-    uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
-    struct exception fault;   /* of the forced signal, for its frame */
+    void *tss;                 /* in system memory: the exception stack, see cpu.c */
+    void *host_thread;         /* pthread_t that drives it or did last, or NULL: the first thread */
+    bool tsc_is_host;          /* RDTSC in the guest is RDTSC on the host */
+    bool vforked;              /* the thread is the child of a vfork, in its parent's memory */
+    struct vcpu *next_free;    /* in the list of vCPUs without a thread */
+    uint64_t clear_tid;        /* set_tid_address(2): zeroed and woken when the thread ends */
+    uint64_t robust_list;      /* set_robust_list(2) */
+    unsigned host_faults;      /* how often in a row KVM_RUN failed with EFAULT */
+    uint64_t mm_seen;          /* mm_changes() when the guest was entered */
+    uint64_t signal_mask;      /* what the payload's thread blocks */
+    uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
+    uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
+    struct exception fault;    /* of the forced signal, for its frame */
     struct {
         uint64_t sp;
         int32_t flags, padding;
@@ -156,6 +158,9 @@ bool fd_is_hidden(uint64_t fd);
 /* The lowest of the monitor's descriptors from `fd` on, or UINT64_MAX. */
 uint64_t fd_next_hidden(uint64_t fd);
 
+/* What a guest has of XSAVE: x87 SSE AVX AVX-512; not AMX, which asks for permission, nor PKU. */
+#define XFEATURES 0xe7U
+
 /* ---- cpu.c: x86-64 state that the guest's CPU reads ---- */
 
 enum {
@@ -192,6 +197,9 @@ struct cpu_state {
 
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
+
+/* The si_code of a floating point exception, from the unit's status words. */
+int cpu_fpe_code(struct vcpu *vcpu, unsigned vector);
 
 /* RFLAGS as a payload may have them. */
 uint64_t cpu_clean_flags(uint64_t rflags);
@@ -297,8 +305,15 @@ int64_t mm_advise(uint64_t addr, uint64_t len, int advice);
 /* As brk(2): the new break, or the old one. mm_set_brk() says where it starts. */
 uint64_t mm_brk(uint64_t addr);
 void mm_set_brk(uint64_t start);
-/* The page fault of an access: 0 when the access can be tried again, else SIGSEGV's si_code. */
+/*
+ * The page fault of an access: 0 when the access can be tried again, SIGSEGV's si_code, or
+ * MM_NO_FILE behind the end of a mapped file.
+ */
 int mm_fault(uint64_t addr, uint64_t error);
+#define MM_NO_FILE (-1)
+/* KVM failed on some page of a mapped file: let the next access to any of them fault, to see which.
+ */
+void mm_forget_files(void);
 /* A free place for `len` bytes, as mmap would choose it; 0 when there is none. */
 uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
@@ -376,13 +391,13 @@ struct image {
 bool file_may_execute(const char *path);
 
 /* Find options.payload, and its loader if it names one, and check both. Ends km with 126 or 127. */
-void image_open(struct image *image);
+void image_open(struct image *to);
 
 /* Map what image_open() found. */
-void image_load(struct image *image);
+void image_load(struct image *to);
 
 /* Make the stack: argv, envp, auxv as execve(2) leaves them. Returns the stack pointer. */
-uint64_t stack_create(const struct image *image, uint64_t vdso, char **argv, char **envp);
+uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp);
 
 extern struct image image;
 

@@ -88,15 +88,21 @@ static bool cpu_has_virtualization(void)
     return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & (1U << 2); /* SVM */
 }
 
-/* What the guest's CPUID instruction answers: all that KVM supports, less what needs the monitor.
+/*
+ * What the guest's CPUID instruction answers: all that KVM supports, less what needs the monitor.
+ * On PVM it answers by itself; there KVM wants to know of leaf 0xd alone, what XSAVE saves.
  */
 static void vm_read_cpuid(struct vm *vm)
 {
     static struct {
         struct kvm_cpuid2 head;
         struct kvm_cpuid_entry2 entries[256];
-    } cpuid;
+    } cpuid = {.head.nent = 1, .entries = {{.function = 0xd, .eax = XFEATURES, .flags = 1}}};
 
+    vm->cpuid = &cpuid.head;
+    if (!vm->hardware) {
+        return;
+    }
     cpuid.head.nent = ARRAY_LEN(cpuid.entries);
     if (kvm_ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, &cpuid) < 0) {
         die(STATUS_FAILED, FIX_KVM, "KVM_GET_SUPPORTED_CPUID failed: %m");
@@ -106,7 +112,6 @@ static void vm_read_cpuid(struct vm *vm)
             cpuid.entries[i].ecx &= ~(1U << 3); /* PKU: CR4.PKE stays clear */
         }
     }
-    vm->cpuid = &cpuid.head;
 }
 
 static void vm_open(struct vm *vm)
@@ -127,16 +132,9 @@ void vm_create(struct vm *vm)
     vm->kvm_fd = open_kvm();
     vm->hardware = cpu_has_virtualization();
     vm->next_gpa = PAYLOAD_GPA;
-    vm->vm_fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-    if (vm->vm_fd < 0) {
-        die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine: %m");
-    }
-    vm->vm_fd = fd_hide(vm->vm_fd);
     vm->run_size = (size_t)kvm_ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-    if (vm->hardware) {
-        (void)kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA); /* AMD's KVM does not know it */
-        vm_read_cpuid(vm);
-    }
+    vm_open(vm);
+    vm_read_cpuid(vm);
 }
 
 int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags)

@@ -7,6 +7,7 @@
  * guest's, so that payload files work from a filesystem mounted noexec.
  */
 #include "km.h"
+#include "syscall.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -120,6 +121,7 @@ int mm_fault(uint64_t addr, uint64_t error)
     struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
     int wanted = write ? PROT_WRITE : fetch ? PROT_EXEC : PROT_READ | PROT_WRITE | PROT_EXEC;
     uint64_t page = ROUND_DOWN(addr, PAGE_SIZE);
+    char byte;
 
     if (!vma || addr < vma->start) {
         return SEGV_MAPERR;
@@ -134,7 +136,20 @@ int mm_fault(uint64_t addr, uint64_t error)
     if (vma->flags & VMA_VDSO) {
         return vdso_back(vm) ? 0 : SEGV_MAPERR;
     }
+    if (!(vma->flags & MAP_ANONYMOUS) && guest_read(&byte, page, 1) < 0) {
+        return MM_NO_FILE;
+    }
     return map_block(vma, page, vma->start, vma->end) ? 0 : SEGV_MAPERR;
+}
+
+void mm_forget_files(void)
+{
+    for (struct vma *vma = vma_find(0); vma; vma = vma_next(vma)) {
+        if (!(vma->flags & (MAP_ANONYMOUS | VMA_VDSO))) {
+            pt_unmap(vm, vma->start, vma->end - vma->start);
+            zap(vma->start, vma->end - vma->start, vma->prot);
+        }
+    }
 }
 
 /* ---- mmap ---- */

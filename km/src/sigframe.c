@@ -17,9 +17,9 @@
 #define UC_STRICT_RESTORE_SS 4UL
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
-#define SW_RESERVED 464  /* of the legacy area: says how much more there is */
-#define XSAVE_BASE 576   /* legacy area and header */
-#define XFEATURES 0xe7UL /* x87 SSE AVX AVX-512, as cpu.c gives them to the guest */
+#define SW_RESERVED 464          /* of the legacy area: says how much more there is */
+#define XSAVE_BASE 576           /* legacy area and header */
+#define FLAGS_OF_FRAME 0x50dd5UL /* AC RF OF DF TF SF ZF AF PF CF: FIX_EFLAGS in the kernel */
 #define USER_CS 0x33
 #define USER_SS 0x2b
 
@@ -86,7 +86,13 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
     }
     memcpy((uint8_t *)xsave + SW_RESERVED, &reserved, sizeof(reserved));
     *sp = ROUND_DOWN(*sp - size - sizeof(magic2), 64);
-    return !guest_write(*sp, xsave, size) && !guest_write(*sp + size, &magic2, sizeof(magic2));
+    if (guest_write(*sp, xsave, size) < 0 || guest_write(*sp + size, &magic2, sizeof(magic2)) < 0) {
+        return false;
+    }
+    memset(xsave, 0, sizeof(*xsave)); /* the handler begins with the unit as a program finds it */
+    xsave->region[0] = 0x37f;
+    xsave->region[6] = 0x1f80;
+    return kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
 }
 
 static void save_context(const struct vcpu *vcpu, struct sigcontext_64 *to)
@@ -136,8 +142,7 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
 
     cpu_leave_stub(vcpu);
     sp = regs->rsp - RED_ZONE;
-    if (action->flags & SA_ONSTACK && !(vcpu->altstack.flags & SS_DISABLE) &&
-        !on_altstack(vcpu, regs->rsp)) {
+    if (action->flags & SA_ONSTACK && vcpu->altstack.size && !on_altstack(vcpu, regs->rsp)) {
         sp = vcpu->altstack.sp + vcpu->altstack.size;
     }
     if (!push_fpu(vcpu, &sp)) {
@@ -194,11 +199,13 @@ bool sigframe_pop(struct vcpu *vcpu, uint64_t *mask)
 
     /* The handler's return took the restorer's address off the stack. */
     if (guest_read(&frame, r->rsp - 8, sizeof(frame)) < 0 || frame.context.rip >= GUEST_TOP ||
+        (frame.context.cs | 3) != USER_CS || (frame.context.ss | 3) != USER_SS ||
         (frame.context.fpstate && !pop_fpu(vcpu, frame.context.fpstate))) {
         return false;
     }
     cpu_leave_stub(vcpu);
     c = frame.context;
+    c.rflags = (c.rflags & FLAGS_OF_FRAME) | (r->rflags & ~FLAGS_OF_FRAME);
     *r = (struct kvm_regs){
         .r8 = c.r8,
         .r9 = c.r9,

@@ -60,6 +60,7 @@ static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
 {
     if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
         current->signals_held |= SIGNAL_BIT(signo);
+        memcpy(current->held_info[signo == SIGBUS], info, sizeof(current->held_info[0]));
         return;
     }
     *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
@@ -137,7 +138,7 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
     signal_waiting = 0;
     vcpu->signals_held = 0;
     vcpu->run->immediate_exit = 0;
-    vcpu->altstack.flags = SS_DISABLE;
+    memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
     signal_set_mask(vcpu, mask);
 }
 
@@ -152,7 +153,7 @@ void signal_init(struct vcpu *vcpu)
     (void)signal_action(SIGBUS);
     (void)host_handle(SIGSEGV, 0);
     (void)host_handle(SIGBUS, 0);
-    vcpu->altstack.flags = SS_DISABLE;
+    memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
 }
 
 const struct action *signal_action(int signo)
@@ -203,7 +204,8 @@ void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
     for (int signo = 1; vcpu->signals_held & ~vcpu->signal_mask; signo++) {
         if (vcpu->signals_held & ~vcpu->signal_mask & SIGNAL_BIT(signo)) {
             vcpu->signals_held &= ~SIGNAL_BIT(signo);
-            (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);
+            (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
+                          vcpu->held_info[signo == SIGBUS]);
         }
     }
     if (!signal_waiting) {

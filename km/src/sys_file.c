@@ -46,7 +46,7 @@ static int64_t judge_fd(int64_t fd)
         return fd;
     }
     last = name_of_fd(fd, name);
-    if (*last && strcmp(last, "mem")) {
+    if (*last && strcmp(last, "mem") != 0) {
         return fd;
     }
     (void)close((int)fd);

@@ -100,12 +100,12 @@ HANDLER(sigaltstack)
 {
     uint8_t old[sizeof(vcpu->altstack)], new[sizeof(vcpu->altstack)];
     uint64_t rsp = vcpu->regs->rsp;
-    bool inside = !(vcpu->altstack.flags & SS_DISABLE) && rsp > vcpu->altstack.sp &&
+    bool inside = vcpu->altstack.size && rsp > vcpu->altstack.sp &&
                   rsp - vcpu->altstack.sp <= vcpu->altstack.size;
 
     memcpy(old, &vcpu->altstack, sizeof(old));
-    if (inside) {
-        int32_t flags = SS_ONSTACK;
+    if (inside || !vcpu->altstack.size) {
+        int32_t flags = inside ? SS_ONSTACK : SS_DISABLE;
 
         memcpy(old + 8, &flags, sizeof(flags));
     }
@@ -128,7 +128,11 @@ HANDLER(sigaltstack)
             return -ENOMEM;
         }
         memcpy(&vcpu->altstack, new, sizeof(new));
-        vcpu->altstack.flags = flags & SS_DISABLE;
+        vcpu->altstack.flags = 0;
+        if (flags & SS_DISABLE) {
+            memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
+            vcpu->altstack.flags = SS_DISABLE;
+        }
     }
     return args[1] ? guest_write(args[1], old, sizeof(old)) : 0;
 }

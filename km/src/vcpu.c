@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#define HOST_FAULTS_MAX 100
+
 _Noreturn static void die_of_exit(const struct vcpu *vcpu, const char *what, uint64_t detail)
 {
     die(STATUS_FAILED, FIX_REPORT,
@@ -32,7 +34,7 @@ static void restart_syscall(struct kvm_regs *regs, uint64_t number, bool in_stub
 static void serve_syscall(struct vcpu *vcpu)
 {
     struct kvm_regs *regs = vcpu->regs;
-    uint64_t number = regs->rax;
+    uint64_t number = (uint32_t)regs->rax; /* as the kernel takes it */
     uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
     int64_t result;
 
@@ -79,12 +81,14 @@ static void serve_port(struct vcpu *vcpu)
  */
 static void serve_host_fault(struct vcpu *vcpu)
 {
-    uint64_t seen = vcpu->mm_seen;
-
     if (errno == EFAULT) {
         mm_lock();
+        if (vcpu->mm_seen == mm_changes()) {
+            mm_forget_files();
+        }
         mm_unlock();
-        if (seen == mm_changes()) {
+        if (++vcpu->host_faults > HOST_FAULTS_MAX) { /* not a file's: the host has no memory */
+            vcpu->host_faults = 0;
             signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
         }
     } else if (errno != EINTR && errno != EAGAIN) {
@@ -103,6 +107,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
             serve_host_fault(vcpu);
             continue;
         }
+        vcpu->host_faults = 0;
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
             serve_port(vcpu);
