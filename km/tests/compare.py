@@ -8,11 +8,12 @@ for each build of each payload. The exit status is 1 when one of them differs.
 """
 
 import difflib
+import os
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from payload import HELD, ITSELF, Payload
 
 TIMEOUT_S = 60
 """The longest that a payload may take: far more than any needs, and the end of one that hangs."""
+
+FILE_TIME_S = 1_500_000_000
+"""What files that a run begins with were last changed; programs show it."""
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "LC_ALL": "C", "EMPTY": ""}
 
@@ -37,9 +41,13 @@ class Outcome:
     """Of the working directory: mode, size and content by name."""
 
 
-def run(command: Sequence[str], stdin: bytes = b"") -> Outcome:
-    """Run a command in an empty directory of its own and with a small environment."""
+def run(
+    command: Sequence[str], stdin: bytes = b"", files: "Mapping[str, bytes] | None" = None
+) -> Outcome:
+    """Run a command with a small environment, in a directory of its own with these files."""
     with tempfile.TemporaryDirectory(prefix="payload-") as folder:
+        for name, content in (files or {}).items():
+            _write(Path(folder, name), content)
         try:
             done = subprocess.run(
                 command,
@@ -57,6 +65,12 @@ def run(command: Sequence[str], stdin: bytes = b"") -> Outcome:
         status = done.returncode
         word = f"exit {status}" if status >= 0 else f"signal {-status}"
         return Outcome(word, done.stdout, done.stderr, dict(_describe(Path(folder))))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (FILE_TIME_S, FILE_TIME_S))
 
 
 def _describe(folder: Path) -> Iterator[tuple[str, str]]:

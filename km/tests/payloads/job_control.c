@@ -5,21 +5,23 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static volatile sig_atomic_t children;
+static volatile sig_atomic_t changes, last_code, last_status;
 
 static void handler(int signo, siginfo_t *info, void *context)
 {
     (void)signo;
     (void)context;
-    printf("SIGCHLD code %d status %d\n", info->si_code, info->si_status);
-    children++;
+    last_code = info->si_code;
+    last_status = info->si_status;
+    changes++;
 }
 
-static void wait_for(int n)
+static void wait_for_change(int n)
 {
-    while (children < n) {
+    while (changes < n) {
         (void)usleep(1000);
     }
+    printf("change %d: code %d status %d\n", n, (int)last_code, (int)last_status);
 }
 
 int main(void)
@@ -33,18 +35,21 @@ int main(void)
     child = fork();
     if (child == 0) {
         (void)raise(SIGSTOP);
-        _exit(4);
+        for (;;) {
+            (void)pause();
+        }
     }
-    wait_for(1);
+    wait_for_change(1);
     SHOW(waitpid(child, &status, WUNTRACED) == child);
     SHOW(WIFSTOPPED(status) ? WSTOPSIG(status) : -2);
     SHOW(waitpid(child, &status, WNOHANG));
     SHOW(kill(child, SIGCONT));
-    while (waitpid(child, &status, WCONTINUED) < 0) {
-    }
+    wait_for_change(2);
+    SHOW(waitpid(child, &status, WCONTINUED) == child);
     SHOW(WIFCONTINUED(status));
-    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0) {
-    }
+    SHOW(kill(child, SIGTERM));
+    wait_for_change(3);
+    SHOW(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
     printf("waitid code %d status %d\n", info.si_code, info.si_status);
     SHOW(waitpid(child, &status, 0) == child);
     (void)signal(SIGCHLD, SIG_DFL);

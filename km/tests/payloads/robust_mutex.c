@@ -8,8 +8,7 @@
 
 static void *take(void *mutex)
 {
-    SHOW(pthread_mutex_lock(mutex));
-    return NULL;
+    return (void *)(long)pthread_mutex_lock(mutex);
 }
 
 int main(void)
@@ -19,13 +18,15 @@ int main(void)
     pthread_mutexattr_t attributes;
     pthread_t thread;
     pid_t child;
+    void *result;
 
     (void)pthread_mutexattr_init(&attributes);
     (void)pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     (void)pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     SHOW(pthread_mutex_init(mutex, &attributes));
     SHOW(pthread_create(&thread, NULL, take, mutex));
-    SHOW(pthread_join(thread, NULL));
+    SHOW(pthread_join(thread, &result));
+    SHOW(result == NULL);
     SHOW(pthread_mutex_lock(mutex) == EOWNERDEAD);
     SHOW(pthread_mutex_consistent(mutex));
     SHOW(pthread_mutex_unlock(mutex));

@@ -12,7 +12,7 @@ int main(void)
     pid_t child = 0;
     FILE *stream;
 
-    SHOW(posix_spawn(&child, "/bin/sh", NULL, NULL, words, none));
+    CHECK(posix_spawn(&child, "/bin/sh", NULL, NULL, words, none) == 0);
     SHOW(waitpid(child, &status, 0) == child);
     SHOW(WEXITSTATUS(status));
     SHOW(posix_spawn(&child, "/no/such/program", NULL, NULL, words, none) == ENOENT);

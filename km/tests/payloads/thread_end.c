@@ -44,10 +44,7 @@ int main(int argc, char **argv)
     void *result;
 
     (void)setvbuf(stdout, NULL, _IONBF, 0);
-    CHECK(pthread_create(&thread, NULL, linger, (void *)how) == 0);
-    if (is_case(argv, "first-ends")) {
-        pthread_exit(NULL);
-    } else if (is_case(argv, "all-end")) {
+    if (is_case(argv, "all-end")) {
         CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
         CHECK(pthread_create(&thread, NULL, spin, NULL) == 0);
         exit(4);
@@ -56,10 +53,14 @@ int main(int argc, char **argv)
         SHOW(pthread_cancel(thread));
         SHOW(pthread_join(thread, &result));
         SHOW(result == PTHREAD_CANCELED);
+        return 2;
+    }
+    CHECK(pthread_create(&thread, NULL, linger, (void *)how) == 0);
+    if (is_case(argv, "first-ends")) {
+        pthread_exit(NULL);
     } else if (is_case(argv, "last-call")) {
         (void)syscall(SYS_exit, 6);
-    } else {
-        SHOW(pthread_join(thread, &result));
     }
+    SHOW(pthread_join(thread, &result));
     return 3;
 }
