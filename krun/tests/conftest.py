@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from krun_engines import Docker, Engine, Podman, PrivateHost
 from krun_support import BUSYBOX, KM, BundleFolder, Runtime, need_programs
 
 
@@ -61,3 +62,25 @@ def payloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = folder / source.stem
         subprocess.run(["musl-gcc", "-static", "-O1", source, "-o", target], check=True)
     return folder
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(kind, backend) for kind in (Podman, Docker) for backend in ("runc", "crun")],
+    ids=lambda pair: f"{pair[0].__name__.lower()}-{pair[1]}",
+)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Return a private engine that uses krun over one backend."""
+    kind, backend = request.param
+    need_programs("dockerd" if kind is Docker else "podman", "runc", backend)
+    if not BUSYBOX.exists():
+        pytest.skip("/bin/busybox is missing: install the Debian package busybox-static")
+    host = PrivateHost(backend)
+    try:
+        made: Engine = kind(tmp_path_factory.mktemp("engine"), host)
+        yield made
+        made.close()
+    finally:
+        host.close()

@@ -3,36 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from krun_engines import IMAGE, Docker, Engine, Podman, PrivateHost
-from krun_support import BUSYBOX, IN_A_VM, need_programs
+from krun_engines import IMAGE, Engine
+from krun_support import BUSYBOX, IN_A_VM
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
-
-
-@pytest.fixture(
-    scope="module",
-    params=[(kind, backend) for kind in (Podman, Docker) for backend in ("runc", "crun")],
-    ids=lambda pair: f"{pair[0].__name__.lower()}-{pair[1]}",
-)
-def engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
-    """Return a private engine that uses krun over one backend."""
-    kind, backend = request.param
-    need_programs("dockerd" if kind is Docker else "podman", "runc", backend)
-    if not BUSYBOX.exists():
-        pytest.skip("/bin/busybox is missing: install the Debian package busybox-static")
-    host = PrivateHost(backend)
-    try:
-        made: Engine = kind(tmp_path_factory.mktemp("engine"), host)
-        yield made
-        made.close()
-    finally:
-        host.close()
 
 
 def test_container_runs_in_a_vm(engine: Engine) -> None:
