@@ -249,6 +249,7 @@ void vm_restore(struct vm *vm, struct vcpu *vcpu)
             vcpus[id].fd = -1;
         }
         if (&vcpus[id] != vcpu) {
+            vcpus[id].host_thread = NULL; /* it stayed with the parent */
             vcpu_release(&vcpus[id]);
         }
     }

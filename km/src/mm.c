@@ -21,6 +21,10 @@
  */
 #define POPULATE_MAX (1UL << 20)
 
+/* Larger mappings are often touched here and there only, where huge pages would cost by the touch.
+ */
+#define DENSE_MAX (256UL << 20)
+
 static struct vm *vm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t changes;
@@ -259,7 +263,8 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
         (void)munmap((void *)addr, len);
         return error;
     }
-    if (flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && len >= HUGE_SIZE) {
+    if (flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && !(flags & MAP_NORESERVE) &&
+        len >= HUGE_SIZE && len <= DENSE_MAX) {
         (void)madvise((void *)addr, len, MADV_HUGEPAGE);
     }
     if (len <= POPULATE_MAX || flags & MAP_POPULATE) {

@@ -283,12 +283,32 @@ HANDLER(set_tid_address)
     return syscall(__NR_gettid);
 }
 
-/* long set_robust_list(struct robust_list_head *head, size_t len) */
+/*
+ * long set_robust_list(struct robust_list_head *head, size_t len)
+ *
+ * The kernel walks the list when the process ends, however that comes about. For a thread that ends
+ * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on.
+ */
 HANDLER(set_robust_list)
 {
-    if (args[1] != 24) {
-        return -EINVAL;
+    int64_t error = guest_ok(args[0], 24) ? host_syscall(__NR_set_robust_list, args) : -EFAULT;
+
+    if (!error) {
+        vcpu->robust_list = args[0];
     }
-    vcpu->robust_list = args[0];
-    return 0;
+    return error;
+}
+
+/* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */
+HANDLER(get_robust_list)
+{
+    uint64_t size = 24;
+
+    if (args[0] && args[0] != (uint64_t)syscall(__NR_gettid)) {
+        return -EPERM;
+    }
+    return guest_write(args[1], &vcpu->robust_list, sizeof(vcpu->robust_list)) < 0 ||
+                   guest_write(args[2], &size, sizeof(size)) < 0
+               ? -EFAULT
+               : 0;
 }

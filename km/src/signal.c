@@ -255,10 +255,13 @@ void signal_deliver(struct vcpu *vcpu)
         signal_waiting = 0;
         vcpu->run->immediate_exit = 0;
         vcpu->fault = (struct exception){0};
-        if (handler == (uint64_t)SIG_DFL) {
+        if (vcpu->signal_mask & SIGNAL_BIT(signo)) { /* blocked since: it waits again */
+            (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
+                          vcpu->signal_info);
+            signal_set_mask(vcpu, vcpu->signal_mask);
+        } else if (handler == (uint64_t)SIG_DFL) {
             signal_die(signo);
-        }
-        if (handler == (uint64_t)SIG_IGN) {
+        } else if (handler == (uint64_t)SIG_IGN) {
             signal_set_mask(vcpu, vcpu->signal_mask);
         } else {
             enter_handler(vcpu, signo);

@@ -155,6 +155,7 @@ HANDLER(clone3);
 HANDLER(exit);
 HANDLER(set_tid_address);
 HANDLER(set_robust_list);
+HANDLER(get_robust_list);
 
 /* exec.c */
 HANDLER(execve);

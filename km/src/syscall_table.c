@@ -285,6 +285,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(arch_prctl, arch_prctl, HEX, ADDR),
     HANDLE(set_tid_address, set_tid_address, ADDR),
     HANDLE(set_robust_list, set_robust_list, ADDR, SIZE),
+    HANDLE(get_robust_list, get_robust_list, INT, OUT(8), OUT(8)),
     HANDLE(prctl, prctl, INT, HEX, HEX, HEX, HEX),
     HANDLE(uname, uname, OUT(390)),
     FORWARD(getpid),

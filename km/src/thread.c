@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define STACK_SIZE (256UL << 10) /* of the monitor, a thread; the lowest page is a guard */
+#define ROBUST_HEAD 24           /* bytes of struct robust_list_head */
 #define ROBUST_LIST_LIMIT 2048   /* as the kernel has it */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -191,21 +192,22 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
     bool last;
 
     signal_hold();
+    (void)syscall(__NR_set_robust_list, NULL, ROBUST_HEAD); /* the kernel's walk trusts the list */
     robust_walk(vcpu);
     if (vcpu->clear_tid && guest_write(vcpu->clear_tid, &zero, sizeof(zero)) == 0) {
         wake(vcpu->clear_tid);
     }
-    last = __atomic_sub_fetch(&count, 1, __ATOMIC_RELAXED) == 0;
-    if (last && is_first) {
+    last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
+    if (last) { /* KVM may have a thread of its own in this process, which would stay */
         _exit(status);
     }
-    thread_lock();
-    vcpu_release(vcpu);
-    thread_unlock();
-    if (is_first) { /* its status is the process's, once the others have ended */
+    if (is_first) {
         for (;;) {
             (void)syscall(__NR_exit, status);
         }
     }
+    thread_lock();
+    vcpu_release(vcpu);
+    thread_unlock();
     pthread_exit(NULL);
 }
