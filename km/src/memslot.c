@@ -13,8 +13,9 @@
 #include <string.h>
 
 #define BLOCK_MAX (1UL << 30)
-#define BLOCKS_MAX                                                                                 \
-    8192 /* KVM has 32764 slots since Linux 4.x; older ones 509 and refuse by EINVAL */
+#define SLOTS_PER_SIZE 512
+/* KVM has 32764 slots since Linux 4.x; older ones 509, and refuse the next. */
+#define BLOCKS_MAX 8192
 
 struct block {
     uint64_t gva, size, gpa;
@@ -22,7 +23,6 @@ struct block {
 
 static struct block blocks[BLOCKS_MAX]; /* sorted by gva; they do not overlap */
 static size_t block_count;
-static uint64_t backed; /* bytes in all blocks */
 
 /* The number of blocks that start at or below gva. */
 static size_t blocks_below(uint64_t gva)
@@ -58,17 +58,23 @@ static bool block_fits(uint64_t start, uint64_t size)
     return !n || blocks[n - 1].gva + blocks[n - 1].size <= start;
 }
 
-/* The largest fitting block around gva: in proportion to what is backed, and to what is asked for.
+/*
+ * The block to back gva with. Beside what is backed already it is twice as large as its neighbour,
+ * so that memory used in a row needs few slots; elsewhere it is small, for what is touched here and
+ * there, but larger the more slots there are.
  */
-static struct block block_choose(uint64_t gva, uint64_t length)
+static struct block block_choose(uint64_t gva)
 {
-    uint64_t wanted = length < backed ? length : backed;
-    uint64_t size = HUGE_SIZE;
+    uint64_t page = ROUND_DOWN(gva, HUGE_SIZE), size = HUGE_SIZE << block_count / SLOTS_PER_SIZE;
+    const struct block *below = block_of(page - 1), *above = block_of(page + HUGE_SIZE);
 
-    wanted = wanted > backed / 4 ? wanted : backed / 4;
-    while (size < BLOCK_MAX && size < wanted) {
-        size *= 2;
+    if (below && 2 * below->size > size) {
+        size = 2 * below->size;
     }
+    if (above && 2 * above->size > size) {
+        size = 2 * above->size;
+    }
+    size = size < BLOCK_MAX ? size : BLOCK_MAX;
     while (size > HUGE_SIZE && !block_fits(ROUND_DOWN(gva, size), size)) {
         size /= 2;
     }
@@ -84,7 +90,6 @@ static const struct block *block_add(struct vm *vm, struct block block)
         return NULL;
     }
     vm->next_gpa += block.size;
-    backed += block.size;
     memmove(&blocks[n + 1], &blocks[n], (block_count - n) * sizeof(block));
     blocks[n] = block;
     block_count++;
@@ -97,7 +102,7 @@ bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
     const struct block *block = block_of(gva);
 
     if (!block) {
-        block = block_add(vm, block_choose(gva, end - start));
+        block = block_add(vm, block_choose(gva));
     }
     if (!block) {
         return false;

@@ -79,7 +79,8 @@ void *system_page(struct vm *vm)
 
 /*
  * The entry for gva at `level` (1: 4 KiB pages, 2: 2 MiB), making tables on the way when `vm` is
- * given. NULL when there is none; a huge page on the way is returned itself, with *level set to 2.
+ * given. NULL when there is none, with *level set to the one where the way ends; a huge page on the
+ * way is returned itself, with *level set to 2.
  */
 static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *level)
 {
@@ -94,6 +95,7 @@ static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *l
         }
         if (!(*entry & PT_PRESENT)) {
             if (!vm) {
+                *level = at;
                 return NULL;
             }
             *entry = system_gpa(system_page(vm)) | PT_PRESENT | PT_WRITE | PT_USER;
@@ -146,8 +148,10 @@ static void pt_change(struct vm *vm, uint64_t gva, uint64_t size, bool clear, ui
         int level = 1;
         uint64_t *entry = entry_of(NULL, vm->root_gpa, gva, &level);
 
-        if (!entry) {
-            step = HUGE_SIZE - gva % HUGE_SIZE;
+        if (!entry) { /* nothing below this entry */
+            uint64_t span = PAGE_SIZE << 9 * (level - 1);
+
+            step = span - gva % span;
             continue;
         }
         if (level == 2 && (gva % HUGE_SIZE || end - gva < HUGE_SIZE)) {
