@@ -188,6 +188,6 @@ class Docker(Engine):
 
 def storage(folder: Path) -> str:
     """Return how images are best kept below FOLDER: by copies only where overlays cannot stack."""
-    command = ["stat", "--file-system", "--format=%T", folder]
+    command = ["stat", "--file-system", "--format=%T", str(folder)]
     kind = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return "vfs" if kind == "overlayfs" else "overlay"
