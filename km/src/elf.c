@@ -63,18 +63,22 @@ static bool search_path(const char *name, char found[PATH_MAX])
     const char *path = getenv("PATH");
     struct stat st;
 
-    for (path = path ? path : "/usr/local/bin:/bin:/usr/bin"; *path;) {
-        size_t n = strcspn(path, ":");
+    if (!path) {
+        path = "/usr/local/bin:/bin:/usr/bin";
+    }
+    for (;;) {
+        const char *end = strchrnul(path, ':');
+        int n = (int)(end - path);
 
-        if ((size_t)snprintf(found, PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) <
-                PATH_MAX &&
+        if (snprintf(found, PATH_MAX, "%.*s/%s", n ? n : 1, n ? path : ".", name) < PATH_MAX &&
             stat(found, &st) == 0 && S_ISREG(st.st_mode) && file_may_execute(found)) {
             return true;
         }
-        path += n;
-        path += strspn(path, ":") ? 1 : 0;
+        if (!*end) {
+            return false;
+        }
+        path = end + 1;
     }
-    return false;
 }
 
 /* The payload's path, from what the command line says. */
