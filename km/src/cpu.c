@@ -257,14 +257,17 @@ void cpu_init(struct vcpu *vcpu)
 
 int cpu_fpe_code(struct vcpu *vcpu, unsigned vector)
 {
-    struct kvm_fpu fpu;
-    unsigned raised;
+    const struct kvm_xsave *xsave = (const struct kvm_xsave *)vcpu->scratch;
+    unsigned raised, fcw, fsw, mxcsr;
 
-    if (kvm_ioctl(vcpu->fd, KVM_GET_FPU, &fpu) < 0) {
+    if (kvm_ioctl(vcpu->fd, KVM_GET_XSAVE, xsave) < 0) { /* KVM_GET_FPU leaves MXCSR out */
         return FPE_FLTINV;
     }
+    fcw = xsave->region[0] & 0xffff;
+    fsw = xsave->region[0] >> 16;
+    mxcsr = xsave->region[6];
     /* As the kernel's fpu__exception_code(): raised and not masked. */
-    raised = vector == 16 ? (unsigned)fpu.fsw & ~(unsigned)fpu.fcw : fpu.mxcsr & ~(fpu.mxcsr >> 7);
+    raised = vector == 16 ? fsw & ~fcw : mxcsr & ~(mxcsr >> 7);
     return raised & 0x01   ? FPE_FLTINV
            : raised & 0x04 ? FPE_FLTDIV
            : raised & 0x08 ? FPE_FLTOVF

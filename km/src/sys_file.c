@@ -66,9 +66,46 @@ static bool is_own_exe(uint64_t path)
 {
     char text[32] = {0};
 
+    if (guest_read(text, path, 6) < 0 || strcmp(text, "/proc/") != 0) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof(text) - 1 && !guest_read(&text[i], path + i, 1) && text[i]; i++) {
     }
     return path_is_own_exe(text);
+}
+
+/* A call whose path, argument `i`, is followed: the process's own program is the payload's file. */
+static int64_t call_following(uint64_t number, const uint64_t *args, unsigned i, uint64_t flags)
+{
+    uint64_t with_path[6];
+
+    if (flags & AT_SYMLINK_NOFOLLOW || !is_own_exe(args[i])) {
+        return host_syscall(number, args);
+    }
+    memcpy(with_path, args, sizeof(with_path));
+    with_path[i] = (uint64_t)image.path;
+    return host_syscall(number, with_path);
+}
+
+/* int stat(const char *pathname, struct stat *statbuf) */
+HANDLER(stat)
+{
+    (void)vcpu;
+    return call_following(__NR_stat, args, 0, 0);
+}
+
+/* int newfstatat(int dirfd, const char *pathname, struct stat *statbuf, int flags) */
+HANDLER(newfstatat)
+{
+    (void)vcpu;
+    return call_following(__NR_newfstatat, args, 1, args[3]);
+}
+
+/* int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf) */
+HANDLER(statx)
+{
+    (void)vcpu;
+    return call_following(__NR_statx, args, 1, args[2]);
 }
 
 /* ---- open ---- */
