@@ -68,7 +68,7 @@ def _contents(path: str, info: os.stat_result) -> str:
 
 def snapshot(root: str = "/") -> "dict[str, str]":
     """Return the description of each file below a folder."""
-    return {path: describe(path) for path in walk(root, os.stat(root).st_dev)}
+    return {path: describe(path) for path in walk(root, Path(root).stat().st_dev)}
 
 
 def difference(before: "dict[str, str]", after: "dict[str, str]") -> "list[str]":
