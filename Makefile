@@ -7,15 +7,15 @@ PY         := $(VENV)/bin/python
 PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) '^\#!/bin/(ba)?sh' .)
-C_FILES     = $(wildcard km/src/*.[ch] toolchain/*.c bench/*.c)
+C_FILES     = $(wildcard km/src/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
-PARTS       = preflight host krun km toolchain tools bench collection docs molecule
-STAGES     := check test-parts test-km test-krun test-collection test-docs molecule
+PARTS       = preflight host krun km toolchain runenv examples tools bench collection docs molecule
+STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv km hello collection bundle ruff mypy shell ansible c words $(STAGES)
+.PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
 .PHONY: unit test bench clean
 
 help: ## list the targets
@@ -39,6 +39,9 @@ hello: ## build gcc-kontain's tree, build/toolchain, and the hello payload, buil
 
 collection: venv ## build the collection's tarball
 	ansible-galaxy collection build --force --output-path $(BUILD)
+
+runenv: ## build the payload-only images, build/runenv/*.tar
+	host/bin/kontain image build --all --output $(BUILD)/runenv
 
 # install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
 HAS_VENV := $(wildcard $(VENV)/.stamp)
@@ -99,6 +102,9 @@ test-km: venv km hello ## km: payloads in a VM against the same natively
 
 test-krun: venv bundle ## krun: over runc and crun, and under podman and docker
 	$(PYTEST) krun
+
+test-runenv: venv bundle ## the payload-only images and the examples, under podman and docker
+	$(PYTEST) runenv examples
 
 test-collection: venv bundle ## the collection's tarball, and install.sh in a copy of this system
 	$(PYTEST) collection

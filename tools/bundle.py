@@ -41,6 +41,7 @@ FOLDERS = {
     "krun/src/krun": "lib/python/krun",
     "preflight/kontain_preflight": "lib/python/kontain_preflight",
     "host/kontain_host": "lib/python/kontain_host",
+    "runenv/kontain_runenv": "lib/python/kontain_runenv",
 }
 PAGES = "*/man/*.md"
 

@@ -38,6 +38,8 @@ def main(argv: List[str]) -> int:
     try:
         if argv[:1] in (["check"], ["verify"]):
             return _preflight(argv[0], argv[1:])
+        if argv[:1] == ["image"]:
+            return _image(argv[1:])
         arguments = _parser().parse_args(argv)
         with named("cannot go on"):
             status: int = arguments.run(arguments)
@@ -59,6 +61,13 @@ def _preflight(verb: str, argv: List[str]) -> int:
     return status
 
 
+def _image(argv: List[str]) -> int:
+    from kontain_runenv import cli  # noqa: PLC0415  the other verbs do without it
+
+    status: int = cli.main(argv)
+    return status
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="kontain",
@@ -71,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in (
         ("check", "check that this host can run Kontain"),
         ("verify", "prove that programs and containers run in a VM"),
+        ("image", "build images that hold a payload and nothing else"),
     ):
         verbs.add_parser(verb, help=text, add_help=False)
     _add_info(verbs)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Payload-only OCI images, made from the packages of this host's distribution."""

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `kontain image`: build payload-only images, and load them into engines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from kontain_host.errors import WRONG_USAGE, HostError, named
+
+from .build import Builder, Image, describe, write_image
+from .recipes import RECIPES
+
+_ENGINES = ("podman", "docker")
+_EPILOG = "Documentation: kontain-image(1), https://github.com/kontainapp/platform/tree/main/docs"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors have Kontain's two lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the command line."""
+        why = message.rstrip(".")
+        raise HostError("wrong usage", why, f"see `{self.prog} --help`", WRONG_USAGE)
+
+
+def main(argv: list[str]) -> int:
+    """Run `kontain image` with these arguments; return its status, or raise HostError."""
+    arguments = _parser().parse_args(argv)
+    if arguments.verb == "list":
+        for recipe in RECIPES.values():
+            print(f"{recipe.name:<14} {recipe.title}")
+        return 0
+    with named("cannot build images"):
+        return _build(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="kontain image",
+        description="Build images that hold a payload and nothing else.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs.add_parser("list", help="list the images", epilog=_EPILOG)
+    build = verbs.add_parser(
+        "build",
+        help="build images from this distribution's packages",
+        description="Build images from the packages of this host's distribution.",
+        epilog=_EPILOG,
+    )
+    names = ", ".join(RECIPES)
+    build.add_argument("images", metavar="IMAGE", nargs="*", help=f"{names}")
+    build.add_argument("--all", action="store_true", help="build all of them")
+    build.add_argument(
+        "--output", metavar="FOLDER", type=Path, help="write archive, SBOM and list of files there"
+    )
+    build.add_argument(
+        "--load", metavar="ENGINE", action="append", choices=_ENGINES, help="podman or docker"
+    )
+    build.add_argument("--refresh", action="store_true", help="look for newer packages now")
+    build.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    names = _chosen(arguments)
+    builder = Builder(refresh=arguments.refresh)
+    figures = []
+    for name in names:
+        image = builder.build(name)
+        if arguments.output:
+            write_image(image, arguments.output)
+        for engine in arguments.load or ():
+            _load(engine, image)
+        figures.append(describe(image))
+    if arguments.json:
+        json.dump({"images": figures}, sys.stdout, indent=2)
+        print()
+    else:
+        _print_table(figures)
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace) -> list[str]:
+    names = list(RECIPES) if arguments.all else arguments.images
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown or not names:
+        why = f"there is no image {unknown[0]!r}" if unknown else "no image is named"
+        fix = f"name one of {', '.join(RECIPES)}, or give --all"
+        raise HostError("wrong usage", why, fix, WRONG_USAGE)
+    if not arguments.output and not arguments.load:
+        why = "neither --output nor --load says where the image shall go"
+        fix = "give `--load podman`, `--load docker` or `--output FOLDER`"
+        raise HostError("wrong usage", why, fix, WRONG_USAGE)
+    return names
+
+
+def _load(engine: str, image: Image) -> None:
+    done = subprocess.run(
+        [engine, "load"],
+        input=image.archive,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        fix = f"make `{engine} info` work for this user, then run this again"
+        raise HostError(f"cannot load {image.reference} into {engine}", said[-1].rstrip("."), fix)
+
+
+def _print_table(figures: list[dict[str, object]]) -> None:
+    print(
+        f"{'IMAGE':<38} {'VERSION':<26} {'PACKED':>8} {'UNPACKED':>9} {'FILES':>6} {'PACKAGES':>8}"
+    )
+    for one in figures:
+        packed, unpacked = (f"{int(str(one[key])) / 1e6:.1f} MB" for key in ("packed", "unpacked"))
+        print(
+            f"{one['image']:<38} {one['version']:<26} {packed:>8} {unpacked:>9}"
+            f" {one['files']:>6} {one['packages']:>8}"
+        )
