@@ -90,9 +90,11 @@ struct vcpu {
     uint64_t mm_seen;          /* mm_changes() when the guest was entered */
     uint64_t signal_mask;      /* what the payload's thread blocks */
     uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
-    uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
-    uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
-    struct exception fault;    /* of the forced signal, for its frame */
+    bool mask_lent;            /* signal_mask is for one call only; own_mask is the thread's */
+    uint64_t own_mask;
+    uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
+    struct exception fault;   /* of the forced signal, for its frame */
     struct {
         uint64_t sp;
         int32_t flags, padding;
@@ -450,6 +452,13 @@ _Noreturn void signal_die(int signo);
 /* The payload's action for signo; set one, for the host too. */
 const struct action *signal_action(int signo);
 int64_t signal_set_action(int signo, const struct action *action);
+
+/*
+ * Make a call that blocks `mask` while it waits, such as sigsuspend(2). A signal that ends it finds
+ * its handler under that mask; what the thread blocks after it is as before.
+ */
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t mask, uint64_t number,
+                               const uint64_t *args);
 
 /* Make `mask` what the payload blocks. */
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask);

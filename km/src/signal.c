@@ -226,12 +226,36 @@ _Noreturn void signal_die(int signo)
     _exit(128 + signo); /* a signal that does not kill PID 1 of a container */
 }
 
+static void take_mask_back(struct vcpu *vcpu)
+{
+    if (vcpu->mask_lent) {
+        vcpu->mask_lent = false;
+        signal_set_mask(vcpu, vcpu->own_mask);
+    }
+}
+
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t mask, uint64_t number,
+                               const uint64_t *args)
+{
+    int64_t result;
+
+    vcpu->own_mask = vcpu->signal_mask;
+    vcpu->mask_lent = true;
+    vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE; /* what on_signal() looks at */
+    result = host_syscall(number, args);
+    if (!signal_waiting) {
+        take_mask_back(vcpu);
+    }
+    return result;
+}
+
 /* Enter the payload's handler for signo, whose siginfo is in vcpu->signal_info. */
 static void enter_handler(struct vcpu *vcpu, int signo)
 {
     struct action action = actions[signo];
-    uint64_t old = vcpu->signal_mask;
-    uint64_t mask = old | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
+    uint64_t old = vcpu->mask_lent ? vcpu->own_mask : vcpu->signal_mask;
+    uint64_t mask =
+        vcpu->signal_mask | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
 
     if (options.trace) {
         trace_signal(signo);
@@ -240,6 +264,7 @@ static void enter_handler(struct vcpu *vcpu, int signo)
         !sigframe_push(vcpu, &action, signo, old)) {
         signal_die(SIGSEGV);
     }
+    vcpu->mask_lent = false;
     if (action.flags & SA_RESETHAND) {
         (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
     }
@@ -267,6 +292,7 @@ void signal_deliver(struct vcpu *vcpu)
             enter_handler(vcpu, signo);
         }
     }
+    take_mask_back(vcpu);
 }
 
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)

@@ -79,8 +79,7 @@ HANDLER(rt_sigreturn)
 /* int rt_sigsuspend(const sigset_t *mask, size_t sigsetsize) */
 HANDLER(rt_sigsuspend)
 {
-    uint64_t mask, with_copy[6] = {(uint64_t)&mask, sizeof(mask)}, own = vcpu->signal_mask;
-    int64_t result;
+    uint64_t mask, with_copy[6] = {(uint64_t)&mask, sizeof(mask)};
 
     if (args[1] != sizeof(mask)) {
         return -EINVAL;
@@ -88,11 +87,7 @@ HANDLER(rt_sigsuspend)
     if (guest_read(&mask, args[0], sizeof(mask)) < 0) {
         return -EFAULT;
     }
-    mask &= ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS)); /* see signal.c */
-    vcpu->signal_mask = mask;                            /* what on_signal() looks at */
-    result = host_syscall(__NR_rt_sigsuspend, with_copy);
-    vcpu->signal_mask = own;
-    return result;
+    return signal_call_under_mask(vcpu, &mask, __NR_rt_sigsuspend, with_copy);
 }
 
 /* int sigaltstack(const stack_t *ss, stack_t *old_ss) */
