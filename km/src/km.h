@@ -454,10 +454,10 @@ const struct action *signal_action(int signo);
 int64_t signal_set_action(int signo, const struct action *action);
 
 /*
- * Make a call that blocks `mask` while it waits, such as sigsuspend(2). A signal that ends it finds
+ * Make a call that blocks *mask while it waits, such as sigsuspend(2). A signal that ends it finds
  * its handler under that mask; what the thread blocks after it is as before.
  */
-int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t mask, uint64_t number,
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t number,
                                const uint64_t *args);
 
 /* Make `mask` what the payload blocks. */

@@ -74,6 +74,11 @@ static int open_kvm(void)
     if (fd < 0) {
         die(STATUS_FAILED, FIX_KVM, "this user cannot use KVM: cannot open /dev/kvm: %m");
     }
+    if (kvm_ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
+        die(STATUS_FAILED, FIX_KVM, "%s %d is not KVM of API version %d: %m",
+            options.kvm_fd >= 0 ? "the descriptor" : "/dev/kvm, opened as descriptor", fd,
+            KVM_API_VERSION);
+    }
     return fd_hide(fd);
 }
 

@@ -234,14 +234,15 @@ static void take_mask_back(struct vcpu *vcpu)
     }
 }
 
-int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t mask, uint64_t number,
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t number,
                                const uint64_t *args)
 {
     int64_t result;
 
     vcpu->own_mask = vcpu->signal_mask;
     vcpu->mask_lent = true;
-    vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE; /* what on_signal() looks at */
+    vcpu->signal_mask = *mask & ~SIGNALS_UNBLOCKABLE; /* what on_signal() looks at */
+    *mask &= ~SIGNALS_OF_MONITOR;                     /* which the host may not block */
     result = host_syscall(number, args);
     if (!signal_waiting) {
         take_mask_back(vcpu);

@@ -122,6 +122,9 @@ HANDLER(readlinkat);
 HANDLER(getdents64);
 HANDLER(close_range);
 HANDLER(fcntl);
+HANDLER(ppoll);
+HANDLER(epoll_pwait);
+HANDLER(epoll_pwait2);
 HANDLER(pselect6);
 HANDLER(epoll_ctl);
 

@@ -161,15 +161,15 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
 
     /* waiting for descriptors */
     FORWARD(poll, INOUT_BY(1, 8), UINT, INT),
-    FORWARD(ppoll, INOUT_BY(1, 8), UINT, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
+    HANDLE(ppoll, ppoll, INOUT_BY(1, 8), UINT, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
     FORWARD(select, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMEVAL)),
     HANDLE(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC), IN(16)),
     FORWARD(epoll_create, INT),
     FORWARD(epoll_create1, HEX),
     HANDLE(epoll_ctl, epoll_ctl, FD, INT, FD, HEX),
     FORWARD(epoll_wait, FD, OUT_BY(2, 12), INT, INT),
-    FORWARD(epoll_pwait, FD, OUT_BY(2, 12), INT, INT, IN_BY(5, 1), SIZE),
-    FORWARD(epoll_pwait2, FD, OUT_BY(2, 12), INT, IN(TIMESPEC), IN_BY(5, 1), SIZE),
+    HANDLE(epoll_pwait, epoll_pwait, FD, OUT_BY(2, 12), INT, INT, IN_BY(5, 1), SIZE),
+    HANDLE(epoll_pwait2, epoll_pwait2, FD, OUT_BY(2, 12), INT, IN(TIMESPEC), IN_BY(5, 1), SIZE),
     FORWARD(eventfd, INT),
     FORWARD(eventfd2, INT, HEX),
     FORWARD(signalfd, FD, IN_BY(2, 1), SIZE),
