@@ -41,6 +41,7 @@ def create(call: Call) -> NoReturn:
         fd = bundle.in_memory(doc, above=number)
         options.items += [("config", f"/proc/self/fd/{fd}"), ("bundle", source.path)]
     elif folder:
+        doc["root"]["path"] = rootfs  # relative, it would be below the shadow
         bundle.make_shadow(folder, doc)
         options.items.append(("bundle", folder))
         if call.verb == "create":

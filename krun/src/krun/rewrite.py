@@ -44,7 +44,7 @@ class Rewriter:
         return {
             **doc,
             "process": self.process(process),
-            "root": {**root, "path": rootfs, "readonly": False},
+            "root": {**root, "readonly": False},
             "mounts": [
                 *mounts.restrict(given, bundle_fd),
                 mounts.of_host(km),
