@@ -335,6 +335,13 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
     return true;
 }
 
+bool cpu_in_stub(const struct vcpu *vcpu)
+{
+    uint64_t rip = vcpu->regs->rip;
+
+    return rip - (uint64_t)sys.stubs <= SYSRET_STUB || rip == (uint64_t)sys.user_stub;
+}
+
 static void set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     struct {

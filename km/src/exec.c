@@ -128,7 +128,7 @@ static void add_fd(struct arguments *to, const char *option, int fd, char text[1
 /* Let the descriptors that the new monitor takes over live through execve, or not. */
 static void keep_open(const struct vcpu *vcpu, int program, bool keep)
 {
-    int fds[] = {vcpu->vm->kvm_fd, options.trace_fd, program};
+    int fds[] = {vcpu->vm->kvm_fd, options.report_fd, program};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -144,7 +144,7 @@ static void keep_open(const struct vcpu *vcpu, int program, bool keep)
 static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
                       uint64_t argv, uint64_t envp)
 {
-    char kvm[16], trace[16], program_text[16];
+    char kvm[16], report[16], program_text[16];
     size_t size = (ARGS_MAX + 64) * sizeof(uint64_t);
     struct arguments to = {.at = mmap((void *)EXEC_HVA, size, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
@@ -161,8 +161,13 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
     }
     add(&to, "km");
     add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
-    add_fd(&to, "--trace-fd", options.trace ? options.trace_fd : -1, trace);
+    add_fd(&to, "--report-fd", options.report_fd, report);
     add_fd(&to, "--payload-fd", program, program_text);
+    for (size_t i = 0; i < CARRIED_COUNT; i++) {
+        if (options.carried[i]) {
+            add(&to, options.carried[i]);
+        }
+    }
     if (!script->count) {
         add(&to, "--argv0");
         add(&to, argv0 ? (const char *)argv0 : "");
@@ -184,6 +189,7 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
            (uint64_t[6]){(uint64_t)own_program, (uint64_t)"", (uint64_t)to.at,
                          (uint64_t)(to.at + environment), AT_EMPTY_PATH},
            sizeof(args));
+    ending_exec(vcpu);
     keep_open(vcpu, program, true);
     error = host_syscall(__NR_execveat, args);
     keep_open(vcpu, program, false);

@@ -41,15 +41,23 @@
 /* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
 enum { STATUS_FAILED = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
+/* Options that the monitor of the next program gets too, when the payload calls execve. */
+enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_COUNT };
+
 struct options {
     const char *payload; /* as given */
     char **argv;         /* as the payload sees it, NULL at the end */
     int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
-    int trace_fd;        /* an open descriptor to trace to, or -1 */
+    int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
-    bool trace;          /* write each system call to trace_file */
-    const char *trace_file; /* or NULL: standard error */
+    bool trace;          /* report each system call */
+    const char *trace_calls; /* their names, separated by commas, or NULL: all */
+    bool stats;              /* report counts and times at the end */
+    bool report_shared;      /* report_fd is another process's too */
+    const char *report_file; /* or NULL: standard error */
+    const char *coredump;    /* the absolute path of the core to write, %p: the process, or NULL */
+    const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */
 };
 
 /* One virtual machine: this process has one. */
@@ -114,6 +122,9 @@ extern struct options options;
 _Noreturn void die(int status, const char *fix, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same, and go on. */
+void complain(const char *fix, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
 #define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
 #define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
 
@@ -138,6 +149,8 @@ int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uin
  * errno set, when KVM makes no more.
  */
 struct vcpu *vcpu_acquire(struct vm *vm);
+
+#define VCPUS_MAX 4096
 
 /* Park a vCPU whose thread ends. */
 void vcpu_release(struct vcpu *vcpu);
@@ -196,6 +209,9 @@ struct cpu_state {
     uint64_t fs_base, gs_base;
     struct kvm_xsave xsave;
 };
+
+/* Whether a vCPU that was interrupted stands in a stub that has not told the monitor why yet. */
+bool cpu_in_stub(const struct vcpu *vcpu);
 
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
@@ -327,6 +343,8 @@ void mm_populate(uint64_t addr, uint64_t len);
 uint64_t vdso_create(const struct vcpu *vcpu);
 /* Make it present, at its first touch. False when KVM refuses. */
 bool vdso_back(struct vm *vm);
+/* Where the monitor finds the byte at gva: elsewhere for the vDSO, else there. */
+uint64_t vdso_hva(uint64_t gva);
 /* Give it to the new VM of a forked process. */
 void vdso_restore(struct vm *vm);
 
@@ -401,12 +419,45 @@ void image_load(struct image *to);
 /* Make the stack: argv, envp, auxv as execve(2) leaves them. Returns the stack pointer. */
 uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp);
 
+/* The auxiliary vector that stack_create() left, and its bytes. */
+const void *stack_auxv(size_t *size);
+
 extern struct image image;
 
 /* ---- vcpu.c: the run loop ---- */
 
 /* Run the payload's thread on this vCPU until the process ends. */
 _Noreturn void vcpu_run(struct vcpu *vcpu);
+
+/* ---- stop.c: threads that are stopped from outside; see stop.h ---- */
+
+/* A thread is about to drive this vCPU, made by `parent` or NULL; drives it; does so no more. */
+void stop_enter(struct vcpu *vcpu, const struct vcpu *parent);
+void stop_set_tid(const struct vcpu *vcpu, pid_t tid);
+void stop_leave(const struct vcpu *vcpu);
+
+/* In the child of fork(): this thread is the only one. */
+void stop_after_fork(struct vcpu *vcpu);
+
+/* The child of a vfork takes the vCPU, while its thread's state is kept in `state`; it has ended.
+ */
+void stop_away(const struct vcpu *vcpu, struct cpu_state *state);
+void stop_back(const struct vcpu *vcpu);
+
+/* Whether this signal is stop.c's own; whether the thread is to stop. */
+bool stop_is_kick(const void *signal_info);
+bool stop_is_wanted(const struct vcpu *vcpu);
+
+/* ---- coredump.c ---- */
+
+/* Write the core that options ask for. The process must die of `signo` afterwards. */
+void coredump_write(struct vcpu *vcpu, int signo);
+
+/* ---- ending.c: what is said when the payload ends ---- */
+
+void ending_exit(const struct vcpu *vcpu, int status, bool of_process);
+void ending_exec(const struct vcpu *vcpu);
+void ending_death(struct vcpu *vcpu, int signo);
 
 /* ---- fault.c: exceptions become signals ---- */
 
@@ -420,6 +471,7 @@ struct action {
 };
 
 #define SIGNAL_MAX 64
+#define SIGNAL_STOP (SIGNAL_MAX + 1) /* waits: not a signal, but stop.c */
 #define SIGNAL_BIT(signo) (1UL << ((signo) - 1))
 
 /* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
@@ -443,8 +495,15 @@ void signal_actions_load(const struct action from[SIGNAL_MAX + 1]);
 /* Deliver what waits: the payload's handler is what the vCPU runs next, or the process dies. */
 void signal_deliver(struct vcpu *vcpu);
 
+/* Whether a call that the waiting signal broke off is made again; `restarts`: as SA_RESTART says.
+ */
+bool signal_restarts(bool restarts);
+
 /* A signal that the payload's own instruction caused: its handler runs next, or it dies of it. */
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr);
+
+/* Whether the default action of `signo` is to die with a core. */
+bool signal_dumps_core(int signo);
 
 /* Die of `signo` as a process does that has no handler for it. */
 _Noreturn void signal_die(int signo);
@@ -462,6 +521,9 @@ int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t numbe
 
 /* Make `mask` what the payload blocks. */
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
+
+/* Bytes of the XSAVE image of the features that a guest has here, in standard form. */
+uint32_t xsave_size(uint64_t *features);
 
 /* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
 

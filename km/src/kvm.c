@@ -161,7 +161,6 @@ int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uin
 
 /* ---- vCPUs ---- */
 
-#define VCPUS_MAX 4096
 static struct vcpu *const vcpus = (struct vcpu *)VCPU_HVA;
 static unsigned vcpu_count;
 static struct vcpu *parked;

@@ -7,19 +7,34 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-_Noreturn void die(int status, const char *fix, const char *what, ...)
+static void say(const char *fix, const char *what, va_list args)
 {
     char text[8192];
     size_t room = sizeof(text), n;
-    va_list args;
 
     n = (size_t)snprintf(text, room, "km: ");
-    va_start(args, what);
     n += (size_t)vsnprintf(text + n, room - n, what, args);
-    va_end(args);
     if (n < room) {
         n += (size_t)snprintf(text + n, room - n, ".\nTo fix: %s.\n", fix);
     }
     (void)!write(STDERR_FILENO, text, n < room ? n : room - 1);
+}
+
+_Noreturn void die(int status, const char *fix, const char *what, ...)
+{
+    va_list args;
+
+    va_start(args, what);
+    say(fix, what, args);
+    va_end(args);
     _exit(status);
+}
+
+void complain(const char *fix, const char *what, ...)
+{
+    va_list args;
+
+    va_start(args, what);
+    say(fix, what, args);
+    va_end(args);
 }

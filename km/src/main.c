@@ -15,7 +15,8 @@ int main(int argc, char **argv, char **envp)
     (void)argc;
     options_parse(argv);
     image_open(&image);
-    trace_open(options.trace_file);
+    trace_choose(options.trace_calls);
+    report_open();
     vm_create(&vm);
     cpu_system_create(&vm);
     mm_init(&vm);
@@ -24,9 +25,13 @@ int main(int argc, char **argv, char **envp)
     if (!vcpu) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
     }
+    stop_enter(vcpu, NULL);
     signal_init(vcpu);
     exec_init();
     vcpu->regs->rsp = stack_create(&image, vdso_create(vcpu), options.argv, envp);
+    if (options.trace) {
+        trace_start(vcpu->regs->rsp + sizeof(uint64_t));
+    }
     vcpu->regs->rip = image.entry;
     vcpu->regs->rflags = cpu_clean_flags(0);
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;

@@ -8,10 +8,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
 
-struct options options = {.kvm_fd = -1, .trace_fd = -1, .payload_fd = -1};
+struct options options = {.kvm_fd = -1, .report_fd = -1, .payload_fd = -1};
 
 static const char help[] =
     "Usage: km [OPTION...] PAYLOAD [ARG...]\n"
@@ -24,8 +25,12 @@ static const char help[] =
     "  --search       look a PAYLOAD without a slash up in PATH only\n"
     "  --kvm-fd FD    use the open descriptor FD of /dev/kvm\n"
     "  --trace        write each system call of the payload to standard error\n"
-    "  -o FILE        write the trace to FILE instead\n"
-    "  --trace-fd FD  write the trace to the open descriptor FD\n"
+    "  --trace=CALL,CALL...  only these\n"
+    "  --stats        write counts and times of system calls and exits when the payload ends\n"
+    "  --coredump[=FILE]  write a core when a signal that asks for one kills the payload;\n"
+    "                 %p in FILE is the process; default core.%p\n"
+    "  -o FILE        write the trace and the counts to FILE instead\n"
+    "  --report-fd FD  write them to the open descriptor FD\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
@@ -66,10 +71,48 @@ static int descriptor(const char *option, const char *text)
     return (int)fd;
 }
 
+/* Whether `option` is `name` or `name`=VALUE; *value is NULL or what follows. */
+static bool is_option(const char *option, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+
+    *value = NULL;
+    if (strncmp(option, name, length) != 0) {
+        return false;
+    }
+    if (option[length] == '=') {
+        *value = option + length + 1;
+    }
+    return !option[length] || *value;
+}
+
+/* The core goes where km was started, wherever the payload goes. */
+static void take_coredump(const char *file)
+{
+    static char word[sizeof("--coredump=") + 2 * PATH_MAX] = "--coredump=";
+    char *path = word + strlen(word), *end = path;
+
+    file = file ? file : "core.%p";
+    if (!*file || strlen(file) >= PATH_MAX || file[strlen(file) - 1] == '/') {
+        die(STATUS_FAILED, "give the name of a file, as in --coredump=core",
+            "--coredump cannot write to '%s'", file);
+    }
+    if (*file != '/') {
+        if (!getcwd(path, PATH_MAX)) {
+            die(STATUS_FAILED, "give an absolute path", "the working directory has no path: %m");
+        }
+        end = path + strlen(path);
+        *end++ = '/';
+    }
+    (void)strcpy(end, file);
+    options.coredump = path;
+    options.carried[CARRIED_COREDUMP] = word;
+}
+
 /* Take one option off the front of argv; returns how many words it was. */
 static int take(char **argv, char **argv0)
 {
-    const char *option = argv[0];
+    const char *option = argv[0], *value;
 
     if (!strcmp(option, "--help") || !strcmp(option, "-h")) {
         print_and_exit(help);
@@ -77,23 +120,30 @@ static int take(char **argv, char **argv0)
         print_and_exit("km " KM_VERSION "\n");
     } else if (!strcmp(option, "--search")) {
         options.search = true;
-    } else if (!strcmp(option, "--trace")) {
+    } else if (is_option(option, "--trace", &value)) {
         options.trace = true;
+        options.trace_calls = value;
+        options.carried[CARRIED_TRACE] = option;
+    } else if (!strcmp(option, "--stats")) {
+        options.stats = true;
+        options.carried[CARRIED_STATS] = option;
+    } else if (is_option(option, "--coredump", &value)) {
+        take_coredump(value);
     } else if (!strcmp(option, "--argv0")) {
         *argv0 = value_of(option, argv[1]);
         return 2;
     } else if (!strcmp(option, "--kvm-fd")) {
         options.kvm_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
-    } else if (!strcmp(option, "--trace-fd")) {
-        options.trace = true;
-        options.trace_fd = descriptor(option, value_of(option, argv[1]));
+    } else if (!strcmp(option, "--report-fd")) {
+        options.report_shared = true;
+        options.report_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
     } else if (!strcmp(option, "--payload-fd")) {
         options.payload_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
     } else if (!strcmp(option, "-o")) {
-        options.trace_file = value_of(option, argv[1]);
+        options.report_file = value_of(option, argv[1]);
         return 2;
     } else {
         die(STATUS_FAILED, "see km --help", "there is no option '%s'", option);
@@ -114,6 +164,9 @@ void options_parse(char **argv)
             break;
         }
         argv += take(argv, &argv0);
+    }
+    if (options.report_file && !options.trace && !options.stats) {
+        die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
     }
     if (!*argv) {
         die(STATUS_FAILED, "see km --help", "no payload was named");

@@ -57,6 +57,8 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     int32_t tid = getpid();
 
     thread_after_fork();
+    stop_after_fork(vcpu);
+    stats_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
     mm_unlock();
@@ -152,6 +154,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_hold();
     signal_actions_save(actions);
     memcpy(&thread, vcpu, sizeof(thread));
+    stop_away(vcpu, &parent);
     pid = clone(vfork_main, (char *)stack + stack_size,
                 CLONE_VM | CLONE_VFORK | (int)how->exit_signal, &start);
     if (pid < 0) {
@@ -161,6 +164,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_waiting = 0;
     vcpu->run->immediate_exit = 0;
     signal_actions_load(actions);
+    stop_back(vcpu);
     cpu_load(vcpu, &parent);
     signal_release(vcpu);
     (void)munmap(stack, stack_size);
@@ -267,10 +271,9 @@ HANDLER(clone3)
 /* void exit(int status): of this thread */
 HANDLER(exit)
 {
-    if (options.trace) {
-        trace_syscall(vcpu, __NR_exit, args, 0);
-    }
+    syscall_ended(vcpu, __NR_exit, args, 0, stats_clock());
     if (vcpu->vforked) {
+        ending_exit(vcpu, (int)args[0], true);
         _exit((int)args[0]);
     }
     thread_end(vcpu, (int)args[0]);

@@ -48,8 +48,7 @@ struct sw_reserved {
     uint32_t xstate_size, padding[7];
 };
 
-/* Bytes of the XSAVE image of the features that a guest has here, in standard form. */
-static uint32_t xsave_size(uint64_t *features)
+uint32_t xsave_size(uint64_t *features)
 {
     static uint32_t size;
     static uint64_t known;

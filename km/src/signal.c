@@ -58,13 +58,23 @@ static bool rip_in(greg_t rip, const char *begin, const char *end)
  */
 static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
 {
-    if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
+    if (current && SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
         current->signals_held |= SIGNAL_BIT(signo);
         memcpy(current->held_info[signo == SIGBUS], info, sizeof(current->held_info[0]));
         return;
     }
     *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
     (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo, info);
+}
+
+/* Let the thread come to signal_deliver() before anything else of the payload. */
+static void interrupt(greg_t *rip, int signo)
+{
+    if (rip_in(*rip, host_syscall_begin, host_syscall_end)) {
+        *rip = (greg_t)host_syscall_abort;
+    }
+    signal_waiting = signo;
+    current->run->immediate_exit = 1;
 }
 
 /* The host's handler of every signal that the payload handles, and of the monitor's own faults. */
@@ -82,16 +92,22 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         *rip = (greg_t)guest_copy_fault;
         return;
     }
+    if (!current) { /* a thread that starts, in which musl lets its own signal 33 through */
+        postpone(signo, info, host);
+        return;
+    }
+    if (stop_is_wanted(current) && !signal_waiting) { /* whatever the signal is */
+        interrupt(rip, SIGNAL_STOP);
+    }
+    if (stop_is_kick(info)) {
+        return;
+    }
     if (current->signal_mask & SIGNAL_BIT(signo)) {
         postpone(signo, info, host);
         return;
     }
-    if (rip_in(*rip, host_syscall_begin, host_syscall_end)) {
-        *rip = (greg_t)host_syscall_abort;
-    }
     memcpy(current->signal_info, info, sizeof(current->signal_info));
-    signal_waiting = signo;
-    current->run->immediate_exit = 1;
+    interrupt(rip, signo);
     memset(&host->uc_sigmask, 0xff, sizeof(uint64_t));
     *(uint64_t *)&host->uc_sigmask &= ~SIGNALS_OF_MONITOR;
 }
@@ -106,6 +122,38 @@ static int64_t host_handle(int signo, uint64_t flags)
     };
 
     return host_sigaction(signo, &action, NULL);
+}
+
+/* ---- signals that kill ---- */
+
+/* As signal(7) has it: what else is done by default is to ignore, to stop and to go on. */
+static bool kills(int signo)
+{
+    static const uint64_t others = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |
+                                   SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
+                                   SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
+
+    return !(others & SIGNAL_BIT(signo));
+}
+
+bool signal_dumps_core(int signo)
+{
+    static const uint64_t core = SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |
+                                 SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) |
+                                 SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ) |
+                                 SIGNAL_BIT(SIGSYS);
+
+    return core & SIGNAL_BIT(signo);
+}
+
+/*
+ * Whether the host shall tell of a signal that the payload leaves to kill it: for what is said when
+ * it does. Process 1 of a container does not die of them.
+ */
+static bool is_watched(int signo)
+{
+    return (options.trace || options.stats || options.coredump) && signo != SIGKILL &&
+           kills(signo) && getpid() != 1;
 }
 
 void signal_hold(void)
@@ -153,6 +201,11 @@ void signal_init(struct vcpu *vcpu)
     (void)signal_action(SIGBUS);
     (void)host_handle(SIGSEGV, 0);
     (void)host_handle(SIGBUS, 0);
+    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
+        if (is_watched(signo) && signal_action(signo)->handler == (uint64_t)SIG_DFL) {
+            (void)host_handle(signo, 0);
+        }
+    }
     memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
 }
 
@@ -175,7 +228,8 @@ int64_t signal_set_action(int signo, const struct action *action)
     if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
         return 0;
     }
-    if (action->handler == (uint64_t)SIG_DFL || action->handler == (uint64_t)SIG_IGN) {
+    if (action->handler == (uint64_t)SIG_IGN ||
+        (action->handler == (uint64_t)SIG_DFL && !is_watched(signo))) {
         struct action plain = {.handler = action->handler,
                                .flags = action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)};
 
@@ -219,6 +273,7 @@ _Noreturn void signal_die(int signo)
     struct rlimit no_core = {0, 0};
     uint64_t none = 0;
 
+    ending_death(current, signo);
     (void)setrlimit(RLIMIT_CORE, &no_core); /* it would be the monitor's core, not the payload's */
     (void)syscall(__NR_rt_sigaction, signo, &plain, NULL, sizeof(none));
     (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
@@ -259,7 +314,7 @@ static void enter_handler(struct vcpu *vcpu, int signo)
         vcpu->signal_mask | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
 
     if (options.trace) {
-        trace_signal(signo);
+        trace_signal(vcpu, signo);
     }
     if (!(action.flags & SA_RESTORER) || action.handler >= GUEST_TOP ||
         !sigframe_push(vcpu, &action, signo, old)) {
@@ -276,10 +331,14 @@ void signal_deliver(struct vcpu *vcpu)
 {
     while (signal_waiting) { /* unblocking the others may bring the next */
         int signo = signal_waiting;
-        uint64_t handler = signal_action(signo)->handler;
+        uint64_t handler;
 
         signal_waiting = 0;
         vcpu->run->immediate_exit = 0;
+        if (signo == SIGNAL_STOP) {
+            continue;
+        }
+        handler = signal_action(signo)->handler;
         vcpu->fault = (struct exception){0};
         if (vcpu->signal_mask & SIGNAL_BIT(signo)) { /* blocked since: it waits again */
             (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
@@ -296,6 +355,18 @@ void signal_deliver(struct vcpu *vcpu)
     take_mask_back(vcpu);
 }
 
+bool signal_restarts(bool restarts)
+{
+    const struct action *action;
+
+    if (signal_waiting == SIGNAL_STOP) {
+        return true;
+    }
+    action = signal_action(signal_waiting);
+    return action->handler == (uint64_t)SIG_DFL || action->handler == (uint64_t)SIG_IGN ||
+           (restarts && action->flags & SA_RESTART);
+}
+
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
 {
     uint64_t handler = signal_action(signo)->handler;
@@ -303,6 +374,7 @@ void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
 
     if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN ||
         vcpu->signal_mask & SIGNAL_BIT(signo)) {
+        memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
         signal_die(signo);
     }
     if (signal_waiting) { /* first what came before: its frame is the outer one */

@@ -19,6 +19,15 @@
 #define STACK_PRESENT (128UL << 10)
 #define AUX_MAX 40
 
+static Elf64_auxv_t auxv[AUX_MAX];
+static size_t auxc;
+
+const void *stack_auxv(size_t *size)
+{
+    *size = auxc * sizeof(*auxv);
+    return auxv;
+}
+
 struct builder {
     uint64_t at; /* everything from here up is written */
     uint64_t bottom;
@@ -52,8 +61,8 @@ static void push_strings(struct builder *b, char **strings, size_t n, uint64_t *
     }
 }
 
-static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t vdso,
-                        uint64_t execfn, uint64_t random, uint64_t platform)
+static void fill_auxv(const struct image *from, uint64_t vdso, uint64_t execfn, uint64_t random,
+                      uint64_t platform)
 {
     const uint64_t pairs[][2] = {
         {AT_PHDR, from->phdr},
@@ -83,7 +92,7 @@ static size_t fill_auxv(const struct image *from, Elf64_auxv_t *auxv, uint64_t v
         auxv[i].a_type = pairs[i][0];
         auxv[i].a_un.a_val = pairs[i][1];
     }
-    return ARRAY_LEN(pairs);
+    auxc = ARRAY_LEN(pairs);
 }
 
 static void stack_map(struct builder *b, bool executable)
@@ -109,8 +118,7 @@ static void stack_map(struct builder *b, bool executable)
  * Let /proc/PID/{cmdline,environ,auxv,stat,comm} show the payload, not the monitor. A kernel
  * without checkpoint/restore does not offer this; then they show km and its arguments.
  */
-static void show_process(uint64_t sp, const Elf64_auxv_t *auxv, size_t auxc, uint64_t arg_start,
-                         uint64_t arg_end, uint64_t env_end)
+static void show_process(uint64_t sp, uint64_t arg_start, uint64_t arg_end, uint64_t env_end)
 {
     const char *slash = strrchr(image.execfn, '/');
     struct prctl_mm_map map = {
@@ -137,11 +145,9 @@ static void show_process(uint64_t sp, const Elf64_auxv_t *auxv, size_t auxc, uin
 uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp)
 {
     size_t argc = count(argv), envc = count(envp), words = 1 + argc + 1 + envc + 1;
-    Elf64_auxv_t auxv[AUX_MAX];
     uint8_t random[16] = {0};
     struct builder b;
     uint64_t execfn, random_at, platform, arg_start, arg_end, env_end, zero = 0, *table;
-    size_t auxc;
 
     stack_map(&b, from->stack_executable);
     (void)push(&b, &zero, sizeof(zero));
@@ -149,7 +155,7 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
     (void)getrandom(random, sizeof(random), 0);
     random_at = push(&b, random, sizeof(random));
     platform = push(&b, "x86_64", sizeof("x86_64"));
-    auxc = fill_auxv(from, auxv, vdso, execfn, random_at, platform);
+    fill_auxv(from, vdso, execfn, random_at, platform);
 
     /* The pointers go below the strings, whose size is known only once they are written: so the
      * strings are written first, and the pointers kept in the scratch below them meanwhile. */
@@ -170,7 +176,7 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
     }
     (void)push(&b, auxv, auxc * sizeof(*auxv));
     (void)push(&b, table, words * sizeof(*table));
-    show_process(b.at, auxv, auxc, arg_start, arg_end, env_end);
+    show_process(b.at, arg_start, arg_end, env_end);
     memset(table, 0, (words + 2 * auxc) * sizeof(*table));
     return b.at;
 }

@@ -17,9 +17,8 @@
 /* void exit_group(int status) */
 HANDLER(exit_group)
 {
-    if (options.trace) {
-        trace_syscall(vcpu, 231, args, 0);
-    }
+    syscall_ended(vcpu, 231, args, 0, stats_clock());
+    ending_exit(vcpu, (int)args[0], true);
     _exit((int)args[0]);
 }
 

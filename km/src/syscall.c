@@ -134,18 +134,31 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
     return call->handler ? call->handler(vcpu, checked) : host_syscall(number, checked);
 }
 
+void syscall_ended(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result,
+                   uint64_t start)
+{
+    if (options.trace) {
+        trace_end(vcpu, number, args, result);
+    }
+    if (options.stats) {
+        stats_syscall(number, result, start);
+    }
+}
+
 int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
 {
     const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
+    uint64_t start = options.stats ? stats_clock() : 0;
     int64_t result;
 
+    if (options.trace) {
+        trace_begin(vcpu, number, args);
+    }
     if (!call || !call->name) {
         result = -ENOSYS;
     } else {
         result = serve(vcpu, call, number, args);
     }
-    if (options.trace) {
-        trace_syscall(vcpu, number, args, result);
-    }
+    syscall_ended(vcpu, number, args, result, start);
     return result;
 }

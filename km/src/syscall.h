@@ -36,20 +36,106 @@ enum arg_kind {
 
 #define NO_ARG 7
 
+/*
+ * What the tracer may call an argument's value, or the structure that it points to: an index of the
+ * lists in trace_names.c, then of the functions in trace_structs.c. An array is shown whole.
+ */
+enum shown {
+    SHOW_PLAIN,
+    SHOW_ACCESS,
+    SHOW_ARCH_PRCTL,
+    SHOW_AT,
+    SHOW_ADVICE,
+    SHOW_CLOCK,
+    SHOW_CLONE,
+    SHOW_CLOSE_RANGE,
+    SHOW_DOMAIN,
+    SHOW_EPOLL_OP,
+    SHOW_EPOLL_EVENTS,
+    SHOW_EVENTFD,
+    SHOW_FADVICE,
+    SHOW_FALLOCATE,
+    SHOW_FCNTL,
+    SHOW_FLOCK,
+    SHOW_FUTEX,
+    SHOW_GETRANDOM,
+    SHOW_IOCTL,
+    SHOW_ITIMER,
+    SHOW_MAP,
+    SHOW_MEMFD,
+    SHOW_MODE,
+    SHOW_MREMAP,
+    SHOW_MSG,
+    SHOW_MSYNC,
+    SHOW_OPEN,
+    SHOW_POLL_EVENTS,
+    SHOW_PRCTL,
+    SHOW_PRIORITY,
+    SHOW_PROT,
+    SHOW_RENAME,
+    SHOW_RESOURCE,
+    SHOW_RUSAGE_WHO,
+    SHOW_SCHED,
+    SHOW_SHUTDOWN,
+    SHOW_SIGNAL,
+    SHOW_SIGNAL_FLAGS,
+    SHOW_SIGNAL_HOW,
+    SHOW_SOCKET,
+    SHOW_SOCKET_LEVEL,
+    SHOW_SOCKET_OPTION,
+    SHOW_TIMER,
+    SHOW_UNLINK,
+    SHOW_WAIT,
+    SHOW_WAIT_ID,
+    SHOW_WATCH,
+    SHOW_WHENCE,
+    SHOW_NAMES_END,
+
+    SHOW_ADDRESS = SHOW_NAMES_END, /* of what is not shown itself */
+    SHOW_EPOLL_EVENT,
+    SHOW_INT,
+    SHOW_ITIMERSPEC,
+    SHOW_ITIMERVAL,
+    SHOW_OFFSET,
+    SHOW_POLLFD,
+    SHOW_RLIMIT,
+    SHOW_RUSAGE,
+    SHOW_SIGACTION,
+    SHOW_SIGINFO,
+    SHOW_SIGSET,
+    SHOW_SOCKADDR,
+    SHOW_STACK,
+    SHOW_STAT,
+    SHOW_STRINGS,
+    SHOW_TIMESPEC,
+    SHOW_TIMEVAL,
+    SHOW_UTSNAME,
+    SHOW_WAIT_STATUS,
+    SHOW_END,
+};
+
 struct arg {
     uint8_t kind;
     uint8_t len_arg;
     uint32_t size;
+    uint8_t shown; /* enum shown */
 };
 
 /* A handler gets the six arguments, checked as the table says, and returns a result or -errno. */
 typedef int64_t (*syscall_handler)(struct vcpu *vcpu, const uint64_t *args);
 
+/* What a call does that waits for long, when a signal comes; signal(7). */
+enum waiting {
+    WAITS_NOT,
+    WAITS,    /* ends with EINTR */
+    RESTARTS, /* likewise, but is made again after a handler that has SA_RESTART */
+};
+
 struct syscall {
     const char *name;
     syscall_handler handler; /* NULL: the host's kernel is called with the same arguments */
     struct arg args[6];
-    bool restarts; /* after a signal whose handler has SA_RESTART; signal(7) */
+    enum waiting waits;
 };
 
 #define SYSCALL_COUNT 470
@@ -57,6 +143,10 @@ extern const struct syscall syscall_table[SYSCALL_COUNT];
 
 /* Serve one system call of the payload: its result, or -errno. */
 int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
+
+/* Report a call that began at `start` of stats_clock(), as --trace and --stats ask. */
+void syscall_ended(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result,
+                   uint64_t start);
 
 /* The bytes that argument number i, a pointer, spans; UINT64_MAX when the product overflows. */
 uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64_t *args);
@@ -90,11 +180,42 @@ bool path_is_own_exe(const char *path);
 struct iovec;
 struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error);
 
-/* ---- trace.c ---- */
+/* ---- report.c, trace.c, stats.c: what --trace and --stats write ---- */
 
-void trace_open(const char *path);
-void trace_syscall(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result);
-void trace_signal(int signo);
+/* Open what options say they write to. */
+void report_open(void);
+
+/* The calls that --trace writes, as it was given them. Ends km for a name that is none. */
+void trace_choose(const char *calls);
+
+/* The call begins; and has returned. A call that probably waits gets two lines, else one. */
+void trace_begin(const struct vcpu *vcpu, uint64_t number, const uint64_t *args);
+void trace_end(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result);
+
+/* The payload's handler is entered, or the process dies, for the signal in vcpu->signal_info. */
+void trace_signal(const struct vcpu *vcpu, int signo);
+
+/* The payload's program starts, with its arguments at `argv`. */
+void trace_start(uint64_t argv);
+
+/* The thread ends, or the process does by a signal. */
+void trace_exit(int status);
+void trace_death(int signo);
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t stats_clock(void);
+
+/* A system call began at `start` and has returned. */
+void stats_syscall(uint64_t number, int64_t result, uint64_t start);
+
+/* KVM_RUN returned, with 0 or an errno. */
+void stats_exit(const struct vcpu *vcpu, int error);
+
+/* Write the tables: the process ends, or its program does. */
+void stats_report(void);
+
+/* In the child of fork(): nothing has been counted. */
+void stats_after_fork(void);
 
 /* ---- the handlers, by file ---- */
 

@@ -10,46 +10,65 @@
 
 #include "syscall.h"
 
-#define INT {ARG_INT, NO_ARG, 0}
-#define SIZE {ARG_SIZE, NO_ARG, 0}
-#define UINT {ARG_UINT, NO_ARG, 0}
-#define HEX {ARG_HEX, NO_ARG, 0}
-#define MODE {ARG_OCTAL, NO_ARG, 0}
-#define FD {ARG_FD, NO_ARG, 0}
-#define DIRFD {ARG_DIRFD, NO_ARG, 0}
-#define ADDR {ARG_ADDR, NO_ARG, 0}
-#define PATH {ARG_PATH, NO_ARG, 0}
-#define IN(size) {ARG_IN, NO_ARG, size}
-#define OUT(size) {ARG_OUT, NO_ARG, size}
-#define INOUT(size) {ARG_INOUT, NO_ARG, size}
-#define IN_BY(arg, size) {ARG_IN, arg, size}
-#define OUT_BY(arg, size) {ARG_OUT, arg, size}
-#define INOUT_BY(arg, size) {ARG_INOUT, arg, size}
-#define IOV_IN(arg) {ARG_IOV_IN, arg, 0}
-#define IOV_OUT(arg) {ARG_IOV_OUT, arg, 0}
+#define INT {ARG_INT, NO_ARG, 0, SHOW_PLAIN}
+#define SIZE {ARG_SIZE, NO_ARG, 0, SHOW_PLAIN}
+#define UINT {ARG_UINT, NO_ARG, 0, SHOW_PLAIN}
+#define HEX {ARG_HEX, NO_ARG, 0, SHOW_PLAIN}
+#define MODE {ARG_OCTAL, NO_ARG, 0, SHOW_PLAIN}
+#define NAMED(list) {ARG_INT, NO_ARG, 0, SHOW_##list}
+#define FD {ARG_FD, NO_ARG, 0, SHOW_PLAIN}
+#define DIRFD {ARG_DIRFD, NO_ARG, 0, SHOW_PLAIN}
+#define ADDR {ARG_ADDR, NO_ARG, 0, SHOW_PLAIN}
+#define STRINGS {ARG_ADDR, NO_ARG, 0, SHOW_STRINGS}
+/* What is named is a stretch of mappings, not their content. */
+#define MAPPED(arg) {ARG_IN, arg, 1, SHOW_ADDRESS}
+#define PATH {ARG_PATH, NO_ARG, 0, SHOW_PLAIN}
+/* The size is a number of bytes, or a structure below. */
+#define IN(...) {ARG_IN, NO_ARG, __VA_ARGS__}
+#define OUT(...) {ARG_OUT, NO_ARG, __VA_ARGS__}
+#define INOUT(...) {ARG_INOUT, NO_ARG, __VA_ARGS__}
+#define IN_BY(arg, ...) {ARG_IN, arg, __VA_ARGS__}
+#define OUT_BY(arg, ...) {ARG_OUT, arg, __VA_ARGS__}
+#define INOUT_BY(arg, ...) {ARG_INOUT, arg, __VA_ARGS__}
+#define IOV_IN(arg) {ARG_IOV_IN, arg, 0, SHOW_PLAIN}
+#define IOV_OUT(arg) {ARG_IOV_OUT, arg, 0, SHOW_PLAIN}
 
-/* Sizes of the kernel's structures; asm-generic and x86-64 uapi headers. */
-#define STAT 144
+/* Sizes of the kernel's structures, and how they are shown; asm-generic and x86-64 uapi headers. */
+#define STAT 144, SHOW_STAT
 #define STATX 256
 #define STATFS 120
-#define TIMESPEC 16
-#define TIMEVAL 16
-#define ITIMERVAL 32
-#define ITIMERSPEC 32
-#define RUSAGE 144
-#define SIGINFO 128
-#define RLIMIT 16
+#define TIMESPEC 16, SHOW_TIMESPEC
+#define TIMEVAL 16, SHOW_TIMEVAL
+#define ITIMERVAL 32, SHOW_ITIMERVAL
+#define ITIMERSPEC 32, SHOW_ITIMERSPEC
+#define RUSAGE 144, SHOW_RUSAGE
+#define SIGACTION 32, SHOW_SIGACTION
+#define SIGINFO 128, SHOW_SIGINFO
+#define SIGSET 8, SHOW_SIGSET
+#define STACK_T 24, SHOW_STACK
+#define RLIMIT 16, SHOW_RLIMIT
+#define UTSNAME 390, SHOW_UTSNAME
+#define POLLFD 8, SHOW_POLLFD
+#define EPOLL_EVENT 12, SHOW_EPOLL_EVENT
+#define SOCKADDR 1, SHOW_SOCKADDR /* by a length */
+#define SOCKADDR_UPTO 0, SHOW_SOCKADDR
+#define FD_PAIR 8, SHOW_INT
+#define ID 4, SHOW_INT
+#define OFFSET 8, SHOW_OFFSET
+#define STATUS 4, SHOW_WAIT_STATUS
 #define SYSINFO 112
 #define TIMEX 208
 #define FDS 128 /* of 1024 descriptors; a larger set ends below the guard of GUEST_TOP */
-#define SOCKLEN 4
+#define SOCKLEN 4, SHOW_INT
 #define UPTO 0 /* bounded by a 32-bit number in the payload's memory */
 
-#define FORWARD(name, ...) [__NR_##name] = {#name, NULL, {__VA_ARGS__}, false}
-#define RESTART(name, ...) [__NR_##name] = {#name, NULL, {__VA_ARGS__}, true}
-#define HANDLE(name, function, ...) [__NR_##name] = {#name, sys_##function, {__VA_ARGS__}, false}
-#define HANDLE_RESTART(name, function, ...)                                                        \
-    [__NR_##name] = {#name, sys_##function, {__VA_ARGS__}, true}
+#define LINE(name, function, waits, ...) [__NR_##name] = {#name, function, {__VA_ARGS__}, waits}
+#define FORWARD(name, ...) LINE(name, NULL, WAITS_NOT, __VA_ARGS__)
+#define WAIT(name, ...) LINE(name, NULL, WAITS, __VA_ARGS__)
+#define RESTART(name, ...) LINE(name, NULL, RESTARTS, __VA_ARGS__)
+#define HANDLE(name, function, ...) LINE(name, sys_##function, WAITS_NOT, __VA_ARGS__)
+#define HANDLE_WAIT(name, function, ...) LINE(name, sys_##function, WAITS, __VA_ARGS__)
+#define HANDLE_RESTART(name, function, ...) LINE(name, sys_##function, RESTARTS, __VA_ARGS__)
 
 const struct syscall syscall_table[SYSCALL_COUNT] = {
     /* descriptors: reading, writing, moving */
@@ -63,42 +82,42 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(pwritev, FD, IOV_IN(2), SIZE, INT, INT),
     FORWARD(preadv2, FD, IOV_OUT(2), SIZE, INT, INT, HEX),
     FORWARD(pwritev2, FD, IOV_IN(2), SIZE, INT, INT, HEX),
-    FORWARD(lseek, FD, INT, INT),
+    FORWARD(lseek, FD, INT, NAMED(WHENCE)),
     FORWARD(close, FD),
-    HANDLE(close_range, close_range, UINT, UINT, HEX),
+    HANDLE(close_range, close_range, UINT, UINT, NAMED(CLOSE_RANGE)),
     FORWARD(dup, FD),
     FORWARD(dup2, FD, FD),
-    FORWARD(dup3, FD, FD, HEX),
-    FORWARD(pipe, OUT(8)),
-    FORWARD(pipe2, OUT(8), HEX),
-    HANDLE_RESTART(fcntl, fcntl, FD, INT, HEX),
-    HANDLE_RESTART(ioctl, ioctl, FD, HEX, ADDR),
-    RESTART(flock, FD, INT),
-    FORWARD(sendfile, FD, FD, INOUT(8), SIZE),
-    FORWARD(splice, FD, INOUT(8), FD, INOUT(8), SIZE, HEX),
+    FORWARD(dup3, FD, FD, NAMED(OPEN)),
+    FORWARD(pipe, OUT(FD_PAIR)),
+    FORWARD(pipe2, OUT(FD_PAIR), NAMED(OPEN)),
+    HANDLE_RESTART(fcntl, fcntl, FD, NAMED(FCNTL), HEX),
+    HANDLE_RESTART(ioctl, ioctl, FD, NAMED(IOCTL), ADDR),
+    RESTART(flock, FD, NAMED(FLOCK)),
+    FORWARD(sendfile, FD, FD, INOUT(OFFSET), SIZE),
+    FORWARD(splice, FD, INOUT(OFFSET), FD, INOUT(OFFSET), SIZE, HEX),
     FORWARD(tee, FD, FD, SIZE, HEX),
     FORWARD(vmsplice, FD, IOV_IN(2), SIZE, HEX),
-    FORWARD(copy_file_range, FD, INOUT(8), FD, INOUT(8), SIZE, HEX),
-    FORWARD(fallocate, FD, HEX, INT, INT),
-    FORWARD(fadvise64, FD, INT, SIZE, INT),
+    FORWARD(copy_file_range, FD, INOUT(OFFSET), FD, INOUT(OFFSET), SIZE, HEX),
+    FORWARD(fallocate, FD, NAMED(FALLOCATE), INT, INT),
+    FORWARD(fadvise64, FD, INT, SIZE, NAMED(FADVICE)),
     FORWARD(readahead, FD, INT, SIZE),
     FORWARD(sync_file_range, FD, INT, INT, HEX),
 
     /* files by name */
-    HANDLE_RESTART(open, open, PATH, HEX, MODE),
-    HANDLE_RESTART(openat, openat, DIRFD, PATH, HEX, MODE),
+    HANDLE_RESTART(open, open, PATH, NAMED(OPEN), MODE),
+    HANDLE_RESTART(openat, openat, DIRFD, PATH, NAMED(OPEN), MODE),
     HANDLE(openat2, openat2, DIRFD, PATH, IN_BY(3, 1), SIZE),
     HANDLE(creat, creat, PATH, MODE),
     HANDLE(stat, stat, PATH, OUT(STAT)),
     FORWARD(lstat, PATH, OUT(STAT)),
     FORWARD(fstat, FD, OUT(STAT)),
-    HANDLE(newfstatat, newfstatat, DIRFD, PATH, OUT(STAT), HEX),
-    HANDLE(statx, statx, DIRFD, PATH, HEX, HEX, OUT(STATX)),
+    HANDLE(newfstatat, newfstatat, DIRFD, PATH, OUT(STAT), NAMED(AT)),
+    HANDLE(statx, statx, DIRFD, PATH, NAMED(AT), HEX, OUT(STATX)),
     FORWARD(statfs, PATH, OUT(STATFS)),
     FORWARD(fstatfs, FD, OUT(STATFS)),
-    FORWARD(access, PATH, INT),
-    FORWARD(faccessat, DIRFD, PATH, INT),
-    FORWARD(faccessat2, DIRFD, PATH, INT, HEX),
+    FORWARD(access, PATH, NAMED(ACCESS)),
+    FORWARD(faccessat, DIRFD, PATH, NAMED(ACCESS)),
+    FORWARD(faccessat2, DIRFD, PATH, NAMED(ACCESS), NAMED(AT)),
     HANDLE(readlink, readlink, PATH, OUT_BY(2, 1), INT),
     HANDLE(readlinkat, readlinkat, DIRFD, PATH, OUT_BY(3, 1), INT),
     FORWARD(truncate, PATH, INT),
@@ -109,17 +128,17 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(chown, PATH, INT, INT),
     FORWARD(lchown, PATH, INT, INT),
     FORWARD(fchown, FD, INT, INT),
-    FORWARD(fchownat, DIRFD, PATH, INT, INT, HEX),
+    FORWARD(fchownat, DIRFD, PATH, INT, INT, NAMED(AT)),
     FORWARD(utime, PATH, IN(16)),
     FORWARD(utimes, PATH, IN(2 * TIMEVAL)),
     FORWARD(futimesat, DIRFD, PATH, IN(2 * TIMEVAL)),
-    FORWARD(utimensat, DIRFD, PATH, IN(2 * TIMESPEC), HEX),
+    FORWARD(utimensat, DIRFD, PATH, IN(2 * TIMESPEC), NAMED(AT)),
     FORWARD(umask, MODE),
     FORWARD(fsync, FD),
     FORWARD(fdatasync, FD),
     FORWARD(sync),
     FORWARD(syncfs, FD),
-    FORWARD(memfd_create, PATH, HEX),
+    FORWARD(memfd_create, PATH, NAMED(MEMFD)),
     FORWARD(setxattr, PATH, PATH, IN_BY(3, 1), SIZE, HEX),
     FORWARD(lsetxattr, PATH, PATH, IN_BY(3, 1), SIZE, HEX),
     FORWARD(fsetxattr, FD, PATH, IN_BY(3, 1), SIZE, HEX),
@@ -146,73 +165,77 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(mknod, PATH, MODE, HEX),
     FORWARD(mknodat, DIRFD, PATH, MODE, HEX),
     FORWARD(link, PATH, PATH),
-    FORWARD(linkat, DIRFD, PATH, DIRFD, PATH, HEX),
+    FORWARD(linkat, DIRFD, PATH, DIRFD, PATH, NAMED(AT)),
     FORWARD(symlink, PATH, PATH),
     FORWARD(symlinkat, PATH, DIRFD, PATH),
     FORWARD(unlink, PATH),
-    FORWARD(unlinkat, DIRFD, PATH, HEX),
+    FORWARD(unlinkat, DIRFD, PATH, NAMED(UNLINK)),
     FORWARD(rename, PATH, PATH),
     FORWARD(renameat, DIRFD, PATH, DIRFD, PATH),
-    FORWARD(renameat2, DIRFD, PATH, DIRFD, PATH, HEX),
+    FORWARD(renameat2, DIRFD, PATH, DIRFD, PATH, NAMED(RENAME)),
     FORWARD(inotify_init),
-    FORWARD(inotify_init1, HEX),
-    FORWARD(inotify_add_watch, FD, PATH, HEX),
+    FORWARD(inotify_init1, NAMED(OPEN)),
+    FORWARD(inotify_add_watch, FD, PATH, NAMED(WATCH)),
     FORWARD(inotify_rm_watch, FD, INT),
 
     /* waiting for descriptors */
-    FORWARD(poll, INOUT_BY(1, 8), UINT, INT),
-    HANDLE(ppoll, ppoll, INOUT_BY(1, 8), UINT, INOUT(TIMESPEC), IN_BY(4, 1), SIZE),
-    FORWARD(select, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMEVAL)),
-    HANDLE(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC), IN(16)),
+    WAIT(poll, INOUT_BY(1, POLLFD), UINT, INT),
+    HANDLE_WAIT(ppoll, ppoll, INOUT_BY(1, POLLFD), UINT, INOUT(TIMESPEC), IN_BY(4, 1, SHOW_SIGSET),
+                SIZE),
+    WAIT(select, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMEVAL)),
+    HANDLE_WAIT(pselect6, pselect6, INT, INOUT(FDS), INOUT(FDS), INOUT(FDS), INOUT(TIMESPEC),
+                IN(16)),
     FORWARD(epoll_create, INT),
-    FORWARD(epoll_create1, HEX),
-    HANDLE(epoll_ctl, epoll_ctl, FD, INT, FD, HEX),
-    FORWARD(epoll_wait, FD, OUT_BY(2, 12), INT, INT),
-    HANDLE(epoll_pwait, epoll_pwait, FD, OUT_BY(2, 12), INT, INT, IN_BY(5, 1), SIZE),
-    HANDLE(epoll_pwait2, epoll_pwait2, FD, OUT_BY(2, 12), INT, IN(TIMESPEC), IN_BY(5, 1), SIZE),
+    FORWARD(epoll_create1, NAMED(OPEN)),
+    HANDLE(epoll_ctl, epoll_ctl, FD, NAMED(EPOLL_OP), FD, {ARG_ADDR, NO_ARG, EPOLL_EVENT}),
+    WAIT(epoll_wait, FD, OUT_BY(2, EPOLL_EVENT), INT, INT),
+    HANDLE_WAIT(epoll_pwait, epoll_pwait, FD, OUT_BY(2, EPOLL_EVENT), INT, INT,
+                IN_BY(5, 1, SHOW_SIGSET), SIZE),
+    HANDLE_WAIT(epoll_pwait2, epoll_pwait2, FD, OUT_BY(2, EPOLL_EVENT), INT, IN(TIMESPEC),
+                IN_BY(5, 1, SHOW_SIGSET), SIZE),
     FORWARD(eventfd, INT),
-    FORWARD(eventfd2, INT, HEX),
-    FORWARD(signalfd, FD, IN_BY(2, 1), SIZE),
-    FORWARD(signalfd4, FD, IN_BY(2, 1), SIZE, HEX),
-    FORWARD(timerfd_create, INT, HEX),
-    FORWARD(timerfd_settime, FD, HEX, IN(ITIMERSPEC), OUT(ITIMERSPEC)),
+    FORWARD(eventfd2, INT, NAMED(EVENTFD)),
+    FORWARD(signalfd, FD, IN_BY(2, 1, SHOW_SIGSET), SIZE),
+    FORWARD(signalfd4, FD, IN_BY(2, 1, SHOW_SIGSET), SIZE, NAMED(OPEN)),
+    FORWARD(timerfd_create, NAMED(CLOCK), NAMED(OPEN)),
+    FORWARD(timerfd_settime, FD, NAMED(TIMER), IN(ITIMERSPEC), OUT(ITIMERSPEC)),
     FORWARD(timerfd_gettime, FD, OUT(ITIMERSPEC)),
 
     /* memory */
-    HANDLE(mmap, mmap, ADDR, SIZE, HEX, HEX, INT, HEX),
+    HANDLE(mmap, mmap, ADDR, SIZE, NAMED(PROT), NAMED(MAP), INT, HEX),
     HANDLE(munmap, munmap, ADDR, SIZE),
-    HANDLE(mprotect, mprotect, ADDR, SIZE, HEX),
-    HANDLE(mremap, mremap, ADDR, SIZE, SIZE, HEX, ADDR),
-    HANDLE(madvise, madvise, ADDR, SIZE, INT),
+    HANDLE(mprotect, mprotect, ADDR, SIZE, NAMED(PROT)),
+    HANDLE(mremap, mremap, ADDR, SIZE, SIZE, NAMED(MREMAP), ADDR),
+    HANDLE(madvise, madvise, ADDR, SIZE, NAMED(ADVICE)),
     HANDLE(brk, brk, ADDR),
-    FORWARD(msync, IN_BY(1, 1), SIZE, HEX),
-    FORWARD(mincore, IN_BY(1, 1), SIZE, OUT_BY(1, 1)),
-    FORWARD(mlock, IN_BY(1, 1), SIZE),
-    FORWARD(mlock2, IN_BY(1, 1), SIZE, HEX),
-    FORWARD(munlock, IN_BY(1, 1), SIZE),
+    FORWARD(msync, MAPPED(1), SIZE, NAMED(MSYNC)),
+    FORWARD(mincore, MAPPED(1), SIZE, OUT_BY(1, 1)),
+    FORWARD(mlock, MAPPED(1), SIZE),
+    FORWARD(mlock2, MAPPED(1), SIZE, HEX),
+    FORWARD(munlock, MAPPED(1), SIZE),
     FORWARD(mlockall, HEX),
     FORWARD(munlockall),
     FORWARD(membarrier, INT, HEX, INT),
 
     /* sockets */
-    FORWARD(socket, INT, INT, INT),
-    FORWARD(socketpair, INT, INT, INT, OUT(8)),
-    FORWARD(bind, FD, IN_BY(2, 1), INT),
+    FORWARD(socket, NAMED(DOMAIN), NAMED(SOCKET), INT),
+    FORWARD(socketpair, NAMED(DOMAIN), NAMED(SOCKET), INT, OUT(FD_PAIR)),
+    FORWARD(bind, FD, IN_BY(2, SOCKADDR), INT),
     FORWARD(listen, FD, INT),
-    RESTART(accept, FD, OUT(UPTO), INOUT(SOCKLEN)),
-    RESTART(accept4, FD, OUT(UPTO), INOUT(SOCKLEN), HEX),
-    RESTART(connect, FD, IN_BY(2, 1), INT),
-    FORWARD(shutdown, FD, INT),
-    FORWARD(getsockname, FD, OUT(UPTO), INOUT(SOCKLEN)),
-    FORWARD(getpeername, FD, OUT(UPTO), INOUT(SOCKLEN)),
-    HANDLE(setsockopt, setsockopt, FD, INT, INT, IN_BY(4, 1), INT),
-    FORWARD(getsockopt, FD, INT, INT, OUT(UPTO), INOUT(SOCKLEN)),
-    RESTART(sendto, FD, IN_BY(2, 1), SIZE, HEX, IN_BY(5, 1), INT),
-    RESTART(recvfrom, FD, OUT_BY(2, 1), SIZE, HEX, OUT(UPTO), INOUT(SOCKLEN)),
-    HANDLE_RESTART(sendmsg, sendmsg, FD, ADDR, HEX),
-    HANDLE_RESTART(recvmsg, recvmsg, FD, ADDR, HEX),
-    HANDLE_RESTART(sendmmsg, sendmmsg, FD, ADDR, UINT, HEX),
-    HANDLE_RESTART(recvmmsg, recvmmsg, FD, ADDR, UINT, HEX, IN(TIMESPEC)),
+    RESTART(accept, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
+    RESTART(accept4, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN), NAMED(SOCKET)),
+    RESTART(connect, FD, IN_BY(2, SOCKADDR), INT),
+    FORWARD(shutdown, FD, NAMED(SHUTDOWN)),
+    FORWARD(getsockname, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
+    FORWARD(getpeername, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
+    HANDLE(setsockopt, setsockopt, FD, NAMED(SOCKET_LEVEL), NAMED(SOCKET_OPTION), IN_BY(4, 1), INT),
+    FORWARD(getsockopt, FD, NAMED(SOCKET_LEVEL), NAMED(SOCKET_OPTION), OUT(UPTO), INOUT(SOCKLEN)),
+    RESTART(sendto, FD, IN_BY(2, 1), SIZE, NAMED(MSG), IN_BY(5, SOCKADDR), INT),
+    RESTART(recvfrom, FD, OUT_BY(2, 1), SIZE, NAMED(MSG), OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
+    HANDLE_RESTART(sendmsg, sendmsg, FD, ADDR, NAMED(MSG)),
+    HANDLE_RESTART(recvmsg, recvmsg, FD, ADDR, NAMED(MSG)),
+    HANDLE_RESTART(sendmmsg, sendmmsg, FD, ADDR, UINT, NAMED(MSG)),
+    HANDLE_RESTART(recvmmsg, recvmmsg, FD, ADDR, UINT, NAMED(MSG), IN(TIMESPEC)),
 
     /* System V IPC and message queues */
     FORWARD(shmget, INT, SIZE, HEX),
@@ -220,14 +243,14 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(shmdt, shmdt, ADDR),
     HANDLE(shmctl, shmctl, INT, INT, ADDR),
     FORWARD(semget, INT, INT, HEX),
-    FORWARD(semop, INT, IN_BY(2, 6), SIZE),
-    FORWARD(semtimedop, INT, IN_BY(2, 6), SIZE, IN(TIMESPEC)),
+    WAIT(semop, INT, IN_BY(2, 6), SIZE),
+    WAIT(semtimedop, INT, IN_BY(2, 6), SIZE, IN(TIMESPEC)),
     HANDLE(semctl, semctl, INT, INT, INT, HEX),
     FORWARD(msgget, INT, HEX),
-    HANDLE(msgsnd, msgsnd, INT, ADDR, SIZE, HEX),
-    HANDLE(msgrcv, msgrcv, INT, ADDR, SIZE, INT, HEX),
+    HANDLE_WAIT(msgsnd, msgsnd, INT, ADDR, SIZE, HEX),
+    HANDLE_WAIT(msgrcv, msgrcv, INT, ADDR, SIZE, INT, HEX),
     HANDLE(msgctl, msgctl, INT, INT, ADDR),
-    FORWARD(mq_open, PATH, HEX, MODE, IN(64)),
+    FORWARD(mq_open, PATH, NAMED(OPEN), MODE, IN(64)),
     FORWARD(mq_unlink, PATH),
     FORWARD(mq_timedsend, FD, IN_BY(2, 1), SIZE, UINT, IN(TIMESPEC)),
     FORWARD(mq_timedreceive, FD, OUT_BY(2, 1), SIZE, OUT(4), IN(TIMESPEC)),
@@ -237,57 +260,57 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(time, OUT(8)),
     FORWARD(gettimeofday, OUT(TIMEVAL), OUT(8)),
     FORWARD(settimeofday, IN(TIMEVAL), IN(8)),
-    FORWARD(clock_gettime, INT, OUT(TIMESPEC)),
-    FORWARD(clock_settime, INT, IN(TIMESPEC)),
-    FORWARD(clock_getres, INT, OUT(TIMESPEC)),
-    FORWARD(clock_nanosleep, INT, HEX, IN(TIMESPEC), OUT(TIMESPEC)),
-    FORWARD(nanosleep, IN(TIMESPEC), OUT(TIMESPEC)),
+    FORWARD(clock_gettime, NAMED(CLOCK), OUT(TIMESPEC)),
+    FORWARD(clock_settime, NAMED(CLOCK), IN(TIMESPEC)),
+    FORWARD(clock_getres, NAMED(CLOCK), OUT(TIMESPEC)),
+    WAIT(clock_nanosleep, NAMED(CLOCK), NAMED(TIMER), IN(TIMESPEC), OUT(TIMESPEC)),
+    WAIT(nanosleep, IN(TIMESPEC), OUT(TIMESPEC)),
     FORWARD(adjtimex, INOUT(TIMEX)),
-    FORWARD(clock_adjtime, INT, INOUT(TIMEX)),
+    FORWARD(clock_adjtime, NAMED(CLOCK), INOUT(TIMEX)),
     FORWARD(times, OUT(32)),
     FORWARD(alarm, UINT),
-    FORWARD(timer_create, INT, IN(64), OUT(4)),
-    FORWARD(timer_settime, INT, HEX, IN(ITIMERSPEC), OUT(ITIMERSPEC)),
+    FORWARD(timer_create, NAMED(CLOCK), IN(64), OUT(ID)),
+    FORWARD(timer_settime, INT, NAMED(TIMER), IN(ITIMERSPEC), OUT(ITIMERSPEC)),
     FORWARD(timer_gettime, INT, OUT(ITIMERSPEC)),
     FORWARD(timer_getoverrun, INT),
     FORWARD(timer_delete, INT),
-    FORWARD(getitimer, INT, OUT(ITIMERVAL)),
-    FORWARD(setitimer, INT, IN(ITIMERVAL), OUT(ITIMERVAL)),
+    FORWARD(getitimer, NAMED(ITIMER), OUT(ITIMERVAL)),
+    FORWARD(setitimer, NAMED(ITIMER), IN(ITIMERVAL), OUT(ITIMERVAL)),
 
     /* signals */
-    HANDLE(rt_sigaction, rt_sigaction, INT, IN(32), OUT(32), SIZE),
-    HANDLE(rt_sigprocmask, rt_sigprocmask, INT, IN(8), OUT(8), SIZE),
+    HANDLE(rt_sigaction, rt_sigaction, NAMED(SIGNAL), IN(SIGACTION), OUT(SIGACTION), SIZE),
+    HANDLE(rt_sigprocmask, rt_sigprocmask, NAMED(SIGNAL_HOW), IN(SIGSET), OUT(SIGSET), SIZE),
     HANDLE(rt_sigreturn, rt_sigreturn),
-    HANDLE(rt_sigsuspend, rt_sigsuspend, IN(8), SIZE),
-    HANDLE(sigaltstack, sigaltstack, IN(24), OUT(24)),
-    FORWARD(rt_sigpending, OUT_BY(1, 1), SIZE),
-    FORWARD(rt_sigtimedwait, IN_BY(3, 1), OUT(SIGINFO), IN(TIMESPEC), SIZE),
-    FORWARD(rt_sigqueueinfo, INT, INT, IN(SIGINFO)),
-    FORWARD(rt_tgsigqueueinfo, INT, INT, INT, IN(SIGINFO)),
-    FORWARD(pause),
-    FORWARD(kill, INT, INT),
-    FORWARD(tkill, INT, INT),
-    FORWARD(tgkill, INT, INT, INT),
+    HANDLE_WAIT(rt_sigsuspend, rt_sigsuspend, IN(SIGSET), SIZE),
+    HANDLE(sigaltstack, sigaltstack, IN(STACK_T), OUT(STACK_T)),
+    FORWARD(rt_sigpending, OUT_BY(1, 1, SHOW_SIGSET), SIZE),
+    WAIT(rt_sigtimedwait, IN_BY(3, 1, SHOW_SIGSET), OUT(SIGINFO), IN(TIMESPEC), SIZE),
+    FORWARD(rt_sigqueueinfo, INT, NAMED(SIGNAL), IN(SIGINFO)),
+    FORWARD(rt_tgsigqueueinfo, INT, INT, NAMED(SIGNAL), IN(SIGINFO)),
+    WAIT(pause),
+    FORWARD(kill, INT, NAMED(SIGNAL)),
+    FORWARD(tkill, INT, NAMED(SIGNAL)),
+    FORWARD(tgkill, INT, INT, NAMED(SIGNAL)),
     FORWARD(pidfd_open, INT, HEX),
-    FORWARD(pidfd_send_signal, FD, INT, IN(SIGINFO), HEX),
+    FORWARD(pidfd_send_signal, FD, NAMED(SIGNAL), IN(SIGINFO), HEX),
 
     /* the process */
     HANDLE(exit, exit, INT),
     HANDLE(exit_group, exit_group, INT),
     HANDLE(fork, fork),
     HANDLE(vfork, vfork),
-    HANDLE(clone, clone, HEX, ADDR, ADDR, ADDR, ADDR),
+    HANDLE(clone, clone, NAMED(CLONE), ADDR, ADDR, ADDR, ADDR),
     HANDLE(clone3, clone3, ADDR, SIZE),
-    HANDLE(execve, execve, PATH, ADDR, ADDR),
-    HANDLE(execveat, execveat, DIRFD, PATH, ADDR, ADDR, HEX),
-    RESTART(wait4, INT, OUT(4), HEX, OUT(RUSAGE)),
-    RESTART(waitid, INT, INT, OUT(SIGINFO), HEX, OUT(RUSAGE)),
-    HANDLE(arch_prctl, arch_prctl, HEX, ADDR),
+    HANDLE(execve, execve, PATH, STRINGS, ADDR),
+    HANDLE(execveat, execveat, DIRFD, PATH, STRINGS, ADDR, NAMED(AT)),
+    RESTART(wait4, INT, OUT(STATUS), NAMED(WAIT), OUT(RUSAGE)),
+    RESTART(waitid, NAMED(WAIT_ID), INT, OUT(SIGINFO), NAMED(WAIT), OUT(RUSAGE)),
+    HANDLE(arch_prctl, arch_prctl, NAMED(ARCH_PRCTL), ADDR),
     HANDLE(set_tid_address, set_tid_address, ADDR),
     HANDLE(set_robust_list, set_robust_list, ADDR, SIZE),
     HANDLE(get_robust_list, get_robust_list, INT, OUT(8), OUT(8)),
-    HANDLE(prctl, prctl, INT, HEX, HEX, HEX, HEX),
-    HANDLE(uname, uname, OUT(390)),
+    HANDLE(prctl, prctl, NAMED(PRCTL), HEX, HEX, HEX, HEX),
+    HANDLE(uname, uname, OUT(UTSNAME)),
     FORWARD(getpid),
     FORWARD(getppid),
     FORWARD(gettid),
@@ -300,8 +323,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(geteuid),
     FORWARD(getgid),
     FORWARD(getegid),
-    FORWARD(getresuid, OUT(4), OUT(4), OUT(4)),
-    FORWARD(getresgid, OUT(4), OUT(4), OUT(4)),
+    FORWARD(getresuid, OUT(ID), OUT(ID), OUT(ID)),
+    FORWARD(getresgid, OUT(ID), OUT(ID), OUT(ID)),
     FORWARD(setuid, INT),
     FORWARD(setgid, INT),
     FORWARD(setreuid, INT, INT),
@@ -310,16 +333,16 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(setresgid, INT, INT, INT),
     FORWARD(setfsuid, INT),
     FORWARD(setfsgid, INT),
-    FORWARD(getgroups, INT, OUT_BY(0, 4)),
-    FORWARD(setgroups, INT, IN_BY(0, 4)),
+    FORWARD(getgroups, INT, OUT_BY(0, ID)),
+    FORWARD(setgroups, INT, IN_BY(0, ID)),
     FORWARD(capget, INOUT(8), OUT(24)),
     FORWARD(capset, INOUT(8), IN(24)),
-    FORWARD(getrlimit, INT, OUT(RLIMIT)),
-    FORWARD(setrlimit, INT, IN(RLIMIT)),
-    FORWARD(prlimit64, INT, INT, IN(RLIMIT), OUT(RLIMIT)),
-    FORWARD(getrusage, INT, OUT(RUSAGE)),
-    FORWARD(getpriority, INT, INT),
-    FORWARD(setpriority, INT, INT, INT),
+    FORWARD(getrlimit, NAMED(RESOURCE), OUT(RLIMIT)),
+    FORWARD(setrlimit, NAMED(RESOURCE), IN(RLIMIT)),
+    FORWARD(prlimit64, INT, NAMED(RESOURCE), IN(RLIMIT), OUT(RLIMIT)),
+    FORWARD(getrusage, NAMED(RUSAGE_WHO), OUT(RUSAGE)),
+    FORWARD(getpriority, NAMED(PRIORITY), INT),
+    FORWARD(setpriority, NAMED(PRIORITY), INT, INT),
     FORWARD(ioprio_get, INT, INT),
     FORWARD(ioprio_set, INT, INT, INT),
     FORWARD(sched_yield),
@@ -328,17 +351,17 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(sched_getparam, INT, OUT(4)),
     FORWARD(sched_setparam, INT, IN(4)),
     FORWARD(sched_getscheduler, INT),
-    FORWARD(sched_setscheduler, INT, INT, IN(4)),
-    FORWARD(sched_get_priority_max, INT),
-    FORWARD(sched_get_priority_min, INT),
+    FORWARD(sched_setscheduler, INT, NAMED(SCHED), IN(4)),
+    FORWARD(sched_get_priority_max, NAMED(SCHED)),
+    FORWARD(sched_get_priority_min, NAMED(SCHED)),
     FORWARD(sched_rr_get_interval, INT, OUT(TIMESPEC)),
     FORWARD(sched_getattr, INT, OUT_BY(2, 1), UINT, HEX),
     FORWARD(sched_setattr, INT, IN(56), HEX),
-    FORWARD(getcpu, OUT(4), OUT(4), ADDR),
-    HANDLE(futex, futex, INOUT(4), INT, INT, HEX, HEX, INT),
+    FORWARD(getcpu, OUT(ID), OUT(ID), ADDR),
+    HANDLE_WAIT(futex, futex, INOUT(4), NAMED(FUTEX), INT, HEX, HEX, INT),
     FORWARD(sysinfo, OUT(SYSINFO)),
     FORWARD(syslog, INT, OUT_BY(2, 1), INT),
-    FORWARD(getrandom, OUT_BY(1, 1), SIZE, HEX),
+    FORWARD(getrandom, OUT_BY(1, 1), SIZE, NAMED(GETRANDOM)),
     FORWARD(sethostname, IN_BY(1, 1), INT),
     FORWARD(setdomainname, IN_BY(1, 1), INT),
     FORWARD(personality, HEX),

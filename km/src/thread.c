@@ -119,9 +119,11 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
     start.vcpu = vcpu_acquire(parent->vm);
     if (start.vcpu) {
         __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+        stop_enter(start.vcpu, parent);
         error = create(&start);
         if (error) {
             __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
+            stop_leave(start.vcpu);
             vcpu_release(start.vcpu);
         }
     }
@@ -137,9 +139,7 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
 
 static void wake(uint64_t addr)
 {
-    uint64_t args[6] = {addr, FUTEX_WAKE, 1};
-
-    (void)host_syscall(__NR_futex, args);
+    (void)syscall(__NR_futex, addr, FUTEX_WAKE, 1); /* also when a signal waits */
 }
 
 /* A futex that the dying thread holds gets the mark that its owner died. */
@@ -198,6 +198,8 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
         wake(vcpu->clear_tid);
     }
     last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
+    ending_exit(vcpu, status, last);
+    stop_leave(vcpu);
     if (last) { /* KVM may have a thread of its own in this process, which would stay */
         _exit(status);
     }

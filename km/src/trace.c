@@ -1,191 +1,351 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * trace.c: --trace: a line for each system call, as strace writes it, from what the table says of
- * the arguments. A line appears when the call has returned.
+ * the arguments. The line appears when the call has returned. A call that probably waits is
+ * announced before, so that it can be seen what a payload hangs in.
  */
-#include "syscall.h"
+#include "trace.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define STRING_MAX 32
+#define IOVECS_SHOWN 8
 
-struct line {
-    char text[2048];
-    size_t used;
-};
+/* ---- which calls: --trace=CALL,CALL... ---- */
 
-static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static uint64_t chosen[SYSCALL_COUNT / 64 + 1]; /* a bit per call */
+static bool chosen_known;
 
-static void put(struct line *line, const char *format, ...)
+static void choose(const char *name, size_t length)
 {
-    size_t room = sizeof(line->text) - line->used;
-    va_list args;
-    int n;
+    for (size_t i = 0; i < SYSCALL_COUNT; i++) {
+        const char *known = syscall_table[i].name;
 
-    va_start(args, format);
-    n = vsnprintf(line->text + line->used, room, format, args);
-    va_end(args);
-    line->used += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
-}
-
-void trace_open(const char *path)
-{
-    int fd = options.trace_fd;
-
-    if (!options.trace) {
-        return;
-    }
-    if (path) {
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    } else if (fd < 0) {
-        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    }
-    if (fd < 0) {
-        die(STATUS_FAILED, "name a file that can be written with -o",
-            "cannot write the trace to %s: %m", path ? path : "standard error");
-    }
-    options.trace_fd = fd_hide(fd);
-}
-
-/* At most `length` bytes of the payload, quoted; a string ends at its zero byte. */
-static void put_bytes(struct line *line, uint64_t addr, uint64_t length, bool string)
-{
-    uint64_t i;
-    char c;
-
-    if (!addr) {
-        put(line, "NULL");
-        return;
-    }
-    for (i = 0; i < length && i < STRING_MAX; i++) {
-        if (guest_read(&c, addr + i, 1) < 0) {
-            if (!i) {
-                put(line, "0x%lx", addr);
-                return;
-            }
-            break;
-        }
-        if (string && !c) {
-            put(line, "%s\"", i ? "" : "\"");
+        if (known && !strncmp(known, name, length) && !known[length]) {
+            chosen[i / 64] |= 1UL << i % 64;
             return;
         }
-        put(line, "%s", i ? "" : "\"");
-        if (c == '\n') {
-            put(line, "\\n");
-        } else if (c == '"' || c == '\\') {
-            put(line, "\\%c", c);
-        } else if (c >= ' ' && c < 127) {
-            put(line, "%c", c);
-        } else {
-            put(line, "\\%o", (unsigned char)c);
-        }
     }
-    put(line, i ? "\"%s" : "\"\"%s", i < length ? "..." : "");
+    die(STATUS_FAILED, "name calls as in --trace=openat,read",
+        "--trace knows no system call '%.*s'", length > NAME_MAX ? NAME_MAX : (int)length, name);
 }
 
-static void put_arg(struct line *line, const struct syscall *call, unsigned i, const uint64_t *args,
-                    int64_t result)
+void trace_choose(const char *calls)
+{
+    while (calls) {
+        size_t length = strcspn(calls, ",");
+
+        choose(calls, length);
+        calls = calls[length] ? calls + length + 1 : NULL;
+        chosen_known = true;
+    }
+}
+
+static const struct syscall *call_of(uint64_t number)
+{
+    return number < SYSCALL_COUNT && syscall_table[number].name ? &syscall_table[number] : NULL;
+}
+
+static bool is_chosen(uint64_t number)
+{
+    return options.trace &&
+           (!chosen_known || (number < SYSCALL_COUNT && chosen[number / 64] & 1UL << number % 64));
+}
+
+/* ---- arguments ---- */
+
+static void show_address(struct line *line, uint64_t addr)
+{
+    line_put(line, addr ? "0x%lx" : "NULL", addr);
+}
+
+static void show_iovecs(struct line *line, uint64_t addr, uint64_t count, uint64_t bytes)
+{
+    struct iovec iov;
+    uint64_t size;
+
+    line_put(line, "[");
+    for (uint64_t i = 0; i < count; i++) {
+        line_put(line, "%s", i ? ", " : "");
+        if (i == IOVECS_SHOWN || guest_read(&iov, addr + i * sizeof(iov), sizeof(iov)) < 0) {
+            line_put(line, "...");
+            break;
+        }
+        size = iov.iov_len < bytes ? iov.iov_len : bytes;
+        bytes -= size;
+        line_put(line, "{iov_base=");
+        show_bytes(line, (uint64_t)iov.iov_base, size, false);
+        line_put(line, ", iov_len=%lu}", iov.iov_len);
+    }
+    line_put(line, "]");
+}
+
+/* Memory: bytes as characters, structures as what they are, all else as its address. */
+static void show_memory(struct line *line, const struct syscall *call, unsigned i,
+                        const uint64_t *args, int64_t result)
 {
     const struct arg *arg = &call->args[i];
-    uint64_t value = args[i];
-    bool bytes = arg->size == 1 && arg->len_arg != NO_ARG;
+    bool out = arg->kind == ARG_OUT, bytes = arg->size == 1 && arg->len_arg != NO_ARG;
+    uint64_t size = syscall_arg_length(call, i, args);
+    uint64_t limit = arg->size * (result > 0 ? (uint64_t)result : 0);
 
+    if (!args[i] || (out && result < 0) || arg->shown == SHOW_ADDRESS) {
+        show_address(line, args[i]);
+    } else if (arg->shown) { /* of an array that the kernel fills, the result says how much */
+        show_structs(line, arg->shown, args[i],
+                     out && arg->len_arg != NO_ARG && arg->size > 1 && limit < size ? limit : size);
+    } else if (bytes && (!out || result > 0)) {
+        show_bytes(line, args[i], out && limit < size ? limit : size, false);
+    } else {
+        show_address(line, args[i]);
+    }
+}
+
+static void show_number(struct line *line, const struct arg *arg, uint64_t value)
+{
     switch (arg->kind) {
     case ARG_INT:
     case ARG_FD:
-        put(line, "%d", (int)value);
+        line_put(line, "%d", (int)value);
         break;
     case ARG_DIRFD:
-        put(line, (int)value == AT_FDCWD ? "AT_FDCWD" : "%d", (int)value);
+        line_put(line, (int)value == AT_FDCWD ? "AT_FDCWD" : "%d", (int)value);
         break;
     case ARG_UINT:
-        put(line, "%u", (uint32_t)value);
+        line_put(line, "%u", (uint32_t)value);
         break;
     case ARG_SIZE:
-        put(line, "%lu", value);
+        line_put(line, "%lu", value);
         break;
     case ARG_OCTAL:
-        put(line, "0%lo", value & 07777777);
-        break;
-    case ARG_PATH:
-        put_bytes(line, value, UINT64_MAX, true);
-        break;
-    case ARG_IN:
-        if (bytes) {
-            put_bytes(line, value, syscall_arg_length(call, i, args), false);
-            break;
-        }
-        put(line, value ? "0x%lx" : "NULL", value);
-        break;
-    case ARG_OUT:
-        if (bytes && result > 0) {
-            put_bytes(line, value, (uint64_t)result, false);
-            break;
-        }
-        put(line, value ? "0x%lx" : "NULL", value);
+        line_put(line, "0%lo", value & 07777777);
         break;
     default:
-        put(line, value ? "0x%lx" : "0", value);
+        line_put(line, value ? "0x%lx" : "0", value);
     }
 }
 
-static void put_result(struct line *line, uint64_t number, int64_t result)
+static void show_arg(struct line *line, const struct syscall *call, unsigned i,
+                     const uint64_t *args, int64_t result)
 {
-    if (number == __NR_exit || number == __NR_exit_group) {
-        put(line, "?\n");
+    const struct arg *arg = &call->args[i];
+
+    switch (arg->kind) {
+    case ARG_PATH:
+        show_bytes(line, args[i], PATH_MAX, true);
+        break;
+    case ARG_IN:
+    case ARG_OUT:
+    case ARG_INOUT:
+        show_memory(line, call, i, args, result);
+        break;
+    case ARG_IOV_IN:
+        show_iovecs(line, args[i], args[arg->len_arg], UINT64_MAX);
+        break;
+    case ARG_IOV_OUT:
+        show_iovecs(line, args[i], args[arg->len_arg], result > 0 ? (uint64_t)result : 0);
+        break;
+    case ARG_ADDR:
+        if (arg->shown && args[i]) {
+            show_structs(line, arg->shown, args[i], arg->size);
+        } else {
+            show_address(line, args[i]);
+        }
+        break;
+    default:
+        if (arg->shown) {
+            show_name(line, arg->shown, (uint32_t)args[i]);
+        } else {
+            show_number(line, arg, args[i]);
+        }
+    }
+}
+
+/* Whether an argument is one that the call does not look at. */
+static bool is_unused(uint64_t number, unsigned i, const uint64_t *args)
+{
+    switch (number) {
+    case __NR_open:
+        return i == 2 && !(args[1] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)));
+    case __NR_openat:
+        return i == 3 && !(args[2] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)));
+    case __NR_fcntl:
+        return i == 2 && (args[1] == F_GETFD || args[1] == F_GETFL);
+    case __NR_futex:
+        return i >= 3 && ((int)args[1] & FUTEX_CMD_MASK) == FUTEX_WAKE;
+    default:
+        return false;
+    }
+}
+
+static void show_args(struct line *line, uint64_t number, const uint64_t *args, int64_t result)
+{
+    const struct syscall *call = call_of(number);
+
+    if (!call) {
+        line_put(line, "syscall_%lu(0x%lx, 0x%lx, 0x%lx", number, args[0], args[1], args[2]);
+        return;
+    }
+    line_put(line, "%s(", call->name);
+    for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE && !is_unused(number, i, args);
+         i++) {
+        line_put(line, "%s", i ? ", " : "");
+        if (number == __NR_fcntl && args[1] == F_SETFL && i == 2) {
+            show_name(line, SHOW_OPEN, args[i]);
+        } else {
+            show_arg(line, call, i, args, result);
+        }
+    }
+}
+
+static void show_result(struct line *line, int64_t result)
+{
+    const char *name;
+
+    if (result == NOT_STARTED) {
+        line_put(line, "? (a signal came first)\n");
     } else if (result < 0 && result >= -4095) {
-        put(line, "-1 (%s)\n", strerror((int)-result));
-    } else if (result > 0xffffff) {
-        put(line, "0x%lx\n", result);
+        name = name_of_errno((int)-result);
+        line_put(line, "-1 %s (%s)\n", name ? name : "?", strerror((int)-result));
     } else {
-        put(line, "%ld\n", result);
+        line_put(line, (uint64_t)result > 0xffffff ? "0x%lx\n" : "%ld\n", result);
     }
 }
 
 /* Who it was, once the payload has more than the one thread that km started with. */
-static void put_tid(struct line *line)
+static void show_tid(struct line *line)
 {
     static pid_t first;
 
     if (!first) {
         first = getpid();
     }
-    if (thread_several() || getpid() != first) {
-        put(line, "[%ld] ", syscall(__NR_gettid));
+    if (thread_several() || getpid() != first || options.report_shared) {
+        line_put(line, "[pid %ld] ", syscall(__NR_gettid));
     }
 }
 
-void trace_syscall(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result)
+/* ---- calls ---- */
+
+/* Whether a read from or write to this descriptor would wait now. */
+static bool would_wait_for(int fd, bool reads)
 {
-    const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
+    struct pollfd one = {.fd = fd, .events = reads ? POLLIN : POLLOUT};
+
+    return fd >= 0 && poll(&one, 1, 0) == 0;
+}
+
+/* Whether a call that begins will probably wait. */
+static bool would_wait(uint64_t number, const uint64_t *args)
+{
+    const struct syscall *call = call_of(number);
+    int operation = (int)args[1] & FUTEX_CMD_MASK;
+
+    if (!call || call->waits == WAITS_NOT) {
+        return false;
+    }
+    if (number == __NR_futex) {
+        return operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET ||
+               operation == FUTEX_LOCK_PI || operation == FUTEX_WAIT_REQUEUE_PI;
+    }
+    if (call->args[0].kind != ARG_FD || call->waits == WAITS) {
+        return call->args[0].kind != ARG_PATH && call->args[0].kind != ARG_DIRFD;
+    }
+    return would_wait_for((int)args[0], call->args[1].kind == ARG_OUT ||
+                                            call->args[1].kind == ARG_IOV_OUT ||
+                                            number == __NR_recvmsg);
+}
+
+static _Thread_local bool announced;
+
+void trace_begin(const struct vcpu *vcpu, uint64_t number, const uint64_t *args)
+{
     struct line line = {.used = 0};
 
     (void)vcpu;
-    put_tid(&line);
-    if (call && call->name) {
-        put(&line, "%s(", call->name);
-        for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
-            put(&line, "%s", i ? ", " : "");
-            put_arg(&line, call, i, args, result);
-        }
-    } else {
-        put(&line, "syscall_%lu(0x%lx, 0x%lx, 0x%lx", number, args[0], args[1], args[2]);
+    announced = is_chosen(number) && would_wait(number, args);
+    if (announced) {
+        show_tid(&line);
+        show_args(&line, number, args, -EINTR);
+        line_put(&line, " <unfinished ...>\n");
+        line_write(&line);
     }
-    put(&line, ") = ");
-    put_result(&line, number, result);
-    (void)!write(options.trace_fd, line.text, line.used);
 }
 
-void trace_signal(int signo)
+void trace_end(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result)
 {
     struct line line = {.used = 0};
 
-    put_tid(&line);
-    put(&line, "--- %s (signal %d) ---\n", strsignal(signo), signo);
-    (void)!write(options.trace_fd, line.text, line.used);
+    (void)vcpu;
+    if (!is_chosen(number)) {
+        return;
+    }
+    show_tid(&line);
+    if (announced) {
+        line_put(&line, "<... resumed> ");
+    }
+    show_args(&line, number, args, result);
+    line_put(&line, ") = ");
+    if (number == __NR_exit || number == __NR_exit_group) {
+        line_put(&line, "?\n");
+    } else {
+        show_result(&line, result);
+    }
+    line_write(&line);
+}
+
+/* ---- signals, the end ---- */
+
+void trace_signal(const struct vcpu *vcpu, int signo)
+{
+    struct line line = {.used = 0};
+
+    show_tid(&line);
+    line_put(&line, "--- ");
+    show_name(&line, SHOW_SIGNAL, (uint64_t)signo);
+    line_put(&line, " ");
+    show_siginfo(&line, vcpu->signal_info);
+    line_put(&line, " ---\n");
+    line_write(&line);
+}
+
+void trace_start(uint64_t argv)
+{
+    struct line line = {.used = 0};
+
+    if (!is_chosen(__NR_execve)) {
+        return;
+    }
+    show_tid(&line);
+    line_put(&line, "execve(\"%s\", ", image.execfn);
+    show_structs(&line, SHOW_STRINGS, argv, 0);
+    line_put(&line, ", ...) = 0\n");
+    line_write(&line);
+}
+
+void trace_exit(int status)
+{
+    struct line line = {.used = 0};
+
+    show_tid(&line);
+    line_put(&line, "+++ exited with %d +++\n", status & 0xff);
+    line_write(&line);
+}
+
+void trace_death(int signo)
+{
+    struct line line = {.used = 0};
+
+    show_tid(&line);
+    line_put(&line, "+++ killed by ");
+    show_name(&line, SHOW_SIGNAL, (uint64_t)signo);
+    line_put(&line, " +++\n");
+    line_write(&line);
 }

@@ -2,7 +2,7 @@
 /*
  * vcpu.c: the run loop: enter the guest, see why it came back, serve it, again.
  */
-#include "km.h"
+#include "stop.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #define HOST_FAULTS_MAX 100
 
@@ -52,9 +53,8 @@ static void serve_syscall(struct vcpu *vcpu)
         return;
     }
     regs->rax = (uint64_t)result;
-    if (result == NOT_STARTED ||
-        (result == -EINTR && signal_waiting && syscall_table[number].restarts &&
-         signal_action(signal_waiting)->flags & SA_RESTART)) {
+    if (result == NOT_STARTED || (result == -EINTR && signal_waiting &&
+                                  signal_restarts(syscall_table[number].waits == RESTARTS))) {
         restart_syscall(regs, number, vcpu->vm->hardware);
     }
 }
@@ -96,15 +96,50 @@ static void serve_host_fault(struct vcpu *vcpu)
     }
 }
 
-_Noreturn void vcpu_run(struct vcpu *vcpu)
+/* The payload goes on at an instruction of its own: first comes what waited for that. */
+static void prepare(struct vcpu *vcpu)
 {
-    for (;;) {
+    if (signal_waiting) {
+        signal_deliver(vcpu);
+    }
+    while (!vcpu->vforked && stop_is_wanted(vcpu)) {
+        stop_point(stop_of(vcpu));
         if (signal_waiting) {
             signal_deliver(vcpu);
         }
-        vcpu->mm_seen = mm_changes();
-        if (kvm_ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+    }
+}
+
+/* Enter the guest until it comes back. False when KVM_RUN failed, with errno set. */
+static bool enter(struct vcpu *vcpu)
+{
+    bool entered;
+
+    vcpu->mm_seen = mm_changes();
+    entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    if (options.stats) {
+        int error = errno;
+
+        stats_exit(vcpu, entered ? 0 : error);
+        errno = error;
+    }
+    return entered;
+}
+
+_Noreturn void vcpu_run(struct vcpu *vcpu)
+{
+    if (!vcpu->vforked) {
+        stop_set_tid(vcpu, (pid_t)syscall(__NR_gettid));
+    }
+    prepare(vcpu);
+    for (;;) {
+        if (!enter(vcpu)) {
             serve_host_fault(vcpu);
+            if (cpu_in_stub(vcpu)) { /* on its way to us: a signal waits until it has come */
+                vcpu->run->immediate_exit = 0;
+            } else {
+                prepare(vcpu);
+            }
             continue;
         }
         vcpu->host_faults = 0;
@@ -127,5 +162,6 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         default:
             die_of_exit(vcpu, "an exit that is not ours", 0);
         }
+        prepare(vcpu);
     }
 }

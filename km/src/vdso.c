@@ -97,6 +97,11 @@ bool vdso_back(struct vm *vm)
     return true;
 }
 
+uint64_t vdso_hva(uint64_t gva)
+{
+    return gva - VDSO_GVA < vdso.size ? gva - VDSO_GVA + vdso.hva : gva;
+}
+
 void vdso_restore(struct vm *vm)
 {
     if (vdso.backed) {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ending.c: what is said when the payload ends: by --trace, --stats, --coredump and --gdb. The
+ * child of a vfork lives in its parent's memory: what was counted there is the parent's to tell.
+ */
+#include "syscall.h"
+
+#include <signal.h>
+#include <string.h>
+
+void ending_exit(const struct vcpu *vcpu, int status, bool of_process)
+{
+    if (options.trace) {
+        trace_exit(status);
+    }
+    if (of_process && !vcpu->vforked) {
+        if (options.stats) {
+            stats_report();
+        }
+    }
+}
+
+void ending_exec(const struct vcpu *vcpu)
+{
+    if (options.stats && !vcpu->vforked) {
+        stats_report();
+    }
+}
+
+/* A death that no signal of the host announced: the kernel would have sent it. */
+static void describe(struct vcpu *vcpu, int signo)
+{
+    siginfo_t info;
+
+    memcpy(&info, vcpu->signal_info, sizeof(info));
+    if (info.si_signo != signo) {
+        info = (siginfo_t){.si_signo = signo, .si_code = SI_KERNEL};
+        memcpy(vcpu->signal_info, &info, sizeof(info));
+    }
+}
+
+void ending_death(struct vcpu *vcpu, int signo)
+{
+    describe(vcpu, signo);
+    if (options.trace) {
+        trace_signal(vcpu, signo);
+        trace_death(signo);
+    }
+    if (options.stats && !vcpu->vforked) {
+        stats_report();
+    }
+    if (options.coredump && signal_dumps_core(signo)) {
+        coredump_write(vcpu, signo);
+    }
+}
