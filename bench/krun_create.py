@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 KRUN = str(ROOT / "krun" / "bin" / "krun")
 BACKENDS = [f"/usr/{folder}/{name}" for folder in ("bin", "sbin") for name in ("crun", "runc")]
+NO_INPUT = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
 BUDGETS = {
     "krun create": "20 ms; goal 9 ms",
     "krun exec": "goal 9 ms",
@@ -48,7 +49,7 @@ def bundle(folder: Path) -> Path:
 def took_ms(*command: str) -> float:
     """Return the milliseconds from before a command is started until it has ended well."""
     start = time.perf_counter()
-    pid = os.posix_spawn(command[0], command, {}, file_actions=[(os.POSIX_SPAWN_CLOSE, 0)])
+    pid = os.posix_spawn(command[0], command, {}, file_actions=[NO_INPUT])
     _, status = os.waitpid(pid, 0)
     if status != 0:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
