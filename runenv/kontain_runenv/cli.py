@@ -94,6 +94,9 @@ def _chosen(arguments: argparse.Namespace) -> list[str]:
         why = f"there is no image {unknown[0]!r}" if unknown else "no image is named"
         fix = f"name one of {', '.join(RECIPES)}, or give --all"
         raise HostError("wrong usage", why, fix, WRONG_USAGE)
+    if arguments.output and arguments.output.exists() and not arguments.output.is_dir():
+        why = f"{arguments.output} is a file, wanted a folder"
+        raise HostError("wrong usage", why, "name a folder, which need not exist", WRONG_USAGE)
     if not arguments.output and not arguments.load:
         why = "neither --output nor --load says where the image shall go"
         fix = "give `--load podman`, `--load docker` or `--output FOLDER`"

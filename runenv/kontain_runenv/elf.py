@@ -59,7 +59,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     )
     for number in range(count):
         start = table + number * entry_size
-        kind, _, offset, address, _, size = struct.unpack_from("<IIQQQQ", data, start)
+        kind, _, offset, address, _, size = struct.unpack("<IIQQQQ", data[start : start + 40])
         yield _Segment(kind, offset, address, size)
 
 
