@@ -8,7 +8,9 @@ for each build of each payload. The exit status is 1 when one of them differs.
 """
 
 import difflib
+import hashlib
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -20,8 +22,11 @@ from pathlib import Path
 import payloads
 from payload import HELD, ITSELF, Payload
 
-TIMEOUT_S = 60
+TIMEOUT_S = 30
 """The longest that a payload may take: far more than any needs, and the end of one that hangs."""
+
+BRIEF_BYTES = 200
+"""No more of a line or a file is shown."""
 
 FILE_TIME_S = 1_500_000_000
 """What files that a run begins with were last changed; programs show it."""
@@ -48,23 +53,24 @@ def run(
     with tempfile.TemporaryDirectory(prefix="payload-") as folder:
         for name, content in (files or {}).items():
             _write(Path(folder, name), content)
-        try:
-            done = subprocess.run(
-                command,
-                input=stdin,
-                capture_output=True,
-                cwd=folder,
-                env=ENVIRONMENT,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            return Outcome(
-                f"no end within {TIMEOUT_S} s", error.stdout or b"", error.stderr or b""
-            )
-        status = done.returncode
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # its children too
+                stdout, stderr = process.communicate()
+                return Outcome(f"no end within {TIMEOUT_S} s", stdout, stderr)
+        status = process.returncode
         word = f"exit {status}" if status >= 0 else f"signal {-status}"
-        return Outcome(word, done.stdout, done.stderr, dict(_describe(Path(folder))))
+        return Outcome(word, stdout, stderr, dict(_describe(Path(folder))))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -73,12 +79,20 @@ def _write(path: Path, content: bytes) -> None:
     os.utime(path, (FILE_TIME_S, FILE_TIME_S))
 
 
+def _brief(content: bytes) -> str:
+    """Return bytes as a text that is short and differs when they differ."""
+    if len(content) <= BRIEF_BYTES:
+        return repr(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{content[:BRIEF_BYTES]!r}... {len(content)} bytes, SHA-256 {digest}"
+
+
 def _describe(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         info = path.lstat()
         content = ""
         if stat.S_ISREG(info.st_mode):
-            content = repr(path.read_bytes())
+            content = _brief(path.read_bytes())
         elif stat.S_ISLNK(info.st_mode):
             content = str(path.readlink())
         yield str(path.relative_to(folder)), f"{stat.filemode(info.st_mode)} {content}"
@@ -86,8 +100,8 @@ def _describe(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _lines(outcome: Outcome) -> list[str]:
     lines = [outcome.status]
-    lines += [f"out: {line!r}" for line in outcome.stdout.splitlines(keepends=True)]
-    lines += [f"err: {line!r}" for line in outcome.stderr.splitlines(keepends=True)]
+    lines += [f"out: {_brief(line)}" for line in outcome.stdout.splitlines(keepends=True)]
+    lines += [f"err: {_brief(line)}" for line in outcome.stderr.splitlines(keepends=True)]
     lines += [f"file {name}: {text}" for name, text in outcome.files.items()]
     return lines
 

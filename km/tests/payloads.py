@@ -183,6 +183,7 @@ ATTACKS = (
 HOSTILE = (
     Payload("bad_pointers"),
     Payload("bad_lengths"),
+    Payload("bad_counts", judge=HELD),
     Payload("unknown_calls"),
     Payload("monitor_descriptors"),
     Payload("own_memory_file", judge=ITSELF),

@@ -31,7 +31,7 @@ def test_help_names_every_option_of_the_man_page(option: str, km: Path) -> None:
     """The help is on standard output, names each option of the man page, and where to read on."""
     done = run([km, option])
     page = (ROOT / "km" / "man" / "km.1.md").read_text(encoding="utf-8")
-    documented = re.findall(r"\*\*(-[-\w]+)\*\*", page)
+    documented = re.findall(r"\*\*(--?\w[-\w]*)\*\*", page)
     assert (done.returncode, done.stderr) == (0, "")
     assert set(re.findall(r"^ +(-[-\w]+)", done.stdout, flags=re.MULTILINE)) <= set(documented)
     assert set(documented) - set(done.stdout.split()) <= {"-h", "-V"}

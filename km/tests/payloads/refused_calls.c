@@ -41,7 +41,6 @@ int main(void)
     REFUSED(open_by_handle_at, -1, room, 0);
     REFUSED(name_to_handle_at, -100, ".", room, room, 0);
     REFUSED(setns, -1, 0);
-    REFUSED(unshare, 0x20000000);
     REFUSED(mount, "none", ".", "tmpfs", 0, NULL);
     REFUSED(umount2, ".", 0);
     REFUSED(pivot_root, ".", ".");
@@ -63,7 +62,6 @@ int main(void)
     REFUSED(quotactl, 0, NULL, 0, room);
     REFUSED(lookup_dcookie, 0, room, 8);
     REFUSED(pkey_mprotect, 0x7e0000000000, PAGE, 3, -1);
-    REFUSED(vmsplice, 1, &monitor, 1, 0);
     REFUSED(move_pages, 0, 1, &monitor, NULL, room, 0);
     REFUSED(migrate_pages, 0, 0, NULL, NULL);
     REFUSED(mbind, 0x7e0000000000, PAGE, 0, NULL, 0, 0);
