@@ -4,13 +4,15 @@
 `crun run` of a bundle as docker makes it is the base. For each part it is run again without that
 part: the difference is its cost. Then krun's own document is run by crun, without its hook, and
 through krun, which gives the cost of the VM, of the hook and of Python.
-All variants are measured in turn; figures are medians. A JSON and an SVG file are written.
+Each round measures every variant once, in an order of its own, for the kernel is still clearing up
+after one when the next begins; figures are medians. A JSON and an SVG file are written.
 """
 
 import argparse
 import copy
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -107,8 +109,8 @@ def measure(rounds: int) -> "dict[str, float]":
         times: dict[str, list[float]] = {}
         made = commands(Path(name))
         for _ in range(rounds):
-            for variant, command in made.items():
-                times.setdefault(variant, []).append(took_ms(*command))
+            for variant in random.sample(list(made), len(made)):
+                times.setdefault(variant, []).append(took_ms(*made[variant]))
     return {variant: statistics.median(taken) for variant, taken in times.items()}
 
 
