@@ -294,12 +294,11 @@ HANDLER(set_tid_address)
  */
 HANDLER(set_robust_list)
 {
-    int64_t error = guest_ok(args[0], 24) ? host_syscall(__NR_set_robust_list, args) : -EFAULT;
-
-    if (!error) {
-        vcpu->robust_list = args[0];
+    if (args[1] != 24) {
+        return -EINVAL;
     }
-    return error;
+    vcpu->robust_list = args[0]; /* any address: who walks there finds out */
+    return guest_ok(args[0], 24) ? host_syscall(__NR_set_robust_list, args) : 0;
 }
 
 /* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */
