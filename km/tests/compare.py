@@ -31,6 +31,9 @@ BRIEF_BYTES = 200
 FILE_TIME_S = 1_500_000_000
 """What files that a run begins with were last changed; programs show it."""
 
+COMPLAINT = b": not so: "
+"""What CHECK of payload.h prints."""
+
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "LC_ALL": "C", "EMPTY": ""}
 
 
@@ -122,7 +125,10 @@ def judge(payload: Payload, arguments: Sequence[str], program: Path, km: str) ->
     if payload.judge == HELD:
         failed = not found.status.startswith(("exit 0", "signal")) or b"km: " in found.stderr
         return "\n".join(_lines(found)) if failed else ""
-    return difference(run(command, payload.stdin), found)
+    native = run(command, payload.stdin)
+    if COMPLAINT in native.stdout:
+        return "\n".join(["the native run complains:", *_lines(native)])
+    return difference(native, found)
 
 
 def found_without_files(outcome: Outcome) -> Outcome:

@@ -61,6 +61,7 @@ FILES = (
 
 COMPUTING = (
     Payload("clocks", STATIC),
+    Payload("vsyscall"),
     Payload("floating_point", ALL, flags=("-lm",)),
     Payload("vectors", STATIC),
     Payload("thread_local", ALL),

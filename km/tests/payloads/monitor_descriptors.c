@@ -39,7 +39,9 @@ static void send_number(int to, int n)
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr head;
-    } room = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    } room = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                       .cmsg_level = SOL_SOCKET,
+                       .cmsg_type = SCM_RIGHTS}};
     struct iovec iov = {"x", 1};
     struct msghdr message = {.msg_iov = &iov,
                              .msg_iovlen = 1,
