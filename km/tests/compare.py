@@ -4,7 +4,7 @@
     compare.py KM DIR [NAME...]
 
 runs what `payloads.py build DIR` built, all of it or the payloads of these names, and prints a line
-for each build of each payload. The exit status is 1 when one of them differs.
+for each build of each payload. The exit status is 1 when one of them differs, or none was there.
 """
 
 import difflib
@@ -159,18 +159,22 @@ def main(arguments: Sequence[str]) -> int:
         print("To fix: run `compare.py KM DIR [NAME...]`.", file=sys.stderr)
         return 2
     km, folder, names = arguments[0], Path(arguments[1]).resolve(), arguments[2:]
-    failures = 0
+    compared = different = 0
     for payload in payloads.PAYLOADS:
         for build in payload.builds if not names or payload.name in names else ():
             program = folder / f"{payload.name}.{build}"
-            if payload.needs_mib > available_mib():
+            if not program.exists():
+                print(f"skipped {program.name}: run `payloads.py build {folder}`")
+            elif payload.needs_mib > available_mib():
                 print(f"skipped {program.name}: it needs {payload.needs_mib} MiB of memory")
-                continue
-            wrong = judge_all(payload, program, str(Path(km).resolve()))
-            print(f"{'not ok' if wrong else 'ok'} {program.name}\n{wrong}".rstrip(), flush=True)
-            failures += bool(wrong)
-    print(f"{failures} differ")
-    return 1 if failures else 0
+            else:
+                wrong = judge_all(payload, program, str(Path(km).resolve()))
+                print(
+                    f"{'not ok' if wrong else 'ok'} {program.name}\n{wrong}".rstrip(), flush=True
+                )
+                compared, different = compared + 1, different + bool(wrong)
+    print(f"{compared} compared, {different} differ")
+    return 1 if different or not compared else 0
 
 
 if __name__ == "__main__":
