@@ -51,16 +51,17 @@ class Payload:
 
 
 def build(payload: Payload, how: str, outdir: Path) -> Path:
-    """Compile one payload as outdir/NAME.BUILD, unless it is there; return its path.
+    """Compile one payload as outdir/NAME.BUILD, unless it is there and new; return its path.
 
     Raises:
         RuntimeError: the compiler is missing or refuses; with what it says.
     """
     target = outdir / f"{payload.name}.{how}"
-    if target.exists():
+    source = SOURCES / f"{payload.source or payload.name}.c"
+    changed = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
+    if target.exists() and target.stat().st_mtime > changed:
         return target
     compiler, *link = BUILDS[how]
-    source = SOURCES / f"{payload.source or payload.name}.c"
     made = target.with_suffix(".new")
     command = [compiler, *CFLAGS, *link, "-o", str(made), str(source), *payload.flags]
     try:
