@@ -17,6 +17,7 @@ void ending_exit(const struct vcpu *vcpu, int status, bool of_process)
         if (options.stats) {
             stats_report();
         }
+        gdb_exit(status);
     }
 }
 
@@ -51,5 +52,8 @@ void ending_death(struct vcpu *vcpu, int signo)
     }
     if (options.coredump && signal_dumps_core(signo)) {
         coredump_write(vcpu, signo);
+    }
+    if (!vcpu->vforked) {
+        gdb_death(signo);
     }
 }

@@ -126,9 +126,9 @@ static void add_fd(struct arguments *to, const char *option, int fd, char text[1
 }
 
 /* Let the descriptors that the new monitor takes over live through execve, or not. */
-static void keep_open(const struct vcpu *vcpu, int program, bool keep)
+static void keep_open(const struct vcpu *vcpu, int program, int gdb, bool keep)
 {
-    int fds[] = {vcpu->vm->kvm_fd, options.report_fd, program};
+    int fds[] = {vcpu->vm->kvm_fd, options.report_fd, program, gdb};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -151,6 +151,8 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
                                       0)};
     uint64_t argv0 = 0, args[6];
     int64_t error;
+    int gdb_fd;
+    const char *gdb = gdb_carry(vcpu, &gdb_fd);
     size_t environment;
 
     if (to.at == MAP_FAILED) {
@@ -162,6 +164,9 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
     add(&to, "km");
     add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
     add_fd(&to, "--report-fd", options.report_fd, report);
+    if (gdb) {
+        add(&to, gdb);
+    }
     add_fd(&to, "--payload-fd", program, program_text);
     for (size_t i = 0; i < CARRIED_COUNT; i++) {
         if (options.carried[i]) {
@@ -190,9 +195,9 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
                          (uint64_t)(to.at + environment), AT_EMPTY_PATH},
            sizeof(args));
     ending_exec(vcpu);
-    keep_open(vcpu, program, true);
+    keep_open(vcpu, program, gdb_fd, true);
     error = host_syscall(__NR_execveat, args);
-    keep_open(vcpu, program, false);
+    keep_open(vcpu, program, gdb_fd, false);
     return error;
 }
 

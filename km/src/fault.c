@@ -52,6 +52,9 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     /* Linux gives these the address of the instruction; a general protection fault has none. */
     bool at_rip = vector == 0 || vector == 1 || vector == 6 || vector == 16 || vector == 19;
 
+    if (gdb_fault(vcpu, vector)) {
+        return;
+    }
     if (vector == 14) {
         page_fault(vcpu, exception);
         return;

@@ -57,6 +57,8 @@ struct options {
     bool report_shared;      /* report_fd is another process's too */
     const char *report_file; /* or NULL: standard error */
     const char *coredump;    /* the absolute path of the core to write, %p: the process, or NULL */
+    const char *gdb;         /* a port, or a socket's path, to wait for gdb at, or NULL */
+    const char *gdb_session; /* the connection with gdb that the program before had, or NULL */
     const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */
 };
 
@@ -447,6 +449,35 @@ void stop_back(const struct vcpu *vcpu);
 /* Whether this signal is stop.c's own; whether the thread is to stop. */
 bool stop_is_kick(const void *signal_info);
 bool stop_is_wanted(const struct vcpu *vcpu);
+
+/* ---- gdb.c, gdb_threads.c: --gdb ---- */
+
+/* Wait for gdb; the thread of `vcpu`, the only one, stops before its first instruction. */
+void gdb_start(struct vcpu *vcpu);
+
+/* The word of the command line by which the next program keeps gdb, and its descriptor; or NULL. */
+const char *gdb_carry(const struct vcpu *vcpu, int *fd);
+
+/* The signal that the payload gets instead of `signo`, when gdb was asked: it may be none, 0. */
+int gdb_signal(struct vcpu *vcpu, int signo, void *info);
+
+/* An exception: true when it was gdb's, a breakpoint or a step. */
+bool gdb_fault(struct vcpu *vcpu, unsigned vector);
+
+/* Around KVM_RUN: at an instruction of the payload; about to enter; back, from the syscall stub. */
+void gdb_before_guest(struct vcpu *vcpu);
+void gdb_enter_guest(struct vcpu *vcpu);
+void gdb_left_guest(struct vcpu *vcpu, bool in_call);
+
+/* A thread ended; the process did, with a status or by a signal. */
+void gdb_thread_ended(const struct vcpu *vcpu);
+void gdb_exit(int status);
+void gdb_death(int signo);
+
+/* gdb stays with the parent. While a vfork's child has its memory, there are no breakpoints. */
+void gdb_after_fork(struct vcpu *vcpu);
+void gdb_before_vfork(void);
+void gdb_after_vfork(void);
 
 /* ---- coredump.c ---- */
 

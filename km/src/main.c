@@ -35,5 +35,8 @@ int main(int argc, char **argv, char **envp)
     vcpu->regs->rip = image.entry;
     vcpu->regs->rflags = cpu_clean_flags(0);
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (options.gdb || options.gdb_session) {
+        gdb_start(vcpu);
+    }
     vcpu_run(vcpu);
 }

@@ -31,6 +31,8 @@ static const char help[] =
     "  --coredump=FILE  likewise to FILE; %p in it is the process\n"
     "  -o FILE        write the trace and the counts to FILE instead\n"
     "  --report-fd FD  write them to the open descriptor FD\n"
+    "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
+    "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
@@ -129,6 +131,11 @@ static int take(char **argv, char **argv0)
         options.carried[CARRIED_STATS] = option;
     } else if (is_option(option, "--coredump", &value)) {
         take_coredump(value);
+    } else if (!strcmp(option, "--gdb")) {
+        options.gdb = value_of(option, argv[1]);
+        return 2;
+    } else if (is_option(option, "--gdb-session", &value) && value) {
+        options.gdb_session = value;
     } else if (!strcmp(option, "--argv0")) {
         *argv0 = value_of(option, argv[1]);
         return 2;

@@ -58,6 +58,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
 
     thread_after_fork();
     stop_after_fork(vcpu);
+    gdb_after_fork(vcpu);
     stats_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
@@ -155,6 +156,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_actions_save(actions);
     memcpy(&thread, vcpu, sizeof(thread));
     stop_away(vcpu, &parent);
+    gdb_before_vfork();
     pid = clone(vfork_main, (char *)stack + stack_size,
                 CLONE_VM | CLONE_VFORK | (int)how->exit_signal, &start);
     if (pid < 0) {
@@ -164,6 +166,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_waiting = 0;
     vcpu->run->immediate_exit = 0;
     signal_actions_load(actions);
+    gdb_after_vfork();
     stop_back(vcpu);
     cpu_load(vcpu, &parent);
     signal_release(vcpu);

@@ -152,8 +152,9 @@ bool signal_dumps_core(int signo)
  */
 static bool is_watched(int signo)
 {
-    return (options.trace || options.stats || options.coredump) && signo != SIGKILL &&
-           kills(signo) && getpid() != 1;
+    return (options.trace || options.stats || options.coredump || options.gdb ||
+            options.gdb_session) &&
+           signo != SIGKILL && kills(signo) && getpid() != 1;
 }
 
 void signal_hold(void)
@@ -327,29 +328,40 @@ static void enter_handler(struct vcpu *vcpu, int signo)
     signal_set_mask(vcpu, mask);
 }
 
+/* The signal in vcpu->signal_info. */
+static void deliver(struct vcpu *vcpu, int signo)
+{
+    uint64_t handler = (uint64_t)SIG_IGN;
+
+    vcpu->fault = (struct exception){0};
+    if (vcpu->signal_mask & SIGNAL_BIT(signo)) { /* blocked since: it waits again */
+        (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
+                      vcpu->signal_info);
+        signal_set_mask(vcpu, vcpu->signal_mask);
+        return;
+    }
+    signo = gdb_signal(vcpu, signo, vcpu->signal_info);
+    if (signo) {
+        handler = signal_action(signo)->handler;
+    }
+    if (handler == (uint64_t)SIG_DFL && kills(signo)) {
+        signal_die(signo);
+    } else if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN) {
+        signal_set_mask(vcpu, vcpu->signal_mask);
+    } else {
+        enter_handler(vcpu, signo);
+    }
+}
+
 void signal_deliver(struct vcpu *vcpu)
 {
     while (signal_waiting) { /* unblocking the others may bring the next */
         int signo = signal_waiting;
-        uint64_t handler;
 
         signal_waiting = 0;
         vcpu->run->immediate_exit = 0;
-        if (signo == SIGNAL_STOP) {
-            continue;
-        }
-        handler = signal_action(signo)->handler;
-        vcpu->fault = (struct exception){0};
-        if (vcpu->signal_mask & SIGNAL_BIT(signo)) { /* blocked since: it waits again */
-            (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
-                          vcpu->signal_info);
-            signal_set_mask(vcpu, vcpu->signal_mask);
-        } else if (handler == (uint64_t)SIG_DFL) {
-            signal_die(signo);
-        } else if (handler == (uint64_t)SIG_IGN) {
-            signal_set_mask(vcpu, vcpu->signal_mask);
-        } else {
-            enter_handler(vcpu, signo);
+        if (signo != SIGNAL_STOP) {
+            deliver(vcpu, signo);
         }
     }
     take_mask_back(vcpu);
@@ -369,9 +381,14 @@ bool signal_restarts(bool restarts)
 
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
 {
-    uint64_t handler = signal_action(signo)->handler;
     siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
+    uint64_t handler;
 
+    signo = gdb_signal(vcpu, signo, &info);
+    if (!signo) {
+        return;
+    }
+    handler = signal_action(signo)->handler;
     if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN ||
         vcpu->signal_mask & SIGNAL_BIT(signo)) {
         memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));

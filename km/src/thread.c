@@ -200,6 +200,7 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
     last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
     ending_exit(vcpu, status, last);
     stop_leave(vcpu);
+    gdb_thread_ended(vcpu);
     if (last) { /* KVM may have a thread of its own in this process, which would stay */
         _exit(status);
     }

@@ -99,15 +99,19 @@ static void serve_host_fault(struct vcpu *vcpu)
 /* The payload goes on at an instruction of its own: first comes what waited for that. */
 static void prepare(struct vcpu *vcpu)
 {
-    if (signal_waiting) {
-        signal_deliver(vcpu);
-    }
-    while (!vcpu->vforked && stop_is_wanted(vcpu)) {
-        stop_point(stop_of(vcpu));
+    do {
         if (signal_waiting) {
             signal_deliver(vcpu);
         }
-    }
+        if (vcpu->vforked) {
+            return;
+        }
+        gdb_before_guest(vcpu);
+        if (stop_is_wanted(vcpu)) {
+            stop_point(stop_of(vcpu));
+        }
+    } while (signal_waiting || stop_is_wanted(vcpu));
+    gdb_enter_guest(vcpu);
 }
 
 /* Enter the guest until it comes back. False when KVM_RUN failed, with errno set. */
@@ -117,6 +121,8 @@ static bool enter(struct vcpu *vcpu)
 
     vcpu->mm_seen = mm_changes();
     entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    gdb_left_guest(vcpu, entered && vcpu->run->exit_reason == KVM_EXIT_IO &&
+                             vcpu->run->io.port == PORT_SYSCALL);
     if (options.stats) {
         int error = errno;
 

@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * gdb.c: --gdb: a stub of gdb's remote protocol, in a thread of its own. While the payload runs it
+ * waits for an event of a thread (gdb_threads.c) or for gdb's interrupt; then all threads are
+ * stopped, and gdb's commands are answered until one lets them go on.
+ */
+#include "gdb.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct session session = {.fd = -1};
+
+static struct stoppable *current; /* that registers are read of: it stopped last, or gdb chose it */
+static int last_signal;           /* why it stopped */
+static bool at_breakpoint;
+static bool new_program; /* it stopped because it became another program */
+
+enum outcome { GO_ON_ASKING, RUN, DETACHED };
+
+/* ---- threads ---- */
+
+static struct stoppable *find_thread(pid_t tid)
+{
+    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
+        if (thread->tid == tid) {
+            return thread;
+        }
+    }
+    return NULL;
+}
+
+/* A thread's number in hexadecimal; 0 is any, -1 all. */
+static pid_t parse_tid(const char *text, char **end)
+{
+    return (pid_t)strtol(text, end, 16);
+}
+
+/* A thread with an event that gdb does not know of, or NULL. */
+static struct stoppable *find_event(void)
+{
+    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
+        const struct gdb_thread *own = gdb_thread_of(thread);
+
+        if (own->event != EVENT_NONE && !own->reported) {
+            return thread;
+        }
+    }
+    return NULL;
+}
+
+/* ---- why it stopped ---- */
+
+static void put_register(struct packet *reply, const struct cpu_state *state, unsigned number)
+{
+    packet_put(reply, "%02x:", number);
+    (void)registers_read(state, number, reply);
+    packet_put(reply, ";");
+}
+
+static void put_stop(struct packet *reply)
+{
+    static struct cpu_state state;
+
+    packet_put(reply, "T%02xthread:%x;", signal_to_gdb(last_signal), current->tid);
+    if (at_breakpoint && session.swbreak) {
+        packet_put(reply, "swbreak:;");
+    }
+    if (new_program && session.exec_events) {
+        packet_put(reply, "exec:");
+        packet_put_hex(reply, image.path, strlen(image.path));
+        packet_put(reply, ";");
+    }
+    stop_get_state(current, &state);
+    for (unsigned number = 6; number <= 7; number++) { /* RBP, RSP, RIP: gdb asks for them first */
+        put_register(reply, &state, number);
+    }
+    put_register(reply, &state, 16);
+}
+
+/* Make a thread's event the reason of this stop. The other threads will come to theirs again. */
+static void take_event(struct stoppable *thread)
+{
+    struct gdb_thread *own = gdb_thread_of(thread);
+
+    current = thread;
+    last_signal = own->signo;
+    at_breakpoint = own->event == EVENT_BREAKPOINT;
+    own->reported = true;
+    for (struct stoppable *other = stop_first(); other; other = stop_next(other)) {
+        struct gdb_thread *its = gdb_thread_of(other);
+
+        if (its->event == EVENT_BREAKPOINT || its->event == EVENT_STEP) {
+            its->event = EVENT_NONE;
+        }
+    }
+}
+
+/* ---- registers and memory ---- */
+
+static void answer_registers(const struct packet *packet, struct packet *reply)
+{
+    static struct cpu_state state;
+    char *rest;
+    unsigned number = (unsigned)strtoul(packet->data + 1, &rest, 16);
+    bool done = true;
+
+    stop_get_state(current, &state);
+    switch (packet->data[0]) {
+    case 'g':
+        registers_read_all(&state, reply);
+        return;
+    case 'p':
+        done = registers_read(&state, number, reply);
+        break;
+    case 'G':
+        done = registers_write_all(&state, packet->data + 1);
+        break;
+    default: /* P */
+        done = *rest == '=' && registers_write(&state, number, rest + 1);
+    }
+    if (done && packet->data[0] != 'p') {
+        stop_set_state(current, &state);
+        packet_put(reply, "OK");
+    } else if (!done) {
+        packet_put(reply, "E16"); /* EINVAL */
+    }
+}
+
+static void answer_read(const struct packet *packet, struct packet *reply)
+{
+    static uint8_t bytes[PACKET_SIZE / 2 - 32];
+    char *rest;
+    uint64_t addr = strtoul(packet->data + 1, &rest, 16);
+    size_t size = *rest == ',' ? strtoul(rest + 1, NULL, 16) : 0, n;
+
+    n = memory_read(addr, bytes, size < sizeof(bytes) ? size : sizeof(bytes));
+    if (n || !size) {
+        packet_put_hex(reply, bytes, n);
+    } else {
+        packet_put(reply, "E0e"); /* EFAULT */
+    }
+}
+
+/* `}` stands before a byte that was changed so that the frame of the packet is not in it. */
+static size_t decode_binary(const char *from, const char *end, uint8_t *to, size_t size)
+{
+    size_t n = 0;
+
+    for (; from < end && n < size; from++) {
+        to[n++] = (uint8_t)(*from == '}' && from + 1 < end ? *++from ^ 0x20 : *from);
+    }
+    return n;
+}
+
+static void answer_write(const struct packet *packet, struct packet *reply)
+{
+    static uint8_t bytes[PACKET_SIZE];
+    char *rest;
+    uint64_t addr = strtoul(packet->data + 1, &rest, 16);
+    size_t size = *rest == ',' ? strtoul(rest + 1, &rest, 16) : 0, n = 0;
+
+    if (*rest == ':' && size <= sizeof(bytes)) {
+        n = packet->data[0] == 'X'
+                ? decode_binary(rest + 1, packet->data + packet->size, bytes, sizeof(bytes))
+                : hex_decode(rest + 1, bytes, sizeof(bytes));
+    }
+    if (*rest != ':' || n != size) {
+        packet_put(reply, "E16");
+    } else {
+        packet_put(reply, memory_write(addr, bytes, size) == size ? "OK" : "E0e");
+    }
+}
+
+/* Z0,ADDR,KIND and z0: in software; other kinds gdb makes of these and of steps. */
+static void answer_breakpoint(const struct packet *packet, struct packet *reply)
+{
+    uint64_t addr;
+    bool done;
+
+    if (packet->data[1] != '0' || packet->data[2] != ',') {
+        return;
+    }
+    addr = strtoul(packet->data + 3, NULL, 16);
+    done = packet->data[0] == 'Z' ? breakpoint_insert(addr) : breakpoint_remove(addr);
+    packet_put(reply, done ? "OK" : "E0e");
+}
+
+/* ---- going on ---- */
+
+/* What one action of vCont wants: c, C with a signal, s, S. */
+struct action_wanted {
+    bool step;
+    int signo;
+};
+
+static bool parse_action(const char *text, char **rest, struct action_wanted *action)
+{
+    *action = (struct action_wanted){.step = *text == 's' || *text == 'S'};
+    if (!*text || !strchr("cCsS", *text)) {
+        return false;
+    }
+    *rest = (char *)text + 1;
+    if (*text == 'C' || *text == 'S') {
+        action->signo = signal_from_gdb((unsigned)strtoul(text + 1, rest, 16));
+    }
+    return true;
+}
+
+/* Let one thread go on as wanted, once the others may. */
+static void let_go(struct stoppable *thread, const struct action_wanted *action)
+{
+    struct gdb_thread *own = gdb_thread_of(thread);
+
+    if (own->event == EVENT_SIGNAL) {
+        own->signo = action->signo;
+    } else if (action->signo) { /* gdb's own signal: it does not come back to gdb */
+        own->pass |= SIGNAL_BIT(action->signo);
+        (void)syscall(__NR_tgkill, getpid(), thread->tid, action->signo);
+    }
+    own->event = EVENT_NONE;
+    own->step = action->step;
+    __atomic_store_n(&thread->held, false, __ATOMIC_RELEASE);
+}
+
+/* vCont;ACTION[:THREAD]...: of each thread the first action that is for it; without one it stays.
+ */
+static bool resume(const char *actions)
+{
+    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
+        char *rest = (char *)actions;
+
+        while (*rest == ';') {
+            struct action_wanted action;
+            pid_t tid = -1;
+
+            if (!parse_action(rest + 1, &rest, &action)) {
+                return false;
+            }
+            if (*rest == ':') {
+                tid = parse_tid(rest + 1, &rest);
+            }
+            if (tid <= 0 || tid == thread->tid) {
+                let_go(thread, &action);
+                break;
+            }
+        }
+    }
+    return true;
+}
+
+/* gdb leaves: the payload runs on without it. */
+static void detach(void)
+{
+    static const struct action_wanted as_it_was = {0};
+
+    breakpoints_forget();
+    gdb_set_active(false);
+    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
+        const struct action_wanted unreported = {.signo = gdb_thread_of(thread)->signo};
+
+        let_go(thread,
+               gdb_thread_of(thread)->event == EVENT_SIGNAL && !gdb_thread_of(thread)->reported
+                   ? &unreported
+                   : &as_it_was);
+    }
+    fd_close_hidden(session.fd);
+    stop_release();
+}
+
+/* ---- commands ---- */
+
+static enum outcome answer_v(const struct packet *packet, struct packet *reply)
+{
+    if (!strcmp(packet->data, "vCont?")) {
+        packet_put(reply, "vCont;c;C;s;S");
+    } else if (!strncmp(packet->data, "vCont;", strlen("vCont;"))) {
+        if (find_event()) { /* there is something that gdb must hear of first */
+            take_event(find_event());
+            put_stop(reply);
+        } else if (resume(packet->data + strlen("vCont"))) {
+            return RUN;
+        } else {
+            packet_put(reply, "E16");
+        }
+    } else if (!strncmp(packet->data, "vKill", strlen("vKill"))) {
+        packet_put(reply, "OK");
+        link_send(reply);
+        (void)kill(getpid(), SIGKILL);
+    }
+    return GO_ON_ASKING;
+}
+
+static void answer_thread(const struct packet *packet, struct packet *reply)
+{
+    bool choose = packet->data[0] == 'H';
+    pid_t tid = parse_tid(packet->data + (choose ? 2 : 1), NULL);
+    struct stoppable *thread = tid > 0 ? find_thread(tid) : current;
+
+    if (choose && thread && packet->data[1] == 'g') {
+        current = thread;
+    }
+    packet_put(reply, thread ? "OK" : "E03"); /* ESRCH */
+}
+
+static enum outcome answer(const struct packet *packet, struct packet *reply)
+{
+    switch (packet->data[0]) {
+    case '?':
+        put_stop(reply);
+        break;
+    case 'g':
+    case 'G':
+    case 'p':
+    case 'P':
+        answer_registers(packet, reply);
+        break;
+    case 'm':
+        answer_read(packet, reply);
+        break;
+    case 'M':
+    case 'X':
+        answer_write(packet, reply);
+        break;
+    case 'Z':
+    case 'z':
+        answer_breakpoint(packet, reply);
+        break;
+    case 'H':
+    case 'T':
+        answer_thread(packet, reply);
+        break;
+    case 'v':
+        return answer_v(packet, reply);
+    case 'k':
+        (void)kill(getpid(), SIGKILL);
+        return DETACHED;
+    case 'D':
+        packet_put(reply, "OK");
+        return DETACHED;
+    default:
+        (void)query_answer(packet->data, current, reply);
+    }
+    return GO_ON_ASKING;
+}
+
+/* Answer gdb until the payload shall run. False when gdb is gone. */
+static bool converse(void)
+{
+    static struct packet packet, reply;
+
+    while (link_receive(&packet)) {
+        enum outcome outcome;
+
+        reply.size = 0;
+        if (!strcmp(packet.data, "QStartNoAckMode")) {
+            packet_put(&reply, "OK");
+            link_send(&reply);
+            session.no_ack = true;
+            continue;
+        }
+        outcome = answer(&packet, &reply);
+        if (outcome == RUN) {
+            return true;
+        }
+        reply.data[reply.size] = 0;
+        link_send(&reply);
+        if (outcome == DETACHED) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* ---- the stub's thread ---- */
+
+static void send_stop(void)
+{
+    static struct packet reply;
+
+    reply.size = 0;
+    put_stop(&reply);
+    link_send(&reply);
+}
+
+/* Whether a thread may run, where none has an event. */
+static bool some_run(void)
+{
+    for (const struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
+        if (!thread->held) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Wait while the payload runs, until there is a reason to stop it: gdb's interrupt is told. */
+static bool wait_for_reason(bool *gone)
+{
+    struct pollfd fds[] = {{.fd = session.fd, .events = POLLIN},
+                           {.fd = gdb_wake_fd(), .events = POLLIN}};
+    bool interrupt = false, event = false;
+
+    *gone = false;
+    while (!*gone && !interrupt && !event) {
+        (void)poll(fds, ARRAY_LEN(fds), -1);
+        interrupt = fds[0].revents && link_interrupts(gone);
+        gdb_wake_clear();
+        stop_lock();
+        event = find_event() || !some_run();
+        stop_unlock();
+    }
+    return interrupt;
+}
+
+/* False when gdb is gone. */
+static bool wait_for_stop(void)
+{
+    static struct packet nothing_runs;
+    bool gone, interrupt = wait_for_reason(&gone);
+
+    stop_all(NULL);
+    while (!stop_first()) { /* the process is about to end, and its thread tells gdb */
+        (void)pause();
+    }
+    new_program = at_breakpoint = false;
+    current = stop_first();
+    last_signal = interrupt ? SIGINT : 0;
+    if (find_event()) {
+        take_event(find_event());
+    }
+    if (!last_signal && session.no_resumed) {
+        nothing_runs.size = 0;
+        packet_put(&nothing_runs, "N");
+        link_send(&nothing_runs);
+    } else {
+        send_stop();
+    }
+    return !gone;
+}
+
+static void *serve(void *unused)
+{
+    uint64_t all = ~0UL;
+    bool there = true;
+
+    (void)unused;
+    (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
+    stop_all(NULL);
+    current = stop_first();
+    last_signal = SIGTRAP;
+    if (new_program) {
+        send_stop();
+    }
+    while (there && converse()) {
+        stop_release();
+        there = wait_for_stop();
+    }
+    detach();
+    return NULL;
+}
+
+/* ---- from one program to the next ---- */
+
+#define SESSION_TEXT "%d:%x:%lx"
+
+enum { FLAG_NO_ACK = 1, FLAG_SWBREAK = 2, FLAG_EXEC_EVENTS = 4, FLAG_NO_RESUMED = 8 };
+
+const char *gdb_carry(const struct vcpu *vcpu, int *fd)
+{
+    static char word[80];
+    unsigned flags = (session.no_ack ? FLAG_NO_ACK : 0U) | (session.swbreak ? FLAG_SWBREAK : 0U) |
+                     (session.exec_events ? FLAG_EXEC_EVENTS : 0U) |
+                     (session.no_resumed ? FLAG_NO_RESUMED : 0U);
+
+    *fd = -1;
+    if (!gdb_is_active() || vcpu->vforked) {
+        return NULL;
+    }
+    *fd = session.fd;
+    (void)snprintf(word, sizeof(word), "--gdb-session=" SESSION_TEXT, session.fd, flags,
+                   session.pass);
+    return word;
+}
+
+static void take_over(const char *text)
+{
+    unsigned flags;
+    int fd;
+
+    if (sscanf(text, SESSION_TEXT, &fd, &flags, &session.pass) != 3 || fd < 0) {
+        die(STATUS_FAILED, "leave --gdb-session to km", "--gdb-session cannot be '%s'", text);
+    }
+    session.fd = fd_hide(fd);
+    session.no_ack = flags & FLAG_NO_ACK;
+    session.swbreak = flags & FLAG_SWBREAK;
+    session.exec_events = flags & FLAG_EXEC_EVENTS;
+    session.no_resumed = flags & FLAG_NO_RESUMED;
+    new_program = true;
+}
+
+void gdb_start(struct vcpu *vcpu)
+{
+    pthread_t thread;
+    int error;
+
+    if (options.gdb_session) {
+        take_over(options.gdb_session);
+    } else {
+        link_open(options.gdb);
+    }
+    memory_open();
+    gdb_wake_open();
+    gdb_set_active(true);
+    stop_of(vcpu)->held = true;
+    signal_hold();
+    error = pthread_create(&thread, NULL, serve, NULL);
+    signal_release(vcpu);
+    if (error) {
+        errno = error;
+        die(STATUS_FAILED, "raise the limit on processes (ulimit -u)", "no thread for gdb: %m");
+    }
+}
+
+/* ---- the end ---- */
+
+static void tell(char kind, int value)
+{
+    static struct packet packet;
+    static bool told;
+
+    if (gdb_is_active() && !__atomic_exchange_n(&told, true, __ATOMIC_ACQ_REL)) {
+        packet_put(&packet, "%c%02x", kind, value);
+        link_send(&packet);
+    }
+}
+
+void gdb_exit(int status)
+{
+    tell('W', status & 0xff);
+}
+
+void gdb_death(int signo)
+{
+    tell('X', signal_to_gdb(signo));
+}
