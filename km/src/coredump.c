@@ -201,7 +201,8 @@ static void choose_names(char path[PATH_MAX + 16], char made[PATH_MAX + 64])
 {
     const char *from = options.coredump;
     uint64_t random = 0;
-    char *to = path, *slash;
+    char *to = path;
+    const char *slash;
 
     while (*from && to < path + PATH_MAX) {
         if (from[0] == '%' && from[1] == 'p') {
@@ -213,8 +214,9 @@ static void choose_names(char path[PATH_MAX + 16], char made[PATH_MAX + 64])
     }
     *to = 0;
     (void)getrandom(&random, sizeof(random), 0);
-    slash = strrchr(path, '/');
-    (void)snprintf(made, PATH_MAX + 64, "%.*s.core.%016lx", (int)(slash + 1 - path), path, random);
+    for (slash = to; slash > path && slash[-1] != '/'; slash--) {
+    }
+    (void)snprintf(made, PATH_MAX + 64, "%.*s.core.%016lx", (int)(slash - path), path, random);
 }
 
 static bool write_file(struct vcpu *vcpu, int signo, const char *path, const char *made)
