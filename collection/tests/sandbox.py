@@ -13,6 +13,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +25,8 @@ DOCKERD = ("dockerd", "--bridge=none", "--iptables=false")  # leaves this machin
 
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
 
-# PID 1 of the sandbox: make the mounts, enter them, say "ready", then reap whatever dies.
+# PID 1 of the sandbox: make the mounts, enter them, say "ready", then reap whatever dies. The Python
+# environment of the tests stays where it is, also when that is below a folder that is made anew.
 INIT = """
 set -e
 mount --make-rprivate /
@@ -39,6 +41,12 @@ mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs -o mode=0755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
+case $3 in
+/run/* | /tmp/*)
+    mkdir -p ".$3"
+    mount --bind -o ro "$3" ".$3"
+    ;;
+esac
 pivot_root . .
 umount -l .
 cd /
@@ -66,7 +74,16 @@ class Sandbox:
         for name in ("upper", "work", "root", "state"):
             (self._folder / name).mkdir(mode=0o755)
         self._init = subprocess.Popen(
-            [*UNSHARE, "sh", "-c", INIT, "init", str(self._folder), " ".join(ENGINE_STATE)],
+            [
+                *UNSHARE,
+                "sh",
+                "-c",
+                INIT,
+                "init",
+                str(self._folder),
+                " ".join(ENGINE_STATE),
+                sys.prefix,
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -182,7 +182,10 @@ def test_uninstall_twice_has_nothing_to_do(host: Sandbox) -> None:
 
 def test_interrupted_install_continues(host: Sandbox) -> None:
     """Ctrl-C in the middle ends with 130 and a word; the next run goes on and is good."""
-    command = host.command("setsid", "--wait", f"{CHECKOUT}/install.sh")
+    # A test run in the background of a shell inherits SIGINT as ignored, which no sh can undo.
+    command = host.command(
+        "env", "--default-signal=INT", "setsid", "--wait", f"{CHECKOUT}/install.sh"
+    )
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
