@@ -21,10 +21,14 @@ def used_packages(tree: Tree, packages: list[Package]) -> list[Package]:
     return [package for package in packages if package.name in names]
 
 
-def add_control(tree: Tree, packages: list[Package]) -> Tree:
-    """Return TREE with what scanners of images read: a control file for each package."""
-    places = {f"var/lib/dpkg/status.d/{one.name}": one.control.encode() for one in packages}
-    return {**tree, **{path: Node(data=data) for path, data in places.items()}}
+def add_control(tree: Tree, parent: Tree, packages: list[Package]) -> Tree:
+    """Return TREE with what scanners of images read: a control file for each of its packages.
+
+    Those that PARENT has are not repeated.
+    """
+    used = {f"var/lib/dpkg/status.d/{one.name}": one for one in used_packages(tree, packages)}
+    own = {path: Node(data=one.control.encode()) for path, one in used.items()}
+    return {**tree, **{path: node for path, node in own.items() if path not in parent}}
 
 
 def make_sbom(name: str, digest: str, distribution: str, packages: list[Package]) -> str:

@@ -89,8 +89,7 @@ class Builder:
             parent = self._stack(RECIPES[recipe.parent]) if recipe.parent else _Stack()
             packages = self._apt.fetch(recipe.packages)
             own = make_tree(recipe, parent.tree, packages)
-            used = [one for one in used_packages(own, packages) if one.name not in parent.packages]
-            own = add_control(own, used)
+            own = add_control(own, parent.tree, packages)
             self._stacks[recipe.name] = _Stack(
                 {**parent.tree, **own},
                 {**parent.packages, **{one.name: one for one in packages}},

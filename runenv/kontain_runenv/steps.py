@@ -49,6 +49,7 @@ _JAVA = "usr/lib/jvm/java-17"
 _NOT_IN_A_JRE = (
     f"{_JAVA}/bin/*",
     f"{_JAVA}/include/*",
+    f"{_JAVA}/lib/jexec",  # for a kernel that runs archives as programs
     f"{_JAVA}/legal/*",  # the package's copyright notice has it
     f"{_JAVA}/man/*",
     f"{_JAVA}/lib/security/cacerts",
@@ -90,9 +91,12 @@ def compile_python(tree: Tree, parent: Tree, _packages: list[Package]) -> Tree:
         write_folder({**parent, **tree}, root)
         libraries = root / "usr/lib/x86_64-linux-gnu"
         loader = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
-        compiler = ["-I", "-S", "-m", "compileall", "-q", "-s", scratch]
+        compiler = ["-S", "-m", "compileall", "-q", "-s", scratch, "-p", "/"]
         check = ["--invalidation-mode", "unchecked-hash", str(root / library)]
-        _run([*loader, str(root / python), *compiler, *check], {"PYTHONHOME": str(root / "usr")})
+        # The seed decides the order of sets in bytecode; the home keeps it from the host's library.
+        settings = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0"}
+        settings["PYTHONDONTWRITEBYTECODE"] = "1"  # what it imports, it would write with a time
+        _run([*loader, str(root / python), *compiler, *check], root, settings)
         made = read_folder(root / library, library, tree[python].package)
     compiled = {path: node for path, node in made.items() if path.endswith(".pyc")}
     return {**tree, **compiled}
@@ -110,7 +114,7 @@ def link_java(tree: Tree, parent: Tree, packages: list[Package]) -> Tree:
         options = ["--compress=2", "--strip-java-debug-attributes", "--no-header-files"]
         modules = ["--module-path", str(home / "jmods"), "--add-modules", ",".join(_MODULES)]
         output = ["--no-man-pages", "--output", str(root / "jre")]
-        _run([str(home / "bin/jlink"), *options, *modules, *output], {})
+        _run([str(home / "bin/jlink"), *options, *modules, *output], root, {})
         for library in (root / "jre/lib").rglob("*.so"):
             if not (home / library.relative_to(root / "jre")).exists():
                 library.unlink()  # for screens: the headless package leaves it out, too
@@ -131,11 +135,12 @@ def _contain_links(root: Path) -> None:
             path.symlink_to(root / target.relative_to("/"))
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    """Run a program of the image's packages, with nothing of this host's environment."""
-    settings = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", **environment}
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Run a program of the image's packages in FOLDER, with nothing of this host's environment."""
+    settings = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **environment}
     done = subprocess.run(
         command,
+        cwd=folder,
         env=settings,
         capture_output=True,
         text=True,

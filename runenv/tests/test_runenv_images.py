@@ -118,6 +118,17 @@ def test_same_packages_make_the_same_bytes(name: str) -> None:
     assert Builder().build(name).digest == image(name).digest
 
 
+def test_bytecode_is_valid_whatever_the_time_of_its_source() -> None:
+    """Every module is compiled, and by PEP 552's flags nothing is compared with its source."""
+    tree = image("python3").tree
+    compiled = {path: node for path, node in tree.items() if path.endswith(".pyc")}
+
+    assert len(compiled) == len(
+        [path for path in tree if path.endswith(".py") and "/lib/" in path]
+    )
+    assert {node.data[4:8] for node in compiled.values()} == {(1).to_bytes(4, "little")}
+
+
 def test_layers_are_shared() -> None:
     """Images have their parents' layers, so that an engine keeps these once."""
     with tarfile.open(fileobj=io.BytesIO(image("dynamic-base").archive)) as archive:
