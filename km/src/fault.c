@@ -3,10 +3,13 @@
  * fault.c: a CPU exception of the payload becomes memory that was promised, or a signal.
  */
 #include "km.h"
+#include "syscall.h"
 
+#include <asm/unistd.h>
 #include <signal.h>
 
 #define TASK_SIZE_MAX 0x7ffffffff000UL
+#define VSYSCALL_PAGE 0xffffffffff600000UL
 #define FLAG_TF 0x100U
 
 static const struct {
@@ -29,10 +32,34 @@ static uint64_t shown_error(const struct exception *exception)
                                            : exception->error;
 }
 
+/*
+ * The three calls of the vsyscall page, which old programs make by address: gettimeofday, time,
+ * getcpu. Linux emulates them too. Whether the fault was such a call.
+ */
+static bool vsyscall(struct vcpu *vcpu, const struct exception *exception)
+{
+    static const uint64_t numbers[] = {__NR_gettimeofday, __NR_time, __NR_getcpu};
+    struct kvm_regs *regs = vcpu->regs;
+    uint64_t call = (exception->cr2 - VSYSCALL_PAGE) / 1024, back;
+    uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx};
+
+    if (exception->cr2 != regs->rip || exception->cr2 % 1024 || call >= ARRAY_LEN(numbers) ||
+        guest_read(&back, regs->rsp, sizeof(back)) < 0 || back >= GUEST_TOP) {
+        return false;
+    }
+    regs->rax = (uint64_t)syscall_serve(vcpu, numbers[call], args);
+    regs->rip = back;
+    regs->rsp += sizeof(back);
+    return true;
+}
+
 static void page_fault(struct vcpu *vcpu, const struct exception *exception)
 {
     int code;
 
+    if (exception->cr2 >= VSYSCALL_PAGE && vsyscall(vcpu, exception)) {
+        return;
+    }
     mm_lock();
     code = mm_fault(exception->cr2, exception->error);
     mm_unlock();

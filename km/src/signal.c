@@ -191,8 +191,20 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
     signal_set_mask(vcpu, mask);
 }
 
+/* What the host would dump of a process that dies of a signal is the monitor's memory. */
+static void forbid_core(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur) {
+        limit.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &limit);
+    }
+}
+
 void signal_init(struct vcpu *vcpu)
 {
+    forbid_core();
     current = vcpu;
     (void)syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, &vcpu->signal_mask, sizeof(uint64_t));
     if (vcpu->signal_mask & SIGNALS_OF_MONITOR) {
