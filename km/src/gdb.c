@@ -8,6 +8,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -491,13 +492,15 @@ const char *gdb_carry(const struct vcpu *vcpu, int *fd)
 
 static void take_over(const char *text)
 {
-    unsigned flags;
-    int fd;
+    char *end = NULL;
+    long fd = strtol(text, &end, 10);
+    unsigned long flags = *end == ':' ? strtoul(end + 1, &end, 16) : 0;
 
-    if (sscanf(text, SESSION_TEXT, &fd, &flags, &session.pass) != 3 || fd < 0) {
+    session.pass = *end == ':' ? strtoul(end + 1, &end, 16) : 0;
+    if (end == text || *end || fd < 0 || fd > INT_MAX) {
         die(STATUS_FAILED, "leave --gdb-session to km", "--gdb-session cannot be '%s'", text);
     }
-    session.fd = fd_hide(fd);
+    session.fd = fd_hide((int)fd);
     session.no_ack = flags & FLAG_NO_ACK;
     session.swbreak = flags & FLAG_SWBREAK;
     session.exec_events = flags & FLAG_EXEC_EVENTS;

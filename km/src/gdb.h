@@ -89,22 +89,22 @@ enum event { EVENT_NONE, EVENT_SIGNAL, EVENT_BREAKPOINT, EVENT_STEP };
 
 /* What happened to a thread and what gdb wants of it. */
 struct gdb_thread {
-    enum event event;
-    int signo;          /* reported, then what gdb wants delivered, or 0 */
-    bool reported;      /* gdb knows of the event */
     const void *info;   /* siginfo of EVENT_SIGNAL, or NULL */
-    bool step;          /* gdb wants one instruction */
-    bool stepping;      /* it is under way, with the trap flag */
-    bool trapped;       /* it is done */
-    uint64_t step_from; /* its address */
+    uint64_t step_from; /* the address of the instruction under `step` */
     uint64_t pass;      /* signals that gdb itself sends: not reported */
+    enum event event;
+    int signo;     /* reported, then what gdb wants delivered, or 0 */
+    bool reported; /* gdb knows of the event */
+    bool step;     /* gdb wants one instruction */
+    bool stepping; /* it is under way, with the trap flag */
+    bool trapped;  /* it is done */
 };
 
 struct gdb_thread *gdb_thread_of(const struct stoppable *thread);
 
 /* Whether gdb is there. */
 bool gdb_is_active(void);
-void gdb_set_active(bool active);
+void gdb_set_active(bool now);
 
 /* Becomes readable when a thread has an event, or has ended. */
 int gdb_wake_fd(void);

@@ -56,7 +56,7 @@ static int listen_at_path(const char *where, char *name, size_t size)
     if (strlen(where) >= sizeof(at.sun_path)) {
         errno = ENAMETOOLONG;
     } else {
-        (void)strcpy(at.sun_path, where);
+        memcpy(at.sun_path, where, strlen(where) + 1);
         if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1) == 0) {
             (void)umask(mask);
             (void)snprintf(name, size, "%s", where);
