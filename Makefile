@@ -94,7 +94,7 @@ test: deps ## set up, and prove everything: `check`, then each of the stages bel
 	$(MAKE) venv
 	$(PY) tools/stages.py $(STAGES)
 
-test-parts: venv hello ## preflight, host, toolchain, tools and bench
+test-parts: venv km hello ## preflight, host, toolchain, tools and bench
 	$(PYTEST) preflight host toolchain tools bench
 
 test-km: venv km hello ## km: payloads in a VM against the same natively

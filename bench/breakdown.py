@@ -56,9 +56,8 @@ def variants(doc: "dict[str, Any]") -> "dict[str, dict[str, Any]]":
 def krun_document(folder: Path) -> "dict[str, Any]":
     """Return the document that krun gives to crun for the bundle in FOLDER."""
     krun = [KRUN, "--root", str(folder / "state")]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     command = [*krun, "create", "--bundle", str(folder / "b"), "c"]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, **quiet)  # type: ignore[call-overload]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     doc: dict[str, Any] = json.loads((folder / "state/c/config.json").read_text())
     subprocess.run([*krun, "delete", "--force", "c"], check=True)
     return doc
