@@ -80,9 +80,10 @@ TIDY_FLAGS := -std=gnu11 -D_GNU_SOURCE -DKM_VERSION='""' -Wno-gnu-variable-sized
 CPPCHECK   := cppcheck --quiet --std=c11 '-D_Noreturn=__attribute__((noreturn))' \
               --enable=warning,portability,performance --error-exitcode=1
 c: venv
-	clang-format --dry-run --Werror $(C_FILES) $(C_PAYLOADS)
-	$(CPPCHECK) $(C_FILES)
-	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P 2 -I {} clang-tidy --quiet --checks=$(TIDY_OFF) {} -- $(TIDY_FLAGS)
+	@echo clang-format, cppcheck, clang-tidy
+	@clang-format --dry-run --Werror $(C_FILES) $(C_PAYLOADS)
+	@$(CPPCHECK) $(C_FILES)
+	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P 2 -I {} clang-tidy --quiet --checks=$(TIDY_OFF) {} -- $(TIDY_FLAGS)
 
 words: venv
 	codespell

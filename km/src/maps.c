@@ -29,12 +29,16 @@ void maps_close(struct maps *maps)
 /* The next line, without its end; NULL after the last. */
 static char *next_line(struct maps *maps)
 {
-    char *line = maps->text + maps->at, *end;
+    char *line, *end;
     ssize_t n;
 
-    maps->text[maps->length] = 0;
-    end = strchr(line, '\n');
-    if (!end) {
+    for (;;) {
+        line = maps->text + maps->at;
+        maps->text[maps->length] = 0;
+        end = strchr(line, '\n');
+        if (end) {
+            break;
+        }
         memmove(maps->text, line, maps->length - maps->at);
         maps->length -= maps->at;
         maps->at = 0;
@@ -43,7 +47,6 @@ static char *next_line(struct maps *maps)
             return NULL;
         }
         maps->length += (size_t)n;
-        return next_line(maps);
     }
     *end = 0;
     maps->at = (size_t)(end - maps->text) + 1;

@@ -91,7 +91,7 @@ static bool is_option(const char *option, const char *name, const char **value)
 /* The core goes where km was started, wherever the payload goes. */
 static void take_coredump(const char *file)
 {
-    static char word[sizeof("--coredump=") + 2 * PATH_MAX] = "--coredump=";
+    static char word[sizeof("--coredump=") + 2UL * PATH_MAX] = "--coredump=";
     char *path = word + strlen(word), *end = path;
 
     file = file ? file : "core.%p";
@@ -106,7 +106,7 @@ static void take_coredump(const char *file)
         end = path + strlen(path);
         *end++ = '/';
     }
-    (void)strcpy(end, file);
+    memcpy(end, file, strlen(file) + 1);
     options.coredump = path;
     options.carried[CARRIED_COREDUMP] = word;
 }

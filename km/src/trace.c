@@ -95,13 +95,13 @@ static void show_memory(struct line *line, const struct syscall *call, unsigned 
     bool out = arg->kind == ARG_OUT, bytes = arg->size == 1 && arg->len_arg != NO_ARG;
     uint64_t size = syscall_arg_length(call, i, args);
     uint64_t limit = arg->size * (result > 0 ? (uint64_t)result : 0);
+    bool there = args[i] && !(out && result < 0);
 
-    if (!args[i] || (out && result < 0) || arg->shown == SHOW_ADDRESS) {
-        show_address(line, args[i]);
-    } else if (arg->shown) { /* of an array that the kernel fills, the result says how much */
+    /* Of an array that the kernel fills, the result says how much. */
+    if (there && arg->shown && arg->shown != SHOW_ADDRESS) {
         show_structs(line, arg->shown, args[i],
                      out && arg->len_arg != NO_ARG && arg->size > 1 && limit < size ? limit : size);
-    } else if (bytes && (!out || result > 0)) {
+    } else if (there && !arg->shown && bytes && (!out || result > 0)) {
         show_bytes(line, args[i], out && limit < size ? limit : size, false);
     } else {
         show_address(line, args[i]);

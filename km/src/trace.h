@@ -40,6 +40,6 @@ void show_bytes(struct line *line, uint64_t addr, uint64_t size, bool string);
 void show_structs(struct line *line, enum shown shown, uint64_t addr, uint64_t size);
 
 /* A siginfo, which is not the payload's memory but the monitor's. */
-void show_siginfo(struct line *line, const void *info);
+void show_siginfo(struct line *line, const void *p);
 
 #endif /* KM_TRACE_H */
