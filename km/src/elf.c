@@ -2,9 +2,10 @@
 /*
  * elf.c: find the payload's file, refuse what cannot run, and map it as the kernel's execve does.
  */
+#include "elf.h"
+
 #include "km.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +17,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define PHDRS_MAX 128
 #define FIX_ELF "give an ELF program for Linux on x86-64, such as gcc-kontain makes"
 
 /* Where position-independent programs go, as on Linux, and how far from there at random. */
@@ -25,14 +25,6 @@
 
 /* The image must leave room for the mappings and the stack above it. */
 #define IMAGE_TOP (GUEST_TOP - (64UL << 30))
-
-struct elf {
-    const char *path;
-    int fd;
-    uint64_t size; /* of the file */
-    Elf64_Ehdr head;
-    Elf64_Phdr phdrs[PHDRS_MAX];
-};
 
 /* ---- the file ---- */
 
@@ -122,6 +114,14 @@ static void check_file(const char *path)
     }
 }
 
+const char *elf_find(char found[4096])
+{
+    const char *path = payload_path(found);
+
+    check_file(path);
+    return path;
+}
+
 /* ---- the headers ---- */
 
 static void check_head(const struct elf *elf)
@@ -179,7 +179,7 @@ static void check_segment(const struct elf *elf, const Elf64_Phdr *phdr)
     }
 }
 
-static void elf_open(struct elf *elf, const char *path, int fd)
+void elf_open(struct elf *elf, const char *path, int fd)
 {
     size_t phdrs_size;
     bool loads = false;
@@ -321,7 +321,6 @@ static const char *follow_scripts(const char *path)
     char **argv;
     int found;
 
-    check_file(path);
     while ((found = script_resolve(&script, path)) > 0) {
         path = script.head[0];
         check_file(path);
@@ -368,7 +367,7 @@ void image_open(struct image *to)
     const char *path = options.payload;
 
     if (options.payload_fd < 0) {
-        path = follow_scripts(payload_path(found));
+        path = follow_scripts(elf_find(found));
     }
     elf_open(&payload, path, options.payload_fd);
     name_image(to, path);

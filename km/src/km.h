@@ -51,6 +51,7 @@ struct options {
     int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
+    bool inspect;        /* print what the payload is, run nothing */
     bool trace;          /* report each system call */
     const char *trace_calls; /* their names, separated by commas, or NULL: all */
     bool stats;              /* report counts and times at the end */
@@ -414,6 +415,9 @@ bool file_may_execute(const char *path);
 
 /* Find options.payload, and its loader if it names one, and check both. Ends km with 126 or 127. */
 void image_open(struct image *to);
+
+/* inspect.c: print what file options.payload is, and end km. */
+_Noreturn void inspect_payload(void);
 
 /* Map what image_open() found. */
 void image_load(struct image *to);

@@ -14,6 +14,9 @@ int main(int argc, char **argv, char **envp)
 
     (void)argc;
     options_parse(argv);
+    if (options.inspect) {
+        inspect_payload();
+    }
     image_open(&image);
     trace_choose(options.trace_calls);
     report_open();

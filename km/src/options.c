@@ -34,6 +34,7 @@ static const char help[] =
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
+    "  --inspect      say what file PAYLOAD is, and run nothing\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
     "\n"
@@ -126,6 +127,8 @@ static int take(char **argv, char **argv0)
         options.trace = true;
         options.trace_calls = value;
         options.carried[CARRIED_TRACE] = option;
+    } else if (!strcmp(option, "--inspect")) {
+        options.inspect = true;
     } else if (!strcmp(option, "--stats")) {
         options.stats = true;
         options.carried[CARRIED_STATS] = option;
