@@ -174,10 +174,7 @@ static void set_msrs(struct vcpu *vcpu)
     }
 }
 
-/*
- * On hardware the guest has the CPU features that KVM offers; on PVM it has the host's, always, and
- * KVM is told only which of them it must save with the registers.
- */
+/* The features that CPUID shows: instructions of the guest, and state that KVM keeps for it. */
 static uint64_t set_features(struct vcpu *vcpu)
 {
     uint64_t cr4 = 0, xcr0 = 0;
@@ -186,7 +183,7 @@ static uint64_t set_features(struct vcpu *vcpu)
     if (kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, vcpu->vm->cpuid) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses its own CPUID: %m");
     }
-    for (unsigned i = 0; vcpu->vm->hardware && i < vcpu->vm->cpuid->nent; i++) {
+    for (unsigned i = 0; i < vcpu->vm->cpuid->nent; i++) {
         const struct kvm_cpuid_entry2 *entry = &vcpu->vm->cpuid->entries[i];
 
         if (entry->function == 1 && entry->ecx & (1U << 26)) {

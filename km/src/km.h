@@ -72,7 +72,7 @@ struct vm {
     unsigned slot_count;      /* memslots in use; the next one's number */
     uint64_t next_gpa;        /* for payload memory, see memslot.c */
     uint64_t root_gpa;        /* of the page tables: CR3 */
-    struct kvm_cpuid2 *cpuid; /* what every vCPU is told, or NULL */
+    struct kvm_cpuid2 *cpuid; /* what every vCPU is told */
 };
 
 /* What an exception stub's exit left: the interrupted state and why. */
@@ -429,6 +429,14 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
 const void *stack_auxv(size_t *size);
 
 extern struct image image;
+
+/* ---- cpuid.c: what the CPU can do, and what the guest's CPUID instruction answers ---- */
+
+/* Whether the CPU itself can run VMs. Without that it is KVM in software (PVM), see cpu.c. */
+bool cpuid_has_virtualization(void);
+
+/* What every vCPU of this VM is to be told, valid for ever; `hardware` and `kvm_fd` are set. */
+struct kvm_cpuid2 *cpuid_read(const struct vm *vm);
 
 /* ---- vcpu.c: the run loop ---- */
 

@@ -4,7 +4,6 @@
  */
 #include "km.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -82,43 +81,6 @@ static int open_kvm(void)
     return fd_hide(fd);
 }
 
-/* Whether the CPU itself can run VMs. Without that it is KVM in software (PVM), see cpu.c. */
-static bool cpu_has_virtualization(void)
-{
-    unsigned eax, ebx, ecx = 0, edx;
-
-    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & (1U << 5)) { /* VMX */
-        return true;
-    }
-    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && ecx & (1U << 2); /* SVM */
-}
-
-/*
- * What the guest's CPUID instruction answers: all that KVM supports, less what needs the monitor.
- * On PVM it answers by itself; there KVM wants to know of leaf 0xd alone, what XSAVE saves.
- */
-static void vm_read_cpuid(struct vm *vm)
-{
-    static struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[256];
-    } cpuid = {.head.nent = 1, .entries = {{.function = 0xd, .eax = XFEATURES, .flags = 1}}};
-
-    vm->cpuid = &cpuid.head;
-    if (!vm->hardware) {
-        return;
-    }
-    cpuid.head.nent = ARRAY_LEN(cpuid.entries);
-    if (kvm_ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, &cpuid) < 0) {
-        die(STATUS_FAILED, FIX_KVM, "KVM_GET_SUPPORTED_CPUID failed: %m");
-    }
-    for (unsigned i = 0; i < cpuid.head.nent; i++) {
-        if (cpuid.entries[i].function == 7 && cpuid.entries[i].index == 0) {
-            cpuid.entries[i].ecx &= ~(1U << 3); /* PKU: CR4.PKE stays clear */
-        }
-    }
-}
-
 static void vm_open(struct vm *vm)
 {
     int fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
@@ -135,11 +97,11 @@ static void vm_open(struct vm *vm)
 void vm_create(struct vm *vm)
 {
     vm->kvm_fd = open_kvm();
-    vm->hardware = cpu_has_virtualization();
+    vm->hardware = cpuid_has_virtualization();
     vm->next_gpa = PAYLOAD_GPA;
     vm->run_size = (size_t)kvm_ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     vm_open(vm);
-    vm_read_cpuid(vm);
+    vm->cpuid = cpuid_read(vm);
 }
 
 int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags)

@@ -17,6 +17,11 @@
 #define UC_STRICT_RESTORE_SS 4UL
 #define FP_XSTATE_MAGIC1 0x46505853U
 #define FP_XSTATE_MAGIC2 0x46505845U
+#define MXCSR 24 /* offsets in an XSAVE image */
+#define XMM 160
+#define XMM_SIZE 256
+#define XSTATE_BV 512
+#define XFEATURE_SSE 2UL
 #define SW_RESERVED 464          /* of the legacy area: says how much more there is */
 #define XSAVE_BASE 576           /* legacy area and header */
 #define FLAGS_OF_FRAME 0x50dd5UL /* AC RF OF DF TF SF ZF AF PF CF: FIX_EFLAGS in the kernel */
@@ -166,6 +171,28 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
     return true;
 }
 
+/*
+ * MXCSR is the image's even where XSTATE_BV says that the SSE registers are as at the start; KVM
+ * takes and judges it only with them.
+ */
+static bool take_mxcsr(uint8_t *xsave)
+{
+    uint32_t legacy[512 / sizeof(uint32_t)] __attribute__((aligned(16)));
+    uint32_t mxcsr, mask;
+    uint64_t in_use;
+
+    __builtin_ia32_fxsave64(legacy);
+    mask = legacy[7] ? legacy[7] : 0xffbf; /* SDM volume 1, 11.6.6 */
+    memcpy(&mxcsr, xsave + MXCSR, sizeof(mxcsr));
+    memcpy(&in_use, xsave + XSTATE_BV, sizeof(in_use));
+    if (!(in_use & XFEATURE_SSE)) {
+        memset(xsave + XMM, 0, XMM_SIZE);
+        in_use |= XFEATURE_SSE;
+        memcpy(xsave + XSTATE_BV, &in_use, sizeof(in_use));
+    }
+    return !(mxcsr & ~mask);
+}
+
 /* KVM itself refuses an image with bits that the guest does not have. */
 static bool pop_fpu(struct vcpu *vcpu, uint64_t addr)
 {
@@ -187,7 +214,7 @@ static bool pop_fpu(struct vcpu *vcpu, uint64_t addr)
         memcpy((uint8_t *)xsave + 512, &in_use, sizeof(in_use));
     }
     memset((uint8_t *)xsave + SW_RESERVED, 0, 48);
-    return kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
+    return take_mxcsr((uint8_t *)xsave) && kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
 }
 
 bool sigframe_pop(struct vcpu *vcpu, uint64_t *mask)

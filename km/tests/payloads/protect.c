@@ -19,8 +19,8 @@ int main(void)
     for (size_t i = 0; i < LEN(rights); i++) {
         printf("rights %d\n", rights[i]);
         SHOW(mprotect(p + PAGE, PAGE, rights[i]));
-        fault_try("page", 'w', p + PAGE + 1);
-        if (rights[i] != PROT_EXEC) { /* with protection keys, this one cannot be read */
+        if (rights[i] != PROT_EXEC) { /* this one the kernel may guard by a protection key */
+            fault_try("page", 'w', p + PAGE + 1);
             fault_try("page", 'r', p + PAGE);
         }
         fault_try("before", 'w', p + PAGE - 1);
