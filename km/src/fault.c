@@ -10,7 +10,6 @@
 
 #define TASK_SIZE_MAX 0x7ffffffff000UL
 #define VSYSCALL_PAGE 0xffffffffff600000UL
-#define FLAG_TF 0x100U
 
 static const struct {
     int signo, code;

@@ -13,8 +13,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define FLAG_TF 0x100UL
-
 static struct gdb_thread gdb_threads[VCPUS_MAX];
 static bool active;
 static int wake_fd = -1;

@@ -200,6 +200,8 @@ void cpu_init(struct vcpu *vcpu);
  */
 bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *exception);
 
+#define FLAG_TF 0x100UL /* RFLAGS: a trap after each instruction */
+
 /*
  * Bring a vCPU that stands in the syscall stub to where the payload goes on, so that any of its
  * registers can be changed.

@@ -95,7 +95,8 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
     }
     memset(xsave, 0, sizeof(*xsave)); /* the handler begins with the unit as a program finds it */
     xsave->region[0] = 0x37f;
-    xsave->region[6] = 0x1f80;
+    xsave->region[MXCSR / 4] = 0x1f80;
+    xsave->region[XSTATE_BV / 4] = XFEATURE_SSE; /* KVM takes MXCSR only with it */
     return kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
 }
 

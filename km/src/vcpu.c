@@ -57,6 +57,9 @@ static void serve_syscall(struct vcpu *vcpu)
                                   signal_restarts(syscall_table[number].waits == RESTARTS))) {
         restart_syscall(regs, number, vcpu->vm->hardware);
     }
+    if (regs->r11 & FLAG_TF) { /* SYSRET would trap before the payload's next instruction */
+        cpu_leave_stub(vcpu);
+    }
 }
 
 static void serve_port(struct vcpu *vcpu)

@@ -22,7 +22,7 @@ from pathlib import Path
 import payloads
 from payload import HELD, ITSELF, Payload
 
-TIMEOUT_S = 30
+TIMEOUT_S = float(os.environ.get("KM_TEST_TIMEOUT_S", "30"))
 """The longest that a payload may take: far more than any needs, and the end of one that hangs."""
 
 BRIEF_BYTES = 200
@@ -70,7 +70,7 @@ def run(
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)  # its children too
                 stdout, stderr = process.communicate()
-                return Outcome(f"no end within {TIMEOUT_S} s", stdout, stderr)
+                return Outcome(f"no end within {TIMEOUT_S:g} s", stdout, stderr)
         status = process.returncode
         word = f"exit {status}" if status >= 0 else f"signal {-status}"
         return Outcome(word, stdout, stderr, dict(_describe(Path(folder))))

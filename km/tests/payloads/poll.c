@@ -13,7 +13,7 @@ int main(void)
 {
     int event = eventfd(0, EFD_NONBLOCK), timer = timerfd_create(CLOCK_MONOTONIC, 0);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct itimerspec soon = {{0, 0}, {0, 20000000}}, left;
+    struct itimerspec soon = {{0, 0}, {0, 200000000}}, left;
     struct pollfd fds[] = {{event, POLLIN | POLLOUT, 0}, {timer, POLLIN, 0}, {99, POLLIN, 0}};
     struct epoll_event events[4] = {{EPOLLIN, {.u64 = 0x123456789abcUL}}};
     struct timeval zero = {0, 0};
