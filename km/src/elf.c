@@ -12,16 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FIX_ELF "give an ELF program for Linux on x86-64, such as gcc-kontain makes"
-
-/* Where position-independent programs go, as on Linux, and how far from there at random. */
-#define PIE_BASE 0x555555554000UL
-#define PIE_RANDOM 0xffffffUL
 
 /* The image must leave room for the mappings and the stack above it. */
 #define IMAGE_TOP (GUEST_TOP - (64UL << 30))
@@ -383,11 +378,10 @@ void image_open(struct image *to)
 
 void image_load(struct image *to)
 {
-    uint64_t low, high, bias, random = 0;
+    uint64_t low, high, bias;
 
-    (void)getrandom(&random, sizeof(random), 0);
     elf_extent(&payload, &low, &high);
-    bias = elf_map(&payload, PIE_BASE + (random & PIE_RANDOM) * PAGE_SIZE);
+    bias = elf_map(&payload, layout.image);
     to->own_entry = to->entry = bias + payload.head.e_entry;
     to->phdr = phdr_address(&payload, bias);
     to->phdr_count = payload.head.e_phnum;

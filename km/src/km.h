@@ -302,6 +302,24 @@ bool vma_covers(uint64_t start, uint64_t end);
  */
 uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
 
+/* ---- layout.c: where the payload's image, stack and mappings go ---- */
+
+#define LAYOUT_BLOCK (32UL << 20) /* the smallest part of the address space that a memslot backs   \
+                                   */
+
+#define LAYOUT_STACK_MIN (128UL << 10) /* of the stack, and what of it is present at the start */
+
+struct layout {
+    uint64_t stack_top, stack_size; /* the stack is [stack_top - stack_size, stack_top) */
+    uint64_t image;                 /* where a position-independent program begins */
+    uint64_t mmap_top;              /* mappings go below, from there down */
+};
+
+extern struct layout layout;
+
+/* Choose them at random. Must be called before mm_init(). */
+void layout_choose(void);
+
 /* ---- mm.c: the payload's memory ---- */
 
 /* Whether the payload may name [addr, addr + len) to the kernel. */
@@ -341,6 +359,11 @@ void mm_forget_files(void);
 uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
 void mm_populate(uint64_t addr, uint64_t len);
+
+/* ---- prefault.c ---- */
+
+/* [addr, addr + len) was just mapped with these of mmap(2): bring what is likely to be used. */
+void prefault(uint64_t addr, uint64_t len, int prot, int flags);
 
 /* ---- vdso.c ---- */
 

@@ -22,6 +22,7 @@ int main(int argc, char **argv, char **envp)
     report_open();
     vm_create(&vm);
     cpu_system_create(&vm);
+    layout_choose();
     mm_init(&vm);
     image_load(&image);
     vcpu = vcpu_acquire(&vm);

@@ -2,16 +2,18 @@
 /*
  * memslot.c: which guest-physical memory backs which part of the payload's address space.
  *
- * Payload memory is backed in aligned blocks of a power of two, 2 MiB at least, one memslot each.
- * A block comes when one of its pages is first needed and stays for the life of the VM. A slot's
- * cost is linear in its size, so blocks are small at first and grow with what the payload uses;
- * gpas are compact, and equal their gva modulo 2 MiB so that huge pages stay huge.
+ * Payload memory is backed in aligned blocks of a power of two, BLOCK_MIN at least, one memslot
+ * each. A block comes when one of its pages is first needed and stays for the life of the VM. Each
+ * slot costs KVM a grace period, which is long on a busy host, and memory in proportion to its size
+ * (10 bytes a page): so blocks are not too small at first and grow with what the payload uses; gpas
+ * are compact, and equal their gva modulo 2 MiB so that huge pages stay huge.
  */
 #include "km.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define BLOCK_MIN LAYOUT_BLOCK
 #define BLOCK_MAX (1UL << 30)
 #define SLOTS_PER_SIZE 512
 /* KVM has 32764 slots since Linux 4.x; older ones 509, and refuse the next. */
@@ -65,8 +67,8 @@ static bool block_fits(uint64_t start, uint64_t size)
  */
 static struct block block_choose(uint64_t gva)
 {
-    uint64_t page = ROUND_DOWN(gva, HUGE_SIZE), size = HUGE_SIZE << block_count / SLOTS_PER_SIZE;
-    const struct block *below = block_of(page - 1), *above = block_of(page + HUGE_SIZE);
+    uint64_t start = ROUND_DOWN(gva, BLOCK_MIN), size = BLOCK_MIN << block_count / SLOTS_PER_SIZE;
+    const struct block *below = block_of(start - 1), *above = block_of(start + BLOCK_MIN);
 
     if (below && 2 * below->size > size) {
         size = 2 * below->size;
@@ -75,7 +77,7 @@ static struct block block_choose(uint64_t gva)
         size = 2 * above->size;
     }
     size = size < BLOCK_MAX ? size : BLOCK_MAX;
-    while (size > HUGE_SIZE && !block_fits(ROUND_DOWN(gva, size), size)) {
+    while (size > BLOCK_MIN && !block_fits(ROUND_DOWN(gva, size), size)) {
         size /= 2;
     }
     return (struct block){.gva = ROUND_DOWN(gva, size), .size = size};

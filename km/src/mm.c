@@ -28,13 +28,11 @@
 static struct vm *vm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t changes;
-static uint64_t mmap_top;
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
 void mm_init(struct vm *the_vm)
 {
     vm = the_vm;
-    mmap_top = GUEST_TOP - (8UL << 30);
     vma_init();
 }
 
@@ -189,7 +187,7 @@ static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, 
 
 uint64_t mm_find_gap(uint64_t len)
 {
-    return vma_find_gap(len, PAGE_SIZE, mmap_top);
+    return vma_find_gap(len, PAGE_SIZE, layout.mmap_top);
 }
 
 /* Try free ranges from the top down: the host may have something of its own in one. */
@@ -197,7 +195,7 @@ static int64_t map_anywhere(uint64_t *addr, uint64_t len, int prot, int flags, i
                             uint64_t offset)
 {
     uint64_t align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE;
-    uint64_t top = flags & MAP_32BIT ? 1UL << 31 : mmap_top;
+    uint64_t top = flags & MAP_32BIT ? 1UL << 31 : layout.mmap_top;
     int64_t error;
 
     do {
@@ -270,6 +268,7 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     if (len <= POPULATE_MAX || flags & MAP_POPULATE) {
         mm_populate(addr, len);
     }
+    prefault(addr, len, prot, flags);
     return (int64_t)addr;
 }
 
@@ -299,6 +298,12 @@ int64_t mm_unmap(uint64_t addr, uint64_t len)
 
 /* ---- mprotect ---- */
 
+/* All of a mapping but its lowest pages, the guard: a thread's stack, of which little is used. */
+static bool vma_is_stack(const struct vma *vma, uint64_t from, uint64_t to)
+{
+    return from > vma->start && to == vma->end;
+}
+
 static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, int prot)
 {
     uint64_t size = to - from;
@@ -314,6 +319,9 @@ static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, in
 
         pt_protect(vm, from, size, guest_rights(vma->prot));
         return error;
+    }
+    if (before == PROT_NONE && !vma_is_stack(vma, from, to)) {
+        prefault(from, size, prot, vma->flags & ~MAP_NORESERVE);
     }
     if (before == after && vma->prot & PROT_EXEC && !(prot & PROT_EXEC)) {
         zap(from, size, prot);
@@ -364,7 +372,7 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
             return error;
         }
     } else {
-        addr = vma_find_gap(len, len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE, mmap_top);
+        addr = vma_find_gap(len, len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE, layout.mmap_top);
         if (!addr) {
             return -ENOMEM;
         }
@@ -441,7 +449,7 @@ int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
         return -EINVAL;
     }
     if (!addr) {
-        addr = vma_find_gap(len, PAGE_SIZE, mmap_top);
+        addr = vma_find_gap(len, PAGE_SIZE, layout.mmap_top);
     } else if (!gap_at(addr, len) && (!(flags & SHM_REMAP) || !vma_covers(addr, addr + len))) {
         return -EINVAL;
     }

@@ -14,6 +14,12 @@
 #include <sys/mman.h>
 
 #define PT_PRESENT 1UL
+/*
+ * Accessed and dirty from the start: nobody asks for them, and shadow paging then neither faults a
+ * second time at the first write nor leaves a page's neighbours out when it fills its own tables.
+ */
+#define PT_ACCESSED (1UL << 5)
+#define PT_USED (PT_ACCESSED | 1UL << 6)
 #define PT_HUGE (1UL << 7)
 #define PT_ADDRESS 0x000ffffffffff000UL
 #define PT_RIGHTS (PT_PRESENT | PT_WRITE | PT_USER | PT_NX)
@@ -98,7 +104,7 @@ static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *l
                 *level = at;
                 return NULL;
             }
-            *entry = system_gpa(system_page(vm)) | PT_PRESENT | PT_WRITE | PT_USER;
+            *entry = system_gpa(system_page(vm)) | PT_PRESENT | PT_WRITE | PT_USER | PT_ACCESSED;
         }
         table = table_at(*entry & PT_ADDRESS);
     }
@@ -108,12 +114,12 @@ static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *l
 static void entry_split(struct vm *vm, uint64_t *huge)
 {
     uint64_t *table = system_page(vm);
-    uint64_t gpa = *huge & PT_ADDRESS, rights = *huge & PT_RIGHTS;
+    uint64_t gpa = *huge & PT_ADDRESS, rights = (*huge & PT_RIGHTS) | PT_USED;
 
     for (size_t i = 0; i < 512; i++) {
         table[i] = (gpa + i * PAGE_SIZE) | rights;
     }
-    *huge = system_gpa(table) | PT_PRESENT | PT_WRITE | PT_USER;
+    *huge = system_gpa(table) | PT_PRESENT | PT_WRITE | PT_USER | PT_ACCESSED;
 }
 
 void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights)
@@ -126,7 +132,7 @@ void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t r
         step = PAGE_SIZE;
         if (huge && !(*entry & PT_PRESENT)) {
             step = HUGE_SIZE;
-            *entry = gpa | rights | PT_PRESENT | PT_HUGE;
+            *entry = gpa | rights | PT_PRESENT | PT_USED | PT_HUGE;
             continue;
         }
         if (level == 2 && *entry & PT_HUGE) {
@@ -137,7 +143,7 @@ void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t r
             level = 1;
             entry = entry_of(vm, vm->root_gpa, gva, &level);
         }
-        *entry = gpa | rights | PT_PRESENT;
+        *entry = gpa | rights | PT_PRESENT | PT_USED;
     }
 }
 

@@ -11,13 +11,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIX_STACK "give fewer or shorter arguments, or raise the limit on stack size (ulimit -s)"
-#define STACK_MAX (1UL << 30) /* where there is no limit */
-#define STACK_PRESENT (128UL << 10)
 #define AUX_MAX 40
+#define STACK_USED (32UL << 10) /* of the stack, by most programs */
 
 static Elf64_auxv_t auxv[AUX_MAX];
 static size_t auxc;
@@ -97,20 +95,15 @@ static void fill_auxv(const struct image *from, uint64_t vdso, uint64_t execfn, 
 
 static void stack_map(struct builder *b, bool executable)
 {
-    struct rlimit limit;
-    uint64_t size, random = 0, top;
+    uint64_t top = layout.stack_top, size = layout.stack_size;
 
-    (void)getrlimit(RLIMIT_STACK, &limit);
-    size = limit.rlim_cur < STACK_MAX ? ROUND_UP(limit.rlim_cur, PAGE_SIZE) : STACK_MAX;
-    size = size < STACK_PRESENT ? STACK_PRESENT : size;
-    (void)getrandom(&random, sizeof(random), 0);
-    top = GUEST_TOP - HUGE_SIZE - (random & 0xffff) * PAGE_SIZE;
     if (mm_map(top - size, size, PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) < 0) {
         die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
             "no memory for a stack of %lu KiB", size >> 10);
     }
-    mm_populate(top - STACK_PRESENT, STACK_PRESENT);
+    mm_populate(top - LAYOUT_STACK_MIN, LAYOUT_STACK_MIN);
+    prefault(top - STACK_USED, STACK_USED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
     *b = (struct builder){.at = top, .bottom = top - size};
 }
 
