@@ -2,8 +2,8 @@
 /*
  * cpu.c: the x86-64 state that makes a vCPU run the payload at CPL 3 and stop in the monitor.
  *
- * There is no code in the guest but the payload's and two kinds of stubs, of one `out` each:
- * - the syscall stub, where the SYSCALL instruction leads;
+ * There is no code in the guest but the payload's and two kinds of stubs, which end in an `out`:
+ * - the syscall stub, where the SYSCALL instruction leads, see stub.c;
  * - one exception stub per vector, at CPL 0 behind the IDT.
  * Everything here but the syscall stub of PVM is for the supervisor only, so that the payload can
  * neither read nor forge it.
@@ -57,12 +57,10 @@ struct frame {
 static struct {
     uint64_t *gdt;
     struct gate *idt;
-    uint8_t *stubs;     /* exceptions, STUB_SIZE each, then SYSCALL's for hardware */
-    uint8_t *user_stub; /* SYSCALL's for PVM, executable by the payload */
+    uint8_t *stubs; /* STUB_SIZE each */
 } sys;
 
 #define STUB_SIZE 8UL
-#define SYSRET_STUB (VECTOR_COUNT * STUB_SIZE)
 
 /* The vectors for which the CPU pushes an error code: DF TS NP SS GP PF AC CP. */
 #define VECTORS_WITH_ERROR                                                                         \
@@ -103,27 +101,16 @@ static void idt_fill(struct gate *idt, uint8_t *stubs)
 
 void cpu_system_create(struct vm *vm)
 {
-    static const uint8_t to_monitor[] = {0xe6, PORT_SYSCALL}; /* out %al, $port */
-    static const uint8_t sysretq[] = {0x48, 0x0f, 0x07};
     uint64_t rights = PT_WRITE;
 
     sys.gdt = system_page(vm);
     sys.idt = system_page(vm);
     sys.stubs = system_page(vm);
-    sys.user_stub = system_page(vm);
     vm->root_gpa = system_gpa(system_page(vm));
     gdt_fill(sys.gdt);
     idt_fill(sys.idt, sys.stubs);
-    memcpy(sys.stubs + SYSRET_STUB, to_monitor, sizeof(to_monitor));
-    memcpy(sys.stubs + SYSRET_STUB + sizeof(to_monitor), sysretq, sizeof(sysretq));
-    memcpy(sys.user_stub, to_monitor, sizeof(to_monitor));
-    memset(sys.user_stub + sizeof(to_monitor), 0xf4, 16);
-
     pt_map(vm, (uint64_t)sys.gdt, 2 * PAGE_SIZE, system_gpa(sys.gdt), rights | PT_NX);
     pt_map(vm, (uint64_t)sys.stubs, PAGE_SIZE, system_gpa(sys.stubs), 0);
-    if (!vm->hardware) {
-        pt_map(vm, (uint64_t)sys.user_stub, PAGE_SIZE, system_gpa(sys.user_stub), PT_USER);
-    }
 }
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, uint8_t dpl, bool code)
@@ -156,7 +143,7 @@ static struct tss *tss_create(struct vm *vm)
 
 static void set_msrs(struct vcpu *vcpu)
 {
-    uint64_t stub = (uint64_t)(vcpu->vm->hardware ? sys.stubs + SYSRET_STUB : sys.user_stub);
+    uint64_t stub = stub_create(vcpu);
     struct {
         struct kvm_msrs head;
         struct kvm_msr_entry entries[4];
@@ -292,9 +279,7 @@ static void set_user_segments(struct vcpu *vcpu)
 
 void cpu_leave_stub(struct vcpu *vcpu)
 {
-    uint64_t offset = vcpu->regs->rip - (uint64_t)(sys.stubs + SYSRET_STUB);
-
-    if (vcpu->vm->hardware && offset < STUB_SIZE) {
+    if (vcpu->vm->hardware && stub_has_left(vcpu)) {
         if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &vcpu->run->s.regs.sregs) < 0) {
             die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
         }
@@ -332,11 +317,9 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
     return true;
 }
 
-bool cpu_in_stub(const struct vcpu *vcpu)
+bool cpu_in_stub(struct vcpu *vcpu)
 {
-    uint64_t rip = vcpu->regs->rip;
-
-    return rip - (uint64_t)sys.stubs <= SYSRET_STUB || rip == (uint64_t)sys.user_stub;
+    return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu);
 }
 
 static void set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)

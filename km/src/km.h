@@ -90,6 +90,7 @@ struct vcpu {
     struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
     unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
     size_t scratch_used;
+    uint8_t *stub;             /* in system memory: its code and its data, a page each */
     void *tss;                 /* in system memory: the exception stack, see cpu.c */
     void *host_thread;         /* pthread_t that drives it or did last, or NULL: the first thread */
     bool tsc_is_host;          /* RDTSC in the guest is RDTSC on the host */
@@ -215,8 +216,8 @@ struct cpu_state {
     struct kvm_xsave xsave;
 };
 
-/* Whether a vCPU that was interrupted stands in a stub that has not told the monitor why yet. */
-bool cpu_in_stub(const struct vcpu *vcpu);
+/* Whether a vCPU that was interrupted is about to tell the monitor why it is in a stub. */
+bool cpu_in_stub(struct vcpu *vcpu);
 
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
@@ -231,6 +232,24 @@ uint64_t cpu_clean_flags(uint64_t rflags);
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base);
 void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base);
 void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs);
+
+/* ---- stub.c: where SYSCALL leads in the guest ---- */
+
+/* Give a new vCPU its stub: the address for LSTAR. */
+uint64_t stub_create(struct vcpu *vcpu);
+
+/* Fill in what it answers, for the thread that calls and drives the vCPU. */
+void stub_set_answers(struct vcpu *vcpu);
+
+/* The payload's call was served: fill in again what it may have changed. */
+void stub_after_call(struct vcpu *vcpu, uint64_t number);
+void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace);
+
+/* Where a vCPU was interrupted in its stub, set it back to where it leaves. Whether it was. */
+bool stub_settle(struct vcpu *vcpu);
+
+/* Whether it stands where it left. */
+bool stub_has_left(const struct vcpu *vcpu);
 
 /* ---- pagetable.c: the guest's page tables ---- */
 

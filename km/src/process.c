@@ -62,6 +62,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     stats_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
+    stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);
     mm_unlock();
     thread_unlock();
     vcpu->clear_tid = how->flags & CLONE_CHILD_CLEARTID ? how->child_tid : 0;
@@ -169,6 +170,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     gdb_after_vfork();
     stop_back(vcpu);
     cpu_load(vcpu, &parent);
+    stub_set_answers(vcpu); /* they were the child's */
     signal_release(vcpu);
     (void)munmap(stack, stack_size);
     return pid;

@@ -158,6 +158,7 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
         result = -ENOSYS;
     } else {
         result = serve(vcpu, call, number, args);
+        stub_after_call(vcpu, number);
     }
     syscall_ended(vcpu, number, args, result, start);
     return result;

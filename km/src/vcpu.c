@@ -140,11 +140,12 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
     if (!vcpu->vforked) {
         stop_set_tid(vcpu, (pid_t)syscall(__NR_gettid));
     }
+    stub_set_answers(vcpu);
     prepare(vcpu);
     for (;;) {
         if (!enter(vcpu)) {
             serve_host_fault(vcpu);
-            if (cpu_in_stub(vcpu)) { /* on its way to us: a signal waits until it has come */
+            if (cpu_in_stub(vcpu)) { /* a signal waits until it has come */
                 vcpu->run->immediate_exit = 0;
             } else {
                 prepare(vcpu);

@@ -39,6 +39,7 @@ PROCESS = (
     Payload("executable_stack", STATIC),
     Payload("stack_to_run", source="executable_stack", flags=("-z", "execstack")),
     Payload("process_facts", STATIC),
+    Payload("identity", STATIC),
     Payload("kernel_name", ALL, judge=ITSELF),
 )
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stub_code.S: the code that SYSCALL leads to in the guest, copied for each vCPU by stub.c. Its data,
+ * struct stub_data, is the page after it.
+ *
+ * SYSCALL left the return address in RCX and the flags in R11; every other register is the
+ * payload's, the stack too, which is not touched. No instruction here changes the flags: on PVM they
+ * stay what they are, on hardware SYSRET takes them from R11. What is not answered here, from a
+ * table of values, leaves by `out` with all registers as they came. Up to stub_saved nothing has
+ * changed; after it stub_data has what has.
+ */
+    .section .note.GNU-stack, "", @progbits
+    .section .rodata
+
+#define DATA stub_code + 4096
+#define SAVED_RCX DATA
+#define SAVED_R11 DATA + 8
+#define SAVED_RAX DATA + 16
+#define NUMBER DATA + 24 /* 4 bytes, and zeroes */
+#define KIND DATA + 32   /* by number, 256 bytes: 0, or which value is the answer, from 1 on */
+#define SPECIAL DATA + 288 /* by the second byte of the flags, 256 bytes: not 0 for TF, DF, NT */
+#define VALUE DATA + 544
+
+.macro STUB prefix, leave:vararg
+    .globl \prefix\()_code, \prefix\()_saved, \prefix\()_out, \prefix\()_end
+\prefix\()_code:
+    .set stub_code, \prefix\()_code
+    movq %rcx, SAVED_RCX(%rip)
+    movq %r11, SAVED_R11(%rip)
+    movq %rax, SAVED_RAX(%rip)
+\prefix\()_saved:
+    movl %eax, NUMBER(%rip)
+    movl NUMBER + 1(%rip), %ecx
+    jrcxz 2f
+1:  movq SAVED_RCX(%rip), %rcx
+    movq SAVED_R11(%rip), %r11
+\prefix\()_out:
+    outb %al, $0x10 /* PORT_SYSCALL */
+    \leave
+2:  movzbl SAVED_R11 + 1(%rip), %ecx
+    leaq SPECIAL(%rip), %r11
+    movzbl (%r11, %rcx), %ecx
+    jrcxz 3f
+    jmp 1b
+3:  movzbl SAVED_R11 + 2(%rip), %ecx /* AC and above */
+    jrcxz 4f
+    jmp 1b
+4:  movl %eax, %ecx
+    leaq KIND(%rip), %r11
+    movzbl (%r11, %rcx), %ecx
+    jrcxz 1b
+    leaq VALUE - 8(%rip), %r11
+    movq (%r11, %rcx, 8), %rax
+    movq SAVED_RCX(%rip), %rcx
+    movq SAVED_R11(%rip), %r11
+    \leave
+\prefix\()_end:
+.endm
+
+    .balign 16
+    STUB pvm_stub, jmp *%rcx
+    .balign 16
+    STUB hardware_stub, sysretq
