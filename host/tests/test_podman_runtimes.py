@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -38,18 +39,31 @@ def test_the_drop_in_has_both_names(podman: SmallHost) -> None:
     """Both names lead to the stable path; a second run changes nothing; uninstall is exact."""
     before = snapshot(Path(podman.root))
     assert register(podman).warnings == []
-    lines = podman.path(DROP_IN).read_text().splitlines()[1:]
+    lines = podman.path(DROP_IN).read_text().splitlines()[5:]
     assert lines == ["[engine.runtimes]", f'kontain = ["{KRUN}"]', f'krun = ["{KRUN}"]']
     assert not register(podman).changed
     uninstall(podman)
     assert snapshot(Path(podman.root)) == before
 
 
+def test_podman_knows_what_the_runtime_can(podman: SmallHost) -> None:
+    """Errors as JSON, KVM, no cgroups: our names join podman's own lists, and those of its files."""
+    config = podman.path("/etc/containers/containers.conf")
+    config.parent.mkdir()
+    config.write_text('[engine]\nruntime_supports_nocgroup = [\n  "crun",\n  "theirs",\n]\n')
+    register(podman)
+    section = podman.path(DROP_IN).read_text().partition("[engine.runtimes]")[0]
+    lists = dict(line.split(" = ") for line in section.splitlines()[2:])
+    assert {"crun", "runc", "kontain"} <= set(json.loads(lists["runtime_supports_json"]))
+    assert json.loads(lists["runtime_supports_kvm"]) == ["kata", "kontain", "krun"]
+    assert {"kontain", "theirs"} <= set(json.loads(lists["runtime_supports_nocgroup"]))
+
+
 def test_libkrun_keeps_its_name(podman: SmallHost) -> None:
     """Where the host has a program krun, only "kontain" is registered."""
     podman.add_command("krun")
     register(podman)
-    assert "krun =" not in podman.path(DROP_IN).read_text()
+    assert "\nkrun =" not in podman.path(DROP_IN).read_text()
     assert "kontain =" in podman.path(DROP_IN).read_text()
 
 

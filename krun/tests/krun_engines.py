@@ -115,6 +115,8 @@ class Podman(Engine):
             'cgroup_manager = "cgroupfs"\n'
             'events_logger = "file"\n'
             'lock_type = "file"\n'
+            'runtime_supports_json = ["crun", "kontain", "runc"]\n'
+            'runtime_supports_nocgroup = ["crun", "kontain"]\n'
             "[engine.runtimes]\n"
             f'kontain = ["{KRUN}"]\n'
         )
@@ -134,20 +136,19 @@ class Podman(Engine):
 
 
 class Docker(Engine):
-    """docker, with a daemon of its own."""
+    """docker, with a daemon of its own whose default runtime is krun."""
 
     def __init__(self, folder: Path, host: PrivateHost) -> None:
         """Start its daemon and wait until it answers."""
         super().__init__(folder, host)
         configuration = {
             "runtimes": {"kontain": {"path": str(KRUN)}},
+            "default-runtime": "kontain",
             "data-root": str(folder / "data"),
             "exec-root": str(folder / "exec"),
             "pidfile": str(folder / "pid"),
             "hosts": [self.socket],
             "storage-driver": storage(folder).replace("overlay", "overlay2"),
-            "bridge": "none",
-            "iptables": False,
             "ip6tables": False,
         }
         path = folder / "daemon.json"

@@ -16,6 +16,11 @@ DEBIAN_PROGRAMS = (
     "ls", "mkdir", "mkfifo", "perl", "ps", "readlink", "rm", "sed", "seq", "sh", "sleep", "sort",
     "stat", "stty", "tail", "tar", "touch", "tr", "true", "tty", "uname", "wc", "xargs",
 )  # fmt: skip
+# A server on port 80 that answers with the kernel's release. Perl without its modules: AF_INET and SOCK_STREAM are 2 and 1.
+SERVER = (
+    "socket S, 2, 1, 0; bind S, pack q(S n a4 x8), 2, 80, qq(\\0) x 4; listen S, 5;"
+    "while (accept C, S) { print C `/bin/uname -r`; close C }"
+)
 _FOLDERS = ("usr/bin", "usr/lib", "usr/sbin", "etc", "tmp", "root", "proc", "sys", "dev", "run")
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from krun_engines import DEBIAN, Engine
+from krun_engines import DEBIAN, Docker, Engine, Podman
 from krun_support import IN_A_VM
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
@@ -71,6 +71,43 @@ def test_option(engine: Engine, options: list[str], command: str) -> None:
     ours = engine.container("run", *words)
     theirs = engine.container("run", *words, runtime="runc")
     assert (ours.stdout, ours.returncode) == (theirs.stdout, theirs.returncode), ours.stderr
+
+
+def test_memory_limit_is_seen(engine: Engine) -> None:
+    """Of a container that needed too much memory, the engine tells what it tells under runc."""
+    told = []
+    for runtime in ("kontain", "runc"):
+        words = ["run", "-d", "--memory=64m", DEBIAN, "perl", "-e", "$x = q(a) x 200_000_000"]
+        container = engine.container(*words, runtime=runtime).stdout.strip()
+        assert engine("wait", container).stdout.strip() == "137"
+        asked = "{{.State.OOMKilled}} {{.State.ExitCode}}"
+        told.append(engine("inspect", f"--format={asked}", container).stdout.strip())
+        engine("rm", container)
+    assert told[0] == told[1]
+    assert told[0].endswith("137")
+    if isinstance(engine, Docker):  # podman's conmon does not see it in cgroups of version 1
+        assert told[0] == "true 137"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--cgroups=disabled"],
+        ["--cgroups=no-conmon"],
+        ["--uidmap=0:100000:65536"],
+        ["--uidmap=0:100000:65536", "--user=5", "--cap-drop=all", "--read-only"],
+        ["--systemd=always"],
+        ["--security-opt=unmask=ALL"],
+    ],
+    ids=" ".join,
+)
+def test_option_of_podman(engine: Engine, options: list[str]) -> None:
+    """What only podman can ask for holds in a VM too."""
+    if not isinstance(engine, Podman):
+        pytest.skip("these options are podman's")
+    done = engine.container("run", "--rm", *options, DEBIAN, "uname", "-r")
+
+    assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 
 @pytest.mark.parametrize("init", [[], ["--init"]], ids=["plain", "init"])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Dict, Iterator, List, Tuple
 
@@ -15,6 +16,14 @@ DROP_IN = "/etc/containers/containers.conf.d/kontain.conf"
 
 _CONFIGS = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
 _FOLDERS = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
+# What podman believes of a runtime goes by its name, and a list in a file replaces podman's own
+# (containers.conf(5), where the last one has a plural that podman 4.3 does not read): these are its
+# own lists, of all versions up to 5.
+_SUPPORTS = {
+    "json": ("crun", "crun-vm", "crun-wasm", "kata", "krun", "ocijail", "runc", "runsc", "youki"),
+    "kvm": ("kata", "krun"),  # with SELinux, a container's processes may use KVM
+    "nocgroup": ("crun", "crun-vm", "crun-wasm", "krun"),
+}
 _OLDEST = (3, 3)  # the first that reads drop-in files: containers/common 0.40.0
 _SECTION = re.compile(r"\s*\[\s*([^\]]+?)\s*\]")
 _ENTRY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=\s*(.*)""")
@@ -44,12 +53,25 @@ def plan(host: Host, names: List[str], path: str, *, replace: bool) -> List[Chan
                 "remove that entry, or allow to replace it (replace: true)",
             )
     reason = f"podman finds the runtimes {', '.join(wanted)}"
-    return [File(DROP_IN, OWNER, reason, _content(wanted, path))]
+    return [File(DROP_IN, OWNER, reason, _content(wanted, path, _beliefs(host, wanted)))]
 
 
-def _content(names: List[str], path: str) -> bytes:
+def _beliefs(host: Host, names: List[str]) -> Dict[str, List[str]]:
+    """Return podman's lists of runtimes that can do something, with NAMES and what files added."""
+    found: Dict[str, List[str]] = {}
+    for what, known in _SUPPORTS.items():
+        option = f"runtime_supports_{what}"
+        texts = [text for name, text in _entries(host, "engine") if name == option]
+        listed = re.findall(r"""["']([^"']*)["']""", " ".join(texts))
+        found[option] = sorted({*known, *listed, *names})
+    return found
+
+
+def _content(names: List[str], path: str, beliefs: Dict[str, List[str]]) -> bytes:
     lines = [
         "# Made by Kontain: `kontain why` says more about this file, `kontain uninstall` removes it.",
+        "[engine]",
+        *(f"{option} = {json.dumps(listed)}" for option, listed in beliefs.items()),
         "[engine.runtimes]",
         *(f'{name} = ["{path}"]' for name in names),
     ]
@@ -73,28 +95,32 @@ def _require_version(host: Host) -> None:
 
 
 def _configured(host: Host) -> Iterator[Tuple[str, str]]:
-    """Yield name and text of the runtimes in the files that podman reads, but for our own.
+    """Yield name and text of the runtimes in the files that podman reads, but for our own."""
+    yield from _entries(host, "engine.runtimes")
+    for name, text in _entries(host, "engine"):
+        if name.startswith("runtimes."):
+            yield name.partition(".")[2], text
 
-    A reading of TOML that suffices for `[engine.runtimes]`, for its Python may be older than 3.11.
+
+def _entries(host: Host, section: str) -> Iterator[Tuple[str, str]]:
+    """Yield name and text of each entry of a section in the files that podman reads, but for our own.
+
+    A reading of TOML that suffices for what we look at, for its Python may be older than 3.11.
     """
     files = [host.path(config) for config in _CONFIGS]
     for folder in _FOLDERS:
         files += sorted(host.path(folder).glob("*.conf"))
     for file in files:
         if file != host.path(DROP_IN) and file.is_file():
-            yield from _runtimes(file.read_text(errors="replace")).items()
+            yield from _section(file.read_text(errors="replace"), section)
 
 
-def _runtimes(text: str) -> Dict[str, str]:
+def _section(text: str, wanted: str) -> Iterator[Tuple[str, str]]:
     text = re.sub(r"=\s*\[[^\[\]]*\]", lambda array: array[0].replace("\n", " "), text)
     section = ""
-    found: Dict[str, str] = {}
     for line in text.splitlines():
         header, entry = _SECTION.match(line), _ENTRY.match(line)
         if header:
             section = re.sub(r"""[\s"']""", "", header[1])
-        elif entry and section == "engine.runtimes":
-            found[entry[1]] = entry[2]
-        elif entry and section == "engine" and entry[1].startswith("runtimes."):
-            found[entry[1].partition(".")[2]] = entry[2]
-    return found
+        elif entry and section == wanted:
+            yield entry[1], entry[2]
