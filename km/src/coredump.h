@@ -40,6 +40,8 @@ struct maps {
 
 /* Open /proc/self/`name`, maps or smaps. False, with errno set, where it cannot be read. */
 bool maps_open(struct maps *maps, const char *name);
+/* The next line, without its end; NULL after the last. `fd` may be any file's. */
+char *maps_line(struct maps *maps);
 bool maps_next(struct maps *maps, struct mapping *mapping);
 void maps_close(struct maps *maps);
 

@@ -34,6 +34,14 @@ void exec_init(void)
     own_program = fd < 0 ? -1 : fd_hide(fd);
 }
 
+bool exec_is_monitor(const char *path)
+{
+    struct stat own, other;
+
+    return fstat(own_program, &own) == 0 && stat(path, &other) == 0 && own.st_ino == other.st_ino &&
+           own.st_dev == other.st_dev;
+}
+
 /* ---- can it run? ---- */
 
 static int64_t check_elf(const char *path)

@@ -168,6 +168,13 @@ void vm_restore(struct vm *vm, struct vcpu *vcpu);
 /* Close one that fd_hide() returned. */
 void fd_close_hidden(int fd);
 
+/*
+ * The payload's limit on descriptors is not for the monitor's: raise it as far as it may be, and
+ * return what it was, for fd_lower_limit(); 0 when that does not help.
+ */
+uint64_t fd_raise_limit(void);
+void fd_lower_limit(uint64_t old);
+
 /* Move a descriptor of the monitor out of the way of the payload's; returns the new number. */
 int fd_hide(int fd);
 
@@ -390,6 +397,8 @@ void prefault(uint64_t addr, uint64_t len, int prot, int flags);
 uint64_t vdso_create(const struct vcpu *vcpu);
 /* Make it present, at its first touch. False when KVM refuses. */
 bool vdso_back(struct vm *vm);
+/* Where its ELF image is, or 0. */
+uint64_t vdso_image(void);
 /* Where the monitor finds the byte at gva: elsewhere for the vDSO, else there. */
 uint64_t vdso_hva(uint64_t gva);
 /* Give it to the new VM of a forked process. */
@@ -416,6 +425,8 @@ bool thread_several(void);
 
 /* Keep a descriptor of km's own program, for execve. */
 void exec_init(void);
+/* Whether `path` leads to km's own program. */
+bool exec_is_monitor(const char *path);
 
 /* ---- script.c ---- */
 

@@ -35,6 +35,42 @@ uint64_t fd_next_hidden(uint64_t fd)
     return fd < HIDDEN_MAX ? fd : UINT64_MAX;
 }
 
+uint64_t fd_raise_limit(void)
+{
+    struct rlimit limit;
+    uint64_t old;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max) {
+        return 0;
+    }
+    old = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? old : 0;
+}
+
+void fd_lower_limit(uint64_t old)
+{
+    struct rlimit limit;
+
+    if (old && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = old;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* The lowest free descriptor from `lowest` on, a copy of `fd`; any below where there is none. */
+static int fd_move(int fd, int lowest)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+    uint64_t old = moved < 0 ? fd_raise_limit() : 0;
+
+    if (old) {
+        moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+        fd_lower_limit(old);
+    }
+    return moved < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : moved;
+}
+
 int fd_hide(int fd)
 {
     static int lowest;
@@ -43,9 +79,9 @@ int fd_hide(int fd)
 
     if (!lowest) { /* high, but not so high that the kernel's table of descriptors gets large */
         (void)getrlimit(RLIMIT_NOFILE, &limit);
-        lowest = limit.rlim_cur > 1024 ? 1024 - 64 : (int)limit.rlim_cur * 3 / 4;
+        lowest = limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
     }
-    moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+    moved = fd_move(fd, lowest);
     if (moved < 0 || moved >= HIDDEN_MAX) {
         die(STATUS_FAILED, "raise the limit on open files (ulimit -n)",
             "no free descriptor for the VM: %m");
@@ -59,6 +95,19 @@ void fd_close_hidden(int fd)
 {
     __atomic_fetch_and(&hidden[fd / 64], ~(1UL << fd % 64), __ATOMIC_RELAXED);
     (void)close(fd);
+}
+
+/* One of KVM's calls that make a descriptor, hidden; or -1. */
+static int fd_make(int fd, unsigned long request, unsigned long arg)
+{
+    int made = kvm_ioctl(fd, request, arg);
+    uint64_t old = made < 0 && errno == EMFILE ? fd_raise_limit() : 0;
+
+    if (old) {
+        made = kvm_ioctl(fd, request, arg);
+        fd_lower_limit(old);
+    }
+    return made < 0 ? -1 : fd_hide(made);
 }
 
 /* ---- the VM ---- */
@@ -83,12 +132,10 @@ static int open_kvm(void)
 
 static void vm_open(struct vm *vm)
 {
-    int fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-
-    if (fd < 0) {
+    vm->vm_fd = fd_make(vm->kvm_fd, KVM_CREATE_VM, 0);
+    if (vm->vm_fd < 0) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine: %m");
     }
-    vm->vm_fd = fd_hide(fd);
     if (vm->hardware) {
         (void)kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA); /* AMD's KVM does not know it */
     }
@@ -138,12 +185,10 @@ static bool map_at(uint64_t where, size_t size, int flags, int fd)
 /* Let KVM make the vCPU that `vcpu` describes. */
 static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
-    int fd = kvm_ioctl(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
-
-    if (fd < 0) {
+    vcpu->fd = fd_make(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
+    if (vcpu->fd < 0) {
         return false;
     }
-    vcpu->fd = fd_hide(fd);
     if (!map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
         fd_close_hidden(vcpu->fd);
         vcpu->fd = -1;

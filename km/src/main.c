@@ -11,6 +11,7 @@ int main(int argc, char **argv, char **envp)
 {
     static struct vm vm;
     struct vcpu *vcpu;
+    uint64_t limit = fd_raise_limit();
 
     (void)argc;
     options_parse(argv);
@@ -39,6 +40,7 @@ int main(int argc, char **argv, char **envp)
     vcpu->regs->rip = image.entry;
     vcpu->regs->rflags = cpu_clean_flags(0);
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    fd_lower_limit(limit);
     if (options.gdb || options.gdb_session) {
         gdb_start(vcpu);
     }

@@ -27,7 +27,7 @@ void maps_close(struct maps *maps)
 }
 
 /* The next line, without its end; NULL after the last. */
-static char *next_line(struct maps *maps)
+char *maps_line(struct maps *maps)
 {
     char *line, *end;
     ssize_t n;
@@ -79,7 +79,7 @@ bool maps_next(struct maps *maps, struct mapping *mapping)
 
     *mapping = maps->next;
     maps->more = false;
-    while ((line = next_line(maps))) {
+    while ((line = maps_line(maps))) {
         if (parse_head(line, &head)) {
             if (found) {
                 maps->next = head;

@@ -2,9 +2,6 @@
 /*
  * sys_file.c: the system calls that open files, and those that name descriptors in ways of their
  * own.
- *
- * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So
- * it is not the path that is judged but what was opened.
  */
 #include "syscall.h"
 
@@ -12,74 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
-/* ---- /proc ---- */
-
-/* The last component of what fd is, in `name`; empty when the host cannot tell. */
-static const char *name_of_fd(int64_t fd, char name[PATH_MAX])
-{
-    char link[64];
-    const char *slash;
-    ssize_t n;
-
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%ld", fd);
-    n = readlink(link, name, PATH_MAX - 1);
-    name[n < 0 ? 0 : n] = 0;
-    slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
-}
-
-/* Return fd when the payload may have it, else close it. */
-static int64_t judge_fd(int64_t fd)
-{
-    char name[PATH_MAX];
-    const char *last;
-    struct statfs fs;
-
-    if (fd < 0 || fstatfs((int)fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
-        return fd;
-    }
-    last = name_of_fd(fd, name);
-    if (*last && strcmp(last, "mem") != 0) {
-        return fd;
-    }
-    (void)close((int)fd);
-    return -EACCES;
-}
-
-bool path_is_own_exe(const char *path)
-{
-    char own[32];
-
-    (void)snprintf(own, sizeof(own), "/proc/%d/exe", getpid());
-    return !strcmp(path, "/proc/self/exe") || !strcmp(path, "/proc/thread-self/exe") ||
-           !strcmp(path, own);
-}
-
-static bool is_own_exe(uint64_t path)
-{
-    char text[32] = {0};
-
-    if (guest_read(text, path, 6) < 0 || strcmp(text, "/proc/") != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(text) - 1 && !guest_read(&text[i], path + i, 1) && text[i]; i++) {
-    }
-    return path_is_own_exe(text);
-}
+/* ---- the program itself ---- */
 
 /* A call whose path, argument `i`, is followed: the process's own program is the payload's file. */
 static int64_t call_following(uint64_t number, const uint64_t *args, unsigned i, uint64_t flags)
 {
     uint64_t with_path[6];
 
-    if (flags & AT_SYMLINK_NOFOLLOW || !is_own_exe(args[i])) {
+    if (flags & AT_SYMLINK_NOFOLLOW || !proc_is_own_exe(args[i])) {
         return host_syscall(number, args);
     }
     memcpy(with_path, args, sizeof(with_path));
@@ -114,10 +54,10 @@ static int64_t open_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t m
 {
     uint64_t args[6] = {dirfd, path, flags, mode};
 
-    if (is_own_exe(path) && !(flags & O_NOFOLLOW)) {
+    if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
         args[1] = (uint64_t)image.path;
     }
-    return judge_fd(host_syscall(__NR_openat, args));
+    return proc_judge(host_syscall(__NR_openat, args));
 }
 
 /* int open(const char *pathname, int flags, mode_t mode) */
@@ -145,95 +85,10 @@ HANDLER(creat)
 HANDLER(openat2)
 {
     (void)vcpu;
-    return judge_fd(host_syscall(__NR_openat2, args));
-}
-
-/* ---- readlink ---- */
-
-static int64_t readlink_at(uint64_t dirfd, uint64_t path, uint64_t buf, uint64_t size)
-{
-    uint64_t args[6] = {dirfd, path, buf, size};
-    uint64_t length = strlen(image.path);
-
-    if (!is_own_exe(path)) {
-        return host_syscall(__NR_readlinkat, args);
-    }
-    if ((int)size <= 0) {
-        return -EINVAL;
-    }
-    length = length < size ? length : size;
-    return guest_write(buf, image.path, length) < 0 ? -EFAULT : (int64_t)length;
-}
-
-/* ssize_t readlink(const char *pathname, char *buf, size_t bufsiz) */
-HANDLER(readlink)
-{
-    (void)vcpu;
-    return readlink_at((uint64_t)AT_FDCWD, args[0], args[1], args[2]);
-}
-
-/* ssize_t readlinkat(int dirfd, const char *pathname, char *buf, size_t bufsiz) */
-HANDLER(readlinkat)
-{
-    (void)vcpu;
-    return readlink_at(args[0], args[1], args[2], args[3]);
+    return proc_judge(host_syscall(__NR_openat2, args));
 }
 
 /* ---- descriptors ---- */
-
-/* struct linux_dirent64: what lies before the name. */
-struct entry {
-    uint64_t inode, offset;
-    uint16_t length;
-    uint8_t type;
-} __attribute__((packed));
-
-/* Whether fd is a /proc/PID/fd or fdinfo of this process, where the monitor's would be listed. */
-static bool lists_own_descriptors(uint64_t fd)
-{
-    char name[PATH_MAX], own[32];
-    struct statfs fs;
-    const char *last;
-
-    if (fstatfs((int)fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
-        return false;
-    }
-    last = name_of_fd((int64_t)fd, name);
-    (void)snprintf(own, sizeof(own), "/%d/", getpid());
-    return (!strcmp(last, "fd") || !strcmp(last, "fdinfo")) && strstr(name, own);
-}
-
-/* ssize_t getdents64(int fd, void *dirp, size_t count): without the monitor's descriptors */
-HANDLER(getdents64)
-{
-    uint64_t with_copy[6] = {args[0], (uint64_t)vcpu->scratch,
-                             args[2] < SCRATCH_SIZE ? args[2] : SCRATCH_SIZE};
-    unsigned char *from = vcpu->scratch, *to = from;
-    int64_t left;
-
-    if (!lists_own_descriptors(args[0])) {
-        return host_syscall(__NR_getdents64, args);
-    }
-    left = host_syscall(__NR_getdents64, with_copy);
-    while (left > 0) {
-        struct entry entry;
-        const char *name = (const char *)from + sizeof(entry);
-
-        memcpy(&entry, from, sizeof(entry));
-        left -= entry.length;
-        if (*name == '.' || !fd_is_hidden(strtoul(name, NULL, 10))) {
-            memmove(to, from, entry.length);
-            to += entry.length;
-        }
-        from += entry.length;
-    }
-    if (left < 0) {
-        return left;
-    }
-    return guest_write(args[1], vcpu->scratch, (uint64_t)(to - vcpu->scratch)) < 0
-               ? -EFAULT
-               : to - vcpu->scratch;
-}
 
 /* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
 HANDLER(close_range)

@@ -9,8 +9,10 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/nsfs.h>
 #include <linux/random.h>
 #include <linux/sockios.h>
+#include <linux/vm_sockets.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -93,6 +95,34 @@ static const struct {
     {SIOCSIFNETMASK, IFREQ},
     {SIOCSIFMTU, IFREQ},
     {SIOCGPGRP, 4},
+    {FIOGETOWN, 4},
+    {FIOSETOWN, 4},
+    {SIOCGSTAMP_OLD, 16},
+    {SIOCGSTAMPNS_OLD, 16},
+    {SIOCGIFMAP, IFREQ},
+    {SIOCOUTQNSD, 4},
+    {TIOCGEXCL, 4},
+    {TIOCGICOUNT, 80},
+    {TIOCGDEV, 4},
+    {TIOCCONS, 0},
+    {IOCTL_VM_SOCKETS_GET_LOCAL_CID, 4},
+    {FS_IOC_SETVERSION, 8},
+    {FS_IOC_GETFSLABEL, FSLABEL_MAX},
+    {FITRIM, 24},
+    {BLKGETSIZE, 8},
+    {BLKFLSBUF, 0},
+    {BLKBSZGET, 8},
+    {BLKIOMIN, 4},
+    {BLKIOOPT, 4},
+    {BLKALIGNOFF, 4},
+    {BLKPBSZGET, 4},
+    {BLKRAGET, 8},
+    {RNDADDTOENTCNT, 4},
+    {0x40085400, 8}, /* TFD_IOC_SET_TICKS */
+    {NS_GET_USERNS, 0},
+    {NS_GET_PARENT, 0},
+    {NS_GET_NSTYPE, 0},
+    {NS_GET_OWNER_UID, 4},
     {SIOCSPGRP, 4},
 };
 

@@ -175,6 +175,22 @@ int64_t guest_read_path(char *to, uint64_t addr);
 
 /* Whether a path names the process's own /proc/PID/exe, which for the host is the monitor. */
 bool path_is_own_exe(const char *path);
+bool proc_is_own_exe(uint64_t path);
+
+/*
+ * What a call that opens a file returned: the descriptor, when the payload may have it. A file of
+ * /proc that tells of a process in a VM then says what it would say of the program itself.
+ */
+int64_t proc_judge(int64_t fd);
+
+/* ---- proc_text.c: such a file's content ---- */
+
+/* Write what the file `last` of the process `pid` shall say, of which `fd` is the host's. False
+ * when the host's will do. `folder` is the process's below /proc. */
+bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid);
+
+/* Whether a thread of the process is KVM's own, which the host made for it. */
+bool proc_is_kvms_thread(const char *folder, const char *tid);
 
 /* Copy and check an iovec array. Returns the copy, or NULL with *error set. */
 struct iovec;
@@ -238,9 +254,6 @@ HANDLER(openat2);
 HANDLER(stat);
 HANDLER(newfstatat);
 HANDLER(statx);
-HANDLER(readlink);
-HANDLER(readlinkat);
-HANDLER(getdents64);
 HANDLER(close_range);
 HANDLER(fcntl);
 HANDLER(ppoll);
@@ -248,6 +261,11 @@ HANDLER(epoll_pwait);
 HANDLER(epoll_pwait2);
 HANDLER(pselect6);
 HANDLER(epoll_ctl);
+
+/* sys_proc.c */
+HANDLER(readlink);
+HANDLER(readlinkat);
+HANDLER(getdents64);
 
 /* sys_ioctl.c */
 HANDLER(ioctl);

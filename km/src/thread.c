@@ -116,7 +116,9 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
     (void)sem_init(&start.ready, 0, 0);
     signal_hold();
     thread_lock();
+    mm_lock(); /* a new vCPU takes system memory, as new page tables do */
     start.vcpu = vcpu_acquire(parent->vm);
+    mm_unlock();
     if (start.vcpu) {
         __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
         stop_enter(start.vcpu, parent);

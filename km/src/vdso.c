@@ -97,6 +97,11 @@ bool vdso_back(struct vm *vm)
     return true;
 }
 
+uint64_t vdso_image(void)
+{
+    return vdso.size ? VDSO_GVA + vdso.elf : 0;
+}
+
 uint64_t vdso_hva(uint64_t gva)
 {
     return gva - VDSO_GVA < vdso.size ? gva - VDSO_GVA + vdso.hva : gva;

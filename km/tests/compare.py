@@ -50,9 +50,13 @@ class Outcome:
 
 
 def run(
-    command: Sequence[str], stdin: bytes = b"", files: "Mapping[str, bytes] | None" = None
+    command: Sequence[str],
+    stdin: bytes = b"",
+    files: "Mapping[str, bytes] | None" = None,
+    timeout_s: float = 0,
 ) -> Outcome:
     """Run a command with a small environment, in a directory of its own with these files."""
+    timeout_s = timeout_s or TIMEOUT_S
     with tempfile.TemporaryDirectory(prefix="payload-") as folder:
         for name, content in (files or {}).items():
             _write(Path(folder, name), content)
@@ -66,11 +70,11 @@ def run(
             start_new_session=True,
         ) as process:
             try:
-                stdout, stderr = process.communicate(stdin, TIMEOUT_S)
+                stdout, stderr = process.communicate(stdin, timeout_s)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)  # its children too
                 stdout, stderr = process.communicate()
-                return Outcome(f"no end within {TIMEOUT_S:g} s", stdout, stderr)
+                return Outcome(f"no end within {timeout_s:g} s", stdout, stderr)
         status = process.returncode
         word = f"exit {status}" if status >= 0 else f"signal {-status}"
         return Outcome(word, stdout, stderr, dict(_describe(Path(folder))))

@@ -48,6 +48,7 @@ FILES = (
     Payload("file_names", STATIC),
     Payload("directory", STATIC),
     Payload("descriptors", STATIC),
+    Payload("no_descriptor", ("musl", "dynamic")),
     Payload("pipe", runs=_each(["", "ignored"])),
     Payload("poll", STATIC),
     Payload("file_lock"),
@@ -135,6 +136,7 @@ THREADS = (
             ]
         ),
     ),
+    Payload("thread_churn"),
     Payload("thread_signals", STATIC),
     Payload("thread_memory"),
     Payload("robust_mutex", STATIC),

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The corpus: real programs of the distribution, each put to work by a file of `corpus/`.
+
+What a file is run by follows from its name. Whatever that starts in turn runs under km as well, so
+that a script of the shell is a corpus of all the programs that it calls.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
+
+PYTHON, BASH, PERL, NODE, JAVA, GO = (
+    "/usr/bin/python3", "/usr/bin/bash", "/usr/bin/perl", "/usr/bin/node", "/usr/bin/java",
+    "/usr/bin/go",
+)  # fmt: skip
+
+INTERPRETERS = {".py": PYTHON, ".sh": BASH, ".pl": PERL, ".js": NODE, ".java": JAVA, ".go": GO}
+"""What runs a file, by the end of its name; Java's and Go's are compiled first."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One file of the corpus, the programs that it needs, and its runs (lists of options)."""
+
+    file: str
+    needs: tuple[str, ...] = ()
+    """More programs that must be in PATH."""
+    runs: tuple[tuple[str, ...], ...] = ((),)
+    """Options of the interpreter; for Java, of the virtual machine."""
+    timeout_s: int = 120
+
+
+COLLECTORS = (("-XX:+UseSerialGC",), ("-XX:+UseParallelGC",), ("-XX:+UseG1GC",))
+
+PROGRAMS = (
+    Program("asynchronous.py"),
+    Program("memory.py"),
+    Program("proc.py"),
+    Program("processes.py"),
+    Program("signals.py"),
+    Program("sockets.py"),
+    Program("threads.py"),
+)
