@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from krun_images import write_busybox, write_debian
-from krun_support import KRUN
+from krun_support import KRUN, PATIENCE
 
 IMAGE = "krun-test:1"
 DEBIAN = "krun-debian:1"
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 60 * PATIENCE
 
 # A /run and a network of its own keep the host's sockets, state, bridges and firewall out of reach,
 # and what is written to its /etc is seen by nobody else; crun wants no hybrid cgroups.
@@ -75,7 +75,7 @@ class Engine:
             self.host.command(*self.words(runtime), *words),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=120 * PATIENCE,
             stdin=subprocess.DEVNULL,
             check=False,
         )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -18,6 +19,8 @@ KM = ROOT / "build" / "km" / "km"
 BUSYBOX = Path("/bin/busybox")
 APPLETS = ("cat", "echo", "id", "ls", "sh", "sleep", "true", "uname")
 IN_A_VM = ".kontain.KVM"
+PATIENCE = float(os.environ.get("KRUN_TEST_PATIENCE", "1"))
+"""How many times longer than usual everything may take: more on an emulated CPU."""
 
 # crun refuses hybrid cgroups, so there it gets a view without version 2.
 CRUN_VIEW = (
@@ -52,7 +55,7 @@ class Runtime:
 
     def __call__(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Call krun with WORDS; OPTIONS are those of subprocess.run."""
-        options = {"capture_output": True, "text": True, "timeout": 60, **options}
+        options = {"capture_output": True, "text": True, "timeout": 60 * PATIENCE, **options}
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(self.command(*words), check=False, **options)
 
@@ -63,7 +66,9 @@ class Runtime:
     def bare(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Call the backend alone."""
         command = [*self.before, self.backend, "--root", str(self.root), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
+        )
 
     def create(self, *words: str) -> int:
         """Call `create`, whose container keeps no pipe of ours, and return its status."""
@@ -120,7 +125,7 @@ def start(runtime: Runtime, bundle: BundleFolder, *args: str) -> int:
 
 def wait_for(runtime: Runtime, container_id: str, status: str) -> None:
     """Wait until a container has STATUS."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 20 * PATIENCE
     while runtime.state(container_id)["status"] != status:
         assert time.monotonic() < end, f"{container_id} is not {status}"
         time.sleep(0.05)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from krun_engines import DEBIAN, Engine, Podman
 from krun_images import SERVER
-from krun_support import IN_A_VM
+from krun_support import IN_A_VM, PATIENCE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -42,7 +42,7 @@ class Terminal:
 
     def expect(self, words: bytes, timeout_s: float = 20) -> None:
         """Read until WORDS appear."""
-        shown, end = b"", time.monotonic() + timeout_s
+        shown, end = b"", time.monotonic() + timeout_s * PATIENCE
         while words not in shown:
             assert time.monotonic() < end, shown
             if select.select([self.fd], [], [], 0.2)[0]:
@@ -76,11 +76,11 @@ def test_shell_on_a_terminal(engine: Engine) -> None:
     shell.resize(33, 111)
     shell.expect(b"33 111")
     shell.type(b"sleep 100\n")
-    time.sleep(1)
+    time.sleep(PATIENCE)
     shell.type(b"\x1a")
     shell.expect(b"Stopped")
     shell.type(b"fg\n")
-    time.sleep(1)
+    time.sleep(PATIENCE)
     shell.type(b"\x03")
     shell.type(b"echo status $?\n")
     shell.expect(b"status 130")
@@ -99,7 +99,7 @@ def test_pod(engine: Engine, tmp_path: Path) -> None:
 
     done = engine("kube", "play", str(tmp_path / "pod.yaml"))
     assert done.returncode == 0, done.stderr
-    end = time.monotonic() + 20
+    end = time.monotonic() + 20 * PATIENCE
     lines: list[str] = []
     while len(lines) < 2:
         assert time.monotonic() < end, engine("logs", "pod-two").stderr

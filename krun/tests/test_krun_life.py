@@ -11,7 +11,17 @@ import time
 from pathlib import Path
 
 import pytest
-from krun_support import IN_A_VM, KM, KRUN, ROOT, BundleFolder, Runtime, start, wait_for
+from krun_support import (
+    IN_A_VM,
+    KM,
+    KRUN,
+    PATIENCE,
+    ROOT,
+    BundleFolder,
+    Runtime,
+    start,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -76,7 +86,7 @@ def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None
     """A payload that a signal ends is a container that a signal ended."""
     command = krun.command("run", "-b", bundle.args("sleep", "9"), "c")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 20 * PATIENCE
         while krun("state", "c").returncode != 0 or krun.state("c")["status"] != "running":
             assert time.monotonic() < end
         assert krun("kill", "c", "KILL").returncode == 0
