@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Union
 
 from krun_engines import DEBIAN, Podman, PrivateHost
-from krun_support import KRUN
+from krun_support import KRUN, PATIENCE
 
 Field = tuple[int, Union[int, str, bytes]]
 START_TIMEOUT_S = 30
@@ -75,7 +75,9 @@ class Containerd:
     def ctr(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Call ctr with WORDS."""
         command = self.host.command("ctr", "--address", f"{self.folder}/ctr.sock", *words)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
+        )
 
     def cri(self, method: str, *fields: Field) -> dict[int, bytes | int]:
         """Call METHOD of the CRI's RuntimeService with a message of FIELDS; return the answer's."""
@@ -88,7 +90,7 @@ class Containerd:
                 f"http://localhost/runtime.v1.RuntimeService/{method}",
             ),
             input=b"\0" + len(body).to_bytes(4, "big") + body,
-            capture_output=True, timeout=60, check=True,
+            capture_output=True, timeout=60 * PATIENCE, check=True,
         )  # fmt: skip
         assert b"grpc-status: 0" in done.stderr, done.stderr.decode()
         return parsed(done.stdout[5:])

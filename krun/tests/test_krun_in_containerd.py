@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from krun_containerd import Containerd, message, parsed
 from krun_engines import DEBIAN, PrivateHost
-from krun_support import IN_A_VM, KRUN, need_programs
+from krun_support import IN_A_VM, KRUN, PATIENCE, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -47,7 +47,7 @@ def test_ctr(containerd: Containerd) -> None:
     assert call("task", "resume", "b").returncode == 0
     assert "memory" in call("task", "metrics", "b").stdout
     assert call("task", "kill", "--signal=9", "b").returncode == 0
-    end = time.monotonic() + 20
+    end = time.monotonic() + 20 * PATIENCE
     while "STOPPED" not in call("task", "ls").stdout:
         assert time.monotonic() < end
     call("task", "rm", "b")

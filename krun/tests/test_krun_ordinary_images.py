@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from krun_engines import DEBIAN, Docker, Engine, Podman
-from krun_support import IN_A_VM
+from krun_support import IN_A_VM, PATIENCE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -155,7 +155,7 @@ def test_restart_policy(engine: Engine, tmp_path: Path) -> None:
         "-c",
         "echo x >> /v/runs; exit 1",
     ).stdout.strip()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 30 * PATIENCE
     runs = tmp_path / "runs"
     while not runs.exists() or len(runs.read_text()) < len("x\n") * 3:
         assert time.monotonic() < end
@@ -170,7 +170,7 @@ def test_healthcheck(engine: Engine) -> None:
             "run", "-d", f"--health-cmd={command}", "--health-interval=1s", "--health-retries=1",
             DEBIAN, "sleep", "100",
         ).stdout.strip()  # fmt: skip
-        end = time.monotonic() + 30
+        end = time.monotonic() + 30 * PATIENCE
         found = ""
         while found != wanted:
             assert time.monotonic() < end, found

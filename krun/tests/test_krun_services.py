@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from krun_engines import DEBIAN, Docker, Engine
 from krun_images import SERVER
-from krun_support import IN_A_VM, need_programs
+from krun_support import IN_A_VM, PATIENCE, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -35,7 +35,7 @@ def answer_of(engine: Engine, port: int) -> str:
     """Return what the service behind PORT of the engine's host says, waiting until it does."""
     script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3"
     ask = engine.host.command("bash", "-c", script)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 30 * PATIENCE
     answer = ""
     while not answer:
         assert time.monotonic() < end, f"port {port} does not answer"
@@ -68,7 +68,9 @@ def test_application_of_two_services(engine: Engine, tmp_path: Path) -> None:
 
     def compose(*more: str) -> subprocess.CompletedProcess[str]:
         command = engine.host.command(*words, *more)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
+        )
 
     done = compose("up", "-d")
     try:
@@ -90,7 +92,7 @@ def test_image_is_built_in_a_vm(engine: Engine, tmp_path: Path) -> None:
     classic = ["env", "DOCKER_BUILDKIT=0"]  # buildkit brings its own runc
     done = subprocess.run(
         engine.host.command(*classic, *command),
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=120 * PATIENCE, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
