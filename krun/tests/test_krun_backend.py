@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from krun import backend, bundle, kvm, options, state
+from krun import backend, kvm, options, state
 from krun.backend import Backend
 from krun.errors import KrunError
 
@@ -81,4 +81,4 @@ def test_id_must_be_a_plain_name(name: str) -> None:
 
 def test_runc_sees_its_bundle_beside_the_root() -> None:
     """For runc, every folder in its root is a container."""
-    assert bundle.shadow_path("/run/krun", "c") == "/run/krun.bundles/c"
+    assert state.shadow_path("/run/krun", "c") == "/run/krun.bundles/c"

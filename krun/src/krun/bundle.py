@@ -7,7 +7,7 @@ import fcntl
 import posix
 from _stat import S_ISDIR
 
-from krun import document
+from krun import document, state
 from krun.errors import KrunError
 
 TYPE_CHECKING = False
@@ -70,17 +70,9 @@ def why(reason: OSError | ValueError) -> str:
     return getattr(reason, "strerror", None) or str(reason)
 
 
-def shadow_path(root: str, container_id: str) -> str:
-    """Return where krun's own folder of a container below ROOT is: runc sees it as the bundle.
-
-    It is beside ROOT, not in it, for runc takes every folder there for a container.
-    """
-    return f"{root.rstrip('/')}.bundles/{container_id}"
-
-
 def make_folder(root: str, container_id: str, original: str) -> str:
     """Make krun's own folder of a container of the bundle ORIGINAL, empty, and return its path."""
-    folder = shadow_path(root, container_id)
+    folder = state.shadow_path(root, container_id)
     parent = folder.rpartition("/")[0]
     remove_shadow(root, container_id)
     try:
@@ -120,7 +112,7 @@ def original_of(shadow: str) -> str | None:
 
 def remove_shadow(root: str, container_id: str) -> None:
     """Remove what a create that failed half way may have left for this ID."""
-    folder = shadow_path(root, container_id)
+    folder = state.shadow_path(root, container_id)
     try:
         for name in posix.listdir(folder):
             posix.unlink(f"{folder}/{name}")

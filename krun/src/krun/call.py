@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from krun import backend, kvm, options, state
+from krun import backend, options, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Call:
         self, below: backend.Backend, changed: options.Options, arguments: list[str]
     ) -> NoReturn:
         """Become BELOW with the options CHANGED, and hand KVM to the process that it starts."""
+        from krun import kvm  # noqa: PLC0415 - only what starts a process needs it
+
         number, preserve = self.kvm_place(below)
         kvm.place(kvm.open_device(), number)
         changed = changed.without("preserve-fds")
@@ -59,4 +61,6 @@ class Call:
 
     def kvm_place(self, below: backend.Backend) -> tuple[int, int]:
         """Return the descriptor by which the process has KVM, and --preserve-fds for BELOW."""
+        from krun import kvm  # noqa: PLC0415 - likewise
+
         return kvm.inherited(self.options.get("preserve-fds"), below.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import backend, bundle, direct, document, mounts, policy, state
+from krun import backend, bundle, document, mounts, policy, state
 from krun.call import Call
 from krun.errors import KrunError
 from krun.options import Options
@@ -80,10 +80,13 @@ def execute(call: Call) -> NoReturn:
     path = options.get("process")
     process = None if path is None else _load_process(path)
     asked = args if process is None else document.strings(process, "args", "process.")
-    program = direct.find(asked, joining.rules, joining.mounted)
-    if program is not None:
-        direct.note(asked, joining.rules, call.root, container_id)
-        joining.directly(options, process, [program, *asked[1:]])
+    if joining.rules.direct:
+        from krun import direct  # noqa: PLC0415 - few hosts have any
+
+        program = direct.find(asked, joining.rules, joining.mounted)
+        if program is not None:
+            direct.note(asked, joining.rules, call.root, container_id)
+            joining.directly(options, process, [program, *asked[1:]])
     joining.in_a_vm(options, process, args)
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 
 import posix
 
-from krun import backend, bundle, document, policy, state
+from krun import backend, state
 from krun.backend import Backend
 from krun.call import Call
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _WITHOUT_ID = frozenset({"features", "list", "spec"})
 
@@ -32,14 +28,15 @@ def run(call: Call) -> int:
     if not own:
         call.become(below, call.words)
     status, text = output(below, [*call.words_before(below), *call.words])
-    text = _with_bundles(call, text, own)
-    if call.verb == "list":
-        text = _with_direct(call, text, own)
-    return say(text, status)
+    from krun import listing  # noqa: PLC0415 - over crun there is seldom anything to add
+
+    return say(listing.completed(call, text, own), status)
 
 
 def _default(call: Call) -> Backend:
     """Return the backend that would make a container now."""
+    from krun import policy  # noqa: PLC0415 - the backend of a container is known
+
     return backend.choose(policy.load(call.given.get("policy")).backend)
 
 
@@ -51,52 +48,16 @@ def _of(call: Call, container_id: str) -> Backend:
     if container is not None:
         return backend.named(container.backend)
     state.check_id(container_id)
+    from krun import bundle  # noqa: PLC0415 - for what a failed create left
+
     bundle.remove_shadow(call.root, container_id)
     return _default(call)
-
-
-def _is_table(call: Call) -> bool:
-    return call.verb == "list" and call.options.get("format") != "json"
-
-
-def _with_bundles(call: Call, text: str, ids: list[str]) -> str:
-    """Return TEXT, which runc says, with the caller's bundles in place of those that runc sees."""
-    for container_id in ids:
-        shadow = bundle.shadow_path(call.root, container_id)
-        original = bundle.original_of(shadow)
-        if original is not None and _is_table(call):
-            text = text.replace(shadow, original.ljust(len(shadow)))
-        elif original is not None:
-            text = text.replace(document.dumps(shadow), document.dumps(original))
-    return text
-
-
-def _with_direct(call: Call, text: str, ids: list[str]) -> str:
-    """Return the list TEXT with what ran directly, if anything did, in those of IDS."""
-    from krun import direct  # noqa: PLC0415 - most hosts have none
-
-    runs = {container_id: direct.runs(call.root, container_id) for container_id in ids}
-    if not any(runs.values()) or call.options.has("quiet"):
-        return text
-    if not _is_table(call):
-        listed = document.loads(text)
-        return document.dumps([{**e, "direct": runs.get(e["id"], [])} for e in listed]) + "\n"
-    lines = text.splitlines()
-    width = max(map(len, lines))
-    column = ["DIRECT", *(_names(runs.get(line.split(" ", 1)[0], [])) for line in lines[1:])]
-    return "".join(f"{a.ljust(width)}   {b}".rstrip() + "\n" for a, b in zip(lines, column))
-
-
-def _names(runs: list[dict[str, Any]]) -> str:
-    """Return the names of the programs in RUNS, each once, with how often it ran."""
-    names = [run["args"][0] for run in runs]
-    return ",".join(f"{name}({names.count(name)})" for name in sorted(set(names)))
 
 
 def _own_folders(root: str) -> list[str]:
     """Return the containers that krun keeps a folder of."""
     try:
-        return posix.listdir(bundle.shadow_path(root, ""))
+        return posix.listdir(state.shadow_path(root, ""))
     except OSError:
         return []
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What krun writes down about a container: JSON objects, one a line, that go with the container.
 
-They lie in the container's folder of `bundle.shadow_path`. A host whose policy asks for none of it
+They lie in the container's folder of `state.shadow_path`. A host whose policy asks for none of it
 has none.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import bundle, document
+from krun import document, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _APPEND = (
 
 def path(root: str, container_id: str, name: str) -> str:
     """Return the path of the record NAME of a container below ROOT."""
-    return f"{bundle.shadow_path(root, container_id)}/{name}"
+    return f"{state.shadow_path(root, container_id)}/{name}"
 
 
 def append(path: str, entry: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from krun import direct, document, mounts, release, resolve
+from krun import document, mounts, release, resolve
 from krun.errors import KrunError
 from krun.policy import Policy
 from krun.rootfs import Rootfs
@@ -48,10 +48,17 @@ class Rewriter:
             "mounts": [
                 *mounts.restrict(given, bundle_fd),
                 mounts.of_host(km),
-                *direct.mounts_of(self.policy),
+                *self._direct_programs(),
             ],
             "hooks": with_hook(hooks, "createContainer", hook),
         }
+
+    def _direct_programs(self) -> list[dict[str, Any]]:
+        if not self.policy.direct:
+            return []
+        from krun import direct  # noqa: PLC0415 - few hosts have any
+
+        return direct.mounts_of(self.policy)
 
     def process(self, process: dict[str, Any]) -> dict[str, Any]:
         """Return the document PROCESS with km as its program."""

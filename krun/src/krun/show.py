@@ -46,7 +46,7 @@ def show(call: Call) -> int:
 
 def _diff(root: str, container_id: str, container: Container) -> tuple[object, str]:
     """Return the changes of the container's configuration, and the same as text."""
-    folder = bundle.shadow_path(root, container_id)
+    folder = state.shadow_path(root, container_id)
     path = bundle.original_of(folder) or container.load()[1]
     try:
         given = document.load(f"{path}/config.json")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posix
 
-from krun import document
 from krun.errors import KrunError
 
 TYPE_CHECKING = False
@@ -31,6 +30,8 @@ class Container:
 
     def load(self) -> tuple[int, str]:
         """Return the process ID, on the host, of its first process, and the path of its bundle."""
+        from krun import document  # noqa: PLC0415 - most verbs need no document
+
         name, pid_name = _STATE_FILES[self.backend]
         try:
             doc = document.load(f"{self.folder}/{name}")
@@ -48,6 +49,8 @@ class Container:
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that the container was created with, empty if it is gone."""
+        from krun import document  # noqa: PLC0415 - likewise
+
         path = f"{self.load()[1]}/config.json" if self.backend == "runc" else ""
         try:
             return document.load(path or f"{self.folder}/config.json")
@@ -56,11 +59,13 @@ class Container:
 
     def created(self) -> float:
         """Return when the backend says it made the container, in seconds since the epoch."""
-        doc = document.load(f"{self.folder}/{_STATE_FILES[self.backend][0]}")
-        text = document.member(doc, "created", str) or ""
         import calendar  # noqa: PLC0415 - people ask, engines never
         import time  # noqa: PLC0415 - likewise
 
+        from krun import document  # noqa: PLC0415 - likewise
+
+        doc = document.load(f"{self.folder}/{_STATE_FILES[self.backend][0]}")
+        text = document.member(doc, "created", str) or ""
         whole, _, fraction = text.rstrip("Z").partition(".")
         seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
         return seconds + float(f"0.{fraction or 0}")
@@ -84,6 +89,14 @@ def root() -> str:
             "log in through a session, or give a directory with --root",
         )
     return f"{own}/krun"
+
+
+def shadow_path(root: str, container_id: str) -> str:
+    """Return where krun's own folder of a container below ROOT is: runc sees it as the bundle.
+
+    It is beside ROOT, not in it, for runc takes every folder there for a container.
+    """
+    return f"{root.rstrip('/')}.bundles/{container_id}"
 
 
 def check_id(container_id: str) -> None:
