@@ -40,6 +40,8 @@ def main(argv: List[str]) -> int:
             return _preflight(argv[0], argv[1:])
         if argv[:1] == ["image"]:
             return _image(argv[1:])
+        if argv[:1] == ["fleet"]:
+            return _fleet(argv[1:])
         arguments = _parser().parse_args(argv)
         with named("cannot go on"):
             status: int = arguments.run(arguments)
@@ -68,6 +70,13 @@ def _image(argv: List[str]) -> int:
     return status
 
 
+def _fleet(argv: List[str]) -> int:
+    from kontain_fleet import launch  # noqa: PLC0415  the other verbs do without it
+
+    status: int = launch.main(argv)
+    return status
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="kontain",
@@ -81,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", "check that this host can run Kontain"),
         ("verify", "prove that programs and containers run in a VM"),
         ("image", "build images that hold a payload and nothing else"),
+        ("fleet", "plan, apply, check and verify on many hosts, from a controller"),
     ):
         verbs.add_parser(verb, help=text, add_help=False)
     _add_info(verbs)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `kontain fleet`; its manual is kontain-fleet(1)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, NoReturn
+
+from .play import VERBS, Play, PlayError
+from .progress import Progress
+from .record import Record, RecordError
+from .report import Report
+
+GOOD, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+COMPLETE, HALTED, STOPPED = "complete", "halted", "interrupted"
+
+
+class FleetError(Exception):
+    """An error in two lines, and the status that it ends with."""
+
+    def __init__(self, problem: str, fix: str, status: int = FAILED) -> None:
+        """Take both halves, without their full stops."""
+        super().__init__(f"kontain fleet: {problem}.\nTo fix: {fix}.")
+        self.status = status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line."""
+        raise FleetError(f"wrong usage: {message}", "see `kontain fleet --help`", WRONG_USAGE)
+
+
+def main(argv: List[str]) -> int:
+    """Run `kontain fleet` with the arguments after its name; return the exit status."""
+    try:
+        more = argv[argv.index("--") + 1 :] if "--" in argv else []
+        own = argv[: argv.index("--")] if "--" in argv else argv
+        return run(parser().parse_args(own), more)
+    except FleetError as error:
+        print(error, file=sys.stderr)
+        return error.status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = _Parser(
+        prog="kontain fleet",
+        description="Plan, apply, check and verify Kontain on the hosts of an Ansible inventory.",
+        epilog="What follows `--` goes to ansible-playbook. Manual: kontain-fleet(1).",
+        allow_abbrev=False,
+    )
+    made.add_argument("verb", choices=list(VERBS), help="plan and check change nothing")
+    made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")
+    made.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
+    made.add_argument("--bundle", default="", metavar="FILE", help="the release's bundle")
+    made.add_argument("--engines", default="", metavar="LIST", help="docker,podman or one of them")
+    made.add_argument(
+        "--waves", default="1,10%,100%", metavar="LIST", help="sizes of the waves of apply"
+    )
+    made.add_argument(
+        "--ignore", action="append", default=[], metavar="ID", help="see kontain-check(1)"
+    )
+    made.add_argument("--forks", type=int, default=20, metavar="N", help="hosts at a time")
+    made.add_argument("--report", default="kontain-fleet", metavar="FOLDER", help="for the report")
+    made.add_argument("--resume", action="store_true", help="leave out what is good already")
+    made.add_argument("--json", action="store_true", help="print the report as JSON")
+    return made
+
+
+def run(options: argparse.Namespace, more: List[str]) -> int:
+    """Do what the command line says."""
+    variables = play_variables(options)
+    inventory = options.inventory
+    if os.path.exists(inventory):  # noqa: PTH110  "one,two," is none
+        inventory = os.path.abspath(inventory)  # noqa: PTH100  a link stays one
+    play = Play(options.verb, inventory, variables, options.forks, options.limit, more)
+    try:
+        hosts = play.hosts()
+        folder = Path(options.report)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = Record(
+            folder / "results.jsonl", {"verb": options.verb, "inventory": inventory, **variables}
+        )
+        if options.resume:
+            record.resume()
+        record.begin()
+        for outcome in list(record.outcomes.values()):
+            record.add(outcome)
+        report = carry_out(play, hosts, record)
+        report.write(folder)
+    except (PlayError, RecordError) as problem:
+        fix = "see that the inventory is right and that Ansible reaches its hosts"
+        if isinstance(problem, RecordError):
+            fix = "run the same command, or leave --resume out to begin anew"
+        raise FleetError(str(problem), fix, WRONG_USAGE) from problem
+    except OSError as problem:
+        fix = "choose another folder with --report"
+        raise FleetError(f"cannot write the report: {problem}", fix) from problem
+    return conclude(report, folder, as_json=options.json)
+
+
+def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
+    """Return the variables of the playbook that the options stand for."""
+    variables: Dict[str, Any] = {}
+    if options.bundle:
+        if not Path(options.bundle).is_file():
+            fix = "give a file kontain-VERSION-x86_64.tar.gz, or make one with `make bundle`"
+            raise FleetError(f"there is no bundle {options.bundle}", fix, WRONG_USAGE)
+        variables["kontain_bundle"] = str(Path(options.bundle).absolute())
+    if options.engines:
+        variables["kontain_engines"] = options.engines.split(",")
+        if set(variables["kontain_engines"]) - {"docker", "podman"}:
+            problem = f"--engines is {options.engines!r}, wanted docker, podman or docker,podman"
+            raise FleetError(problem, "name the engines so", WRONG_USAGE)
+    if options.ignore:
+        variables["kontain_ignore"] = options.ignore
+    waves = options.waves.split(",") if options.verb == "apply" else ["100%"]
+    if not all(wave.rstrip("%").isdigit() and int(wave.rstrip("%")) for wave in waves):
+        problem = (
+            f"--waves is {options.waves!r}, wanted numbers of hosts, or percentages, such as 1,10%"
+        )
+        raise FleetError(problem, "give such a list", WRONG_USAGE)
+    variables["kontain_waves"] = [wave if "%" in wave else int(wave) for wave in waves]
+    if options.verb != "apply":  # what only looks, looks at all
+        variables["kontain_max_fail_percentage"] = 100
+    return variables
+
+
+def carry_out(play: Play, hosts: List[str], record: Record) -> Report:
+    """Run the play on the hosts that are not done yet, and return what came of it."""
+    started, began = datetime.now(timezone.utc), time.monotonic()
+    rest = [host for host in hosts if host not in record.outcomes]
+    progress = Progress(len(hosts), len(hosts) - len(rest))
+
+    def on_host(outcome: Any) -> None:
+        record.add(outcome)
+        progress.add(outcome)
+
+    ended = play.run(rest, progress.start_wave, on_host) if rest else COMPLETE
+    progress.end()
+    missing = [host for host in hosts if host not in record.outcomes]
+    how = STOPPED if ended == "canceled" else HALTED if missing else COMPLETE
+    return Report(
+        verb=play.verb,
+        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seconds=round(time.monotonic() - began, 3),
+        bundle=Path(play.variables.get("kontain_bundle", "")).name,
+        ended=how,
+        hosts=hosts,
+        outcomes=record.outcomes,
+    )
+
+
+def conclude(report: Report, folder: Path, *, as_json: bool) -> int:
+    """Print the end of it, and return the exit status."""
+    if as_json:
+        json.dump(report.as_dict(), sys.stdout, indent=1)
+        print()
+    else:
+        counts = ", ".join(f"{count} {end}" for end, count in report.counts.items())
+        print(f"{len(report.hosts)} hosts: {counts}. The report is {folder}/report.html")
+    if report.is_good:
+        return GOOD
+    again = "mend these hosts, then run the same command with --resume"
+    if report.ended == STOPPED:
+        print(FleetError("interrupted", "run the same command with --resume"), file=sys.stderr)
+        return INTERRUPTED
+    if report.ended == HALTED:
+        problem = "halted after a wave with failures; the hosts after it are as they were"
+        print(FleetError(problem, again), file=sys.stderr)
+    return FAILED

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the playbook kontain.platform.fleet by ansible-runner, and hear of each host as it is done."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import ansible_runner  # type: ignore[import-untyped]  # it has no types
+
+from .record import CHANGED, FAILED, GOOD, UNREACHABLE, Outcome
+
+ROOT = Path(__file__).resolve().parents[2]  # of a checkout or an installed collection
+PLAYBOOK = "kontain.platform.fleet"
+ENDS = {
+    "runner_on_ok": GOOD,
+    "runner_on_failed": FAILED,
+    "runner_on_unreachable": UNREACHABLE,
+}
+VERBS: Dict[str, Dict[str, str]] = {
+    "plan": {"kontain_proof": "never"},
+    "apply": {},
+    "check": {"kontain_state": "checked", "kontain_proof": "never"},
+    "verify": {"kontain_state": "checked", "kontain_proof": "always"},
+}
+KEPT = ("release", "cold_start_ms", "missing", "changes", "results")
+
+
+class PlayError(Exception):
+    """Ansible could not begin; the text says why."""
+
+
+@dataclass
+class Play:
+    """What to run, and on whom."""
+
+    verb: str
+    inventory: str
+    variables: Dict[str, Any]
+    forks: int = 20
+    limit: str = ""
+    more: List[str] = field(default_factory=list)  # arguments for ansible-playbook
+
+    def hosts(self) -> List[str]:
+        """Return the hosts, in the inventory's order."""
+        command = ["ansible", "all", "--list-hosts", "-i", self.inventory]
+        command += ["--limit", self.limit] if self.limit else []
+        ran = subprocess.run(command, check=False, capture_output=True, text=True)
+        hosts = [line.strip() for line in ran.stdout.splitlines()[1:] if line.strip()]
+        if ran.returncode or not hosts:
+            why = (ran.stderr.strip().splitlines() or ["it has no hosts"])[-1]
+            raise PlayError(f"cannot read the inventory {self.inventory}: {why}")
+        return hosts
+
+    def run(
+        self,
+        hosts: List[str],
+        on_wave: Callable[[int], None],
+        on_host: Callable[[Outcome], None],
+    ) -> str:
+        """Run on these hosts; return what ansible-runner calls the end: successful, failed, canceled."""
+        hearer = _Hearer(on_wave, on_host)
+        with tempfile.TemporaryDirectory(prefix="kontain-fleet-") as folder:
+            limit = Path(folder, "hosts")
+            limit.write_text("\n".join(hosts) + "\n", encoding="utf-8")
+            cmdline = ["--limit", f"@{limit}", *self.more]
+            cmdline += ["--check", "--diff"] if self.verb == "plan" else []
+            ended = ansible_runner.run(
+                private_data_dir=folder,
+                playbook=PLAYBOOK,
+                inventory=self.inventory,
+                extravars={**VERBS[self.verb], **self.variables},
+                cmdline=shlex.join(cmdline),
+                envvars=environment(Path(folder)),
+                forks=self.forks,
+                quiet=True,
+                event_handler=hearer.hear,
+            )
+        if not hearer.wave and ended.status != "canceled":
+            raise PlayError(f"Ansible did not begin: {hearer.said.strip() or ended.status}")
+        return str(ended.status)
+
+
+class _Hearer:
+    """Turns ansible-runner's events into waves and outcomes."""
+
+    def __init__(self, on_wave: Callable[[int], None], on_host: Callable[[Outcome], None]) -> None:
+        self.wave = 0
+        self.said = ""
+        self._on_wave, self._on_host = on_wave, on_host
+
+    def hear(self, event: Dict[str, Any]) -> bool:
+        """Take an event; return False, so that none is written to the disk."""
+        kind, data = event.get("event"), event.get("event_data", {})
+        if kind == "playbook_on_play_start":
+            self.wave += 1
+            self._on_wave(self.wave)
+        elif kind in ENDS:
+            self._on_host(outcome(kind, data, self.wave))
+        elif not self.wave:
+            self.said += event.get("stdout", "") + "\n"
+        return False
+
+
+def outcome(kind: str, data: Dict[str, Any], wave: int) -> Outcome:
+    """Return what an event says of a host."""
+    found = data.get("res", {})
+    ended = CHANGED if kind == "runner_on_ok" and found.get("changed") else ENDS[kind]
+    kept = {key: found[key] for key in KEPT if found.get(key) is not None}
+    message = str(found.get("msg", "")) if ended in (FAILED, UNREACHABLE) else ""
+    if ended == FAILED and found.get("module_stderr"):
+        message = f"{message}\n{found['module_stderr'][-2000:]}"
+    seconds = round(float(data.get("duration") or 0), 3)
+    return Outcome(data["host"], ended, wave, seconds, message=message, **kept)
+
+
+def environment(folder: Path) -> Dict[str, str]:
+    """Return the variables for Ansible; what the user has set goes before."""
+    settings = {"ANSIBLE_PIPELINING": "true", "ANSIBLE_SSH_ARGS": "-C -o ControlPersist=30m"}
+    settings = {name: value for name, value in settings.items() if name not in os.environ}
+    if "ANSIBLE_CONFIG" not in os.environ and Path("ansible.cfg").exists():
+        settings["ANSIBLE_CONFIG"] = str(Path("ansible.cfg").resolve())
+    if (ROOT / "playbooks/fleet.yml").exists():
+        place = folder / "collections/ansible_collections/kontain/platform"
+        place.parent.mkdir(parents=True)
+        place.symlink_to(ROOT)
+        theirs = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "~/.ansible/collections")
+        settings["ANSIBLE_COLLECTIONS_PATH"] = f"{folder}/collections:{theirs}"
+    return settings

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of each host: kept as it comes, a JSON object a line, so that a run can be resumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List
+
+GOOD, CHANGED, FAILED, UNREACHABLE = "good", "changed", "failed", "unreachable"
+BAD = (FAILED, UNREACHABLE)
+FIX = "To fix: "
+
+
+@dataclass
+class Outcome:
+    """What became of one host; `results` are the checks and proofs, as the module host has them."""
+
+    host: str
+    outcome: str
+    wave: int = 0
+    seconds: float = 0.0
+    release: str = ""
+    cold_start_ms: float | None = None
+    message: str = ""
+    missing: List[str] = field(default_factory=list)
+    changes: List[Dict[str, str]] = field(default_factory=list)
+    results: List[Dict[str, str]] = field(default_factory=list)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the host is not as it should be."""
+        return self.outcome in BAD
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, without what to do about it."""
+        lines = self.message.splitlines()
+        return "\n".join(line for line in lines if not line.startswith(FIX))
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        lines = self.message.splitlines()
+        fixes = [line[len(FIX) :] for line in lines if line.startswith(FIX)]
+        if not fixes and self.outcome == UNREACHABLE:
+            return f"see why `ssh {self.host}` fails."
+        return "\n".join(fixes) or "see what Ansible says with -vvv, then run this again."
+
+
+class RecordError(Exception):
+    """A record that cannot be gone on with; the text says why."""
+
+
+class Record:
+    """The file of a run: its first line says what the run is, each other is an Outcome."""
+
+    def __init__(self, path: Path, run: Dict[str, Any]) -> None:
+        """Take the file at `path` for a run."""
+        self.path = path
+        self.run = run
+        self.outcomes: Dict[str, Outcome] = {}
+
+    def begin(self) -> None:
+        """Start a new file."""
+        self.path.write_text(json.dumps(self.run) + "\n", encoding="utf-8")
+
+    def resume(self) -> None:
+        """Read what an earlier run of the same kind found; raise RecordError when it was another."""
+        try:
+            first, *lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as problem:
+            raise RecordError(f"there is no run to resume in {self.path.parent}") from problem
+        before = json.loads(first)
+        if before != self.run:
+            differing = ", ".join(k for k in self.run if before.get(k) != self.run[k])
+            raise RecordError(f"the run in {self.path.parent} was another: {differing} differ")
+        for line in lines:
+            try:
+                outcome = Outcome(**json.loads(line))
+            except ValueError:  # the line that an interruption cut off
+                continue
+            if not outcome.is_bad:
+                self.outcomes[outcome.host] = outcome
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep what became of a host."""
+        self.outcomes[outcome.host] = outcome
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
+
+    @property
+    def bad(self) -> List[Outcome]:
+        """The hosts that are not as they should be."""
+        return [outcome for outcome in self.outcomes.values() if outcome.is_bad]

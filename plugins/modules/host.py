@@ -1,0 +1,304 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: all of Kontain on one host in one call, for fleets."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host
+short_description: Check a host, make it a Kontain host, and prove it, in one call
+version_added: 0.2.0
+description:
+  - Does in one call what the roles of this collection do in many, for what costs on a fleet is the
+    number of tasks. Checks the host, compares it with the release, changes what differs in one
+    transaction, and runs the proofs.
+  - The bundle is brought to the host only where the host has not that release already.
+  - Installs the distribution packages of what is missing, crun or runc, and the engines.
+author:
+  - Kontain platform contributors (@kontainapp)
+attributes:
+  check_mode:
+    description: Whether check mode says what would be done, and changes nothing.
+    support: full
+  diff_mode:
+    description: Whether diff mode shows what differs.
+    support: full
+options:
+  state:
+    description:
+      - V(present) makes the host a Kontain host.
+      - V(checked) changes nothing.
+    type: str
+    choices: [present, checked]
+    default: present
+  src:
+    description:
+      - Path of the bundle C(kontain-VERSION-x86_64.tar.gz) on the controller.
+      - The default is the newest in the collection's folder C(build) or C(build/dist).
+    type: path
+  engines:
+    description: Engines to register with; the default is those that are there, or else podman.
+    type: list
+    elements: str
+    choices: [docker, podman]
+    default: []
+  proof:
+    description:
+      - When a payload is run by krun and by each engine too; V(changed) is after a change.
+      - By km alone it is run always, where Kontain is installed; that tells the cold start.
+    type: str
+    choices: [always, changed, never]
+    default: changed
+  ignore:
+    description: The ids of checks that do not count, of C(kontain check --list).
+    type: list
+    elements: str
+    default: []
+  prefix:
+    description: The directory below which releases stand.
+    type: path
+    default: /opt/kontain
+  digest:
+    description: The SHA-256 of the release's MANIFEST; set by the controller's half of this module.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Make hosts Kontain hosts
+  kontain.platform.host:
+    src: build/kontain-0.1.0-x86_64.tar.gz
+
+- name: See what hosts are like, with a container in a VM through each engine
+  kontain.platform.host:
+    state: checked
+    proof: always
+"""
+
+RETURN = r"""
+release:
+  description: The version that is installed now, empty without one.
+  returned: always
+  type: str
+  sample: 0.1.0
+verdict:
+  description: One of V(good), V(warnings) and V(refused).
+  returned: always
+  type: str
+  sample: good
+cold_start_ms:
+  description: How long the hello payload took by km, from start to end, in milliseconds.
+  returned: when Kontain is installed
+  type: float
+  sample: 2.1
+results:
+  description: One entry for each check and proof, with C(check), C(status), C(found), C(cause) and C(fix).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - check: kvm-device
+      status: pass
+      found: /dev/kvm is there
+      cause: ""
+      fix: ""
+missing:
+  description: Programs that the host lacks and whose packages were, or would be, installed.
+  returned: always
+  type: list
+  elements: str
+  sample: [crun]
+changes:
+  description: What was changed, or in check mode would be, in this order.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - kind: link
+      owner: release
+      path: /opt/kontain/current
+      reason: the version in use
+"""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
+    engines,
+    kvm,
+    manifest,
+    release,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.bundle import (
+    Bundle,
+    open_bundle,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.changes import (
+    Change,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.errors import (
+    HostError,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
+    Host,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.report import (
+    Report,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
+    perform,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
+    checks,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.host import (
+    Host as CheckedHost,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.results import (
+    FAIL,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.results import (
+    Report as Findings,
+)
+
+COLD_START = checks.PROOFS[0].id
+KEPT = ("check", "status", "found", "cause", "fix")
+
+
+class Visit:
+    """One call on one host."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take what the task asks for."""
+        self.module = module
+        self.options: Dict[str, Any] = module.params
+        self.host = Host(prefix=self.options["prefix"])
+        self.answer: Dict[str, Any] = {"changed": False, "changes": [], "missing": []}
+
+    def run(self) -> None:
+        """Check, change and prove."""
+        self._look(checks.CHECKS)
+        if self.options["state"] == "present":
+            self._converge()
+        self._prove()
+        self.module.exit_json(**self.answer)
+
+    def _look(self, chosen: Any) -> None:
+        """Run checks, and keep what they found; end the module when the host cannot go on."""
+        findings = checks.run_checks(
+            CheckedHost(prefix=self.options["prefix"]), chosen, self.options["ignore"]
+        )
+        kept = [result for result in self.answer.get("results", []) if result["status"] != FAIL]
+        kept += [{key: getattr(each, key) for key in KEPT} for each in findings.results]
+        self.answer.update(
+            results=kept, release=findings.release, verdict=findings.as_dict()["verdict"]
+        )
+        self._details = {each.check: dict(each.details) for each in findings.results}
+        if COLD_START in self._details and "run_ms" in self._details[COLD_START]:
+            self.answer["cold_start_ms"] = self._details[COLD_START]["run_ms"]
+        self._refuse(findings)
+
+    def _refuse(self, findings: Findings) -> None:
+        failures = findings.having(FAIL)
+        if failures:
+            text = "\n".join(
+                f"{f.check}: {f.found}: {f.cause}.\nTo fix: {f.fix}." for f in failures
+            )
+            self.module.fail_json(msg=text, **self.answer)
+
+    def _converge(self) -> None:
+        wanted = self._engines()
+        self.answer["missing"] = self._missing(wanted)
+        if self.answer["missing"] and not self.module.check_mode:
+            self._end_needing("packages")
+        bundle = self._bundle()
+        if bundle is None:
+            self._end_needing("bundle")
+            return
+
+        def plan(report: Report) -> List[Change]:
+            changes = release.plan(self.host, bundle, report)
+            changes += kvm.plan(self.host, "leave", (), report)
+            for engine in wanted:
+                changes += engines.plan(self.host, engine, report)
+            return changes
+
+        check = self.module.check_mode
+        report = perform(self.host, f"install {bundle.version}", plan, check=check)
+        if report.changed and not check:
+            release.collect(self.host, report)
+        for warning in report.warnings:
+            self.module.warn(warning)
+        changed = report.changed or bool(self.answer["missing"])
+        self.answer.update(changed=changed, changes=report.changes, diff=report.diff)
+
+    def _engines(self) -> List[str]:
+        present = [e for e in self._details["engines"].get("engines", []) if e in engines.ENGINES]
+        return self.options["engines"] or present or ["podman"]
+
+    def _missing(self, wanted: List[str]) -> List[str]:
+        """Return the programs that packages must bring before Kontain can work."""
+        there = self._details["engines"].get("engines", [])
+        missing = [{"docker": "dockerd"}.get(e, e) for e in wanted if e not in there]
+        if not self._details["backend"].get("fits"):
+            hybrid = self._details["cgroup"].get("mode") == "hybrid"
+            missing.append("runc" if hybrid else "crun")
+        return missing
+
+    def _bundle(self) -> Optional[Bundle]:
+        """Return the bundle that was brought, or what of it is installed; None: it must be brought."""
+        if self.options["src"]:
+            return open_bundle(Path(self.options["src"]))
+        current = self.host.path(f"{self.host.prefix}/current")
+        try:
+            content = (current / manifest.NAME).read_bytes()
+            version = (current / "VERSION").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        if manifest.digest(content) != self.options["digest"]:
+            return None
+        files = frozenset([*manifest.parse(content), manifest.NAME])
+        return Bundle(current, version, content, 0, files, {}, None)
+
+    def _end_needing(self, what: str) -> None:
+        """Ask the controller's half for something, and to call again."""
+        self.module.exit_json(needs=what, **self.answer)
+
+    def _prove(self) -> None:
+        if not self.answer["release"] and not self.answer["changed"]:
+            return
+        if self.module.check_mode and self.answer["changed"]:
+            return
+        proof = self.options["proof"]
+        whole = proof == "always" or (proof == "changed" and self.answer["changed"])
+        self._look(checks.PROOFS if whole else checks.PROOFS[:1])
+
+
+def main() -> None:
+    """Translate between Ansible and the libraries."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"choices": ["present", "checked"], "default": "present"},
+            "src": {"type": "path"},
+            "engines": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["docker", "podman"],
+                "default": [],
+            },
+            "proof": {"choices": ["always", "changed", "never"], "default": "changed"},
+            "ignore": {"type": "list", "elements": "str", "default": []},
+            "prefix": {"type": "path", "default": "/opt/kontain"},
+            "digest": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    visit = Visit(module)
+    try:
+        visit.run()
+    except HostError as error:
+        module.fail_json(msg=str(error), **visit.answer)
+
+
+if __name__ == "__main__":
+    main()
