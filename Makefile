@@ -9,14 +9,15 @@ COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) '^\#!/bin/(ba)?sh' .)
 C_FILES     = $(wildcard km/src/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
-PARTS       = preflight host krun km toolchain runenv examples tools bench collection docs molecule
+PARTS       = preflight host fleet krun km toolchain runenv examples tools bench collection docs molecule
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
 
+export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
-.PHONY: unit test bench clean
+.PHONY: unit test bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -47,6 +48,9 @@ runenv: ## build the payload-only images, build/runenv/*.tar
 HAS_VENV := $(wildcard $(VENV)/.stamp)
 bundle: km hello $(if $(HAS_VENV),collection) ## build the bundle, build/kontain-VERSION-x86_64.tar.gz
 	python3 tools/bundle.py $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
+
+dist: venv bundle ## make a release, build/dist/: RELEASE_KEY=FILE is the private key, RELEASE_URL its place
+	$(PY) tools/dist.py $(VERSION) $(COLLECTION)
 
 check: ruff mypy shell ansible c words ## all that reads the sources without running them
 
@@ -95,8 +99,8 @@ test: deps ## set up, and prove everything: `check`, then each of the stages bel
 	$(MAKE) venv
 	$(PY) tools/stages.py $(STAGES)
 
-test-parts: venv km hello ## preflight, host, toolchain, tools and bench
-	$(PYTEST) preflight host toolchain tools bench
+test-parts: venv km hello ## preflight, host, fleet, toolchain, tools and bench
+	$(PYTEST) preflight host fleet toolchain tools bench
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
 	$(PYTEST) km

@@ -4,10 +4,14 @@
 # install.sh: make this host a Kontain host, or undo that.
 #
 # Usage: sudo ./install.sh [OPTION...]
+#        wget -O - URL/install.sh | sudo bash [-s -- OPTION...]
 #
 #   --engines LIST    register with these engines, docker and podman or one of them, and install
 #                     those that are missing (default: those that are there; podman where none is)
-#   --offline BUNDLE  install this bundle, a file or a folder, and fetch nothing from anywhere
+#   --offline BUNDLE  install this bundle, a file or an unpacked folder, and fetch nothing
+#   --release VERSION install this release rather than the one that this script came with
+#   --from URL        the folder that has the bundles; %s in it stands for the version
+#   --downgrade       allow a release that is older than the one that is installed
 #   --dry-run         check the host and print what would change; change nothing
 #   --uninstall       undo everything that was changed, except distribution packages and logs
 #   --yes             do not ask before --uninstall
@@ -15,18 +19,24 @@
 #   --version         print the version that would be installed
 #   --help            print this
 #
-# It works in a checkout, which it builds first, and in an unpacked bundle. In this order it checks
-# the host, fetches its own private Ansible, builds, runs the playbook kontain.platform.install on
-# this host, and proves by a payload of km, krun and each engine that programs run in a VM.
+# Alone, as a release has it, it fetches its bundle. In a checkout it builds one. A bundle that is a
+# file must carry the signature of the key below, or it is refused before anything of it is unpacked.
+# In this order it checks the host, fetches its own private Ansible, runs the playbook
+# kontain.platform.install on this host, and proves by a payload of km, krun and each engine that
+# programs run in a VM. Where no Ansible can be had, it installs by the release's own `kontain`.
 # It does not touch /usr, but for links in /usr/local and for distribution packages that are
 # missing: python3, its venv module, make, gcc, musl, crun and podman. It restarts no engine.
 # A second run changes nothing. After an interruption, run it again: it continues.
+#
+# Environment: https_proxy, http_proxy and no_proxy; PIP_INDEX_URL, a mirror of the Python package
+# index; KONTAIN_FROM, as --from. Packages come from where the host's package manager has them.
+# sudo drops these: write `sudo NAME=VALUE bash`.
 #
 # Files: /opt/kontain, /etc/kontain, /var/lib/kontain (with the private Ansible), and the log
 # /var/log/kontain/install.log. `kontain info` tells the rest.
 #
 # Exit status: 0 done, or nothing to do; 1 a step failed; 2 wrong usage; 3 this host cannot run
-# Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had; 130
+# Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had or trusted; 130
 # interrupted.
 #
 # Documentation: https://github.com/kontainapp/platform/tree/main/docs
@@ -37,6 +47,12 @@
 # shellcheck disable=SC2123 # it is meant
 { PATH=/nonexistent; }
 set -u
+
+# `make dist` fills in the release that this script belongs to, and the public key (RSA, as base64)
+# that its bundle must be signed with. A checkout trusts the bundles of its own `make dist`.
+RELEASE_VERSION=''
+RELEASE_KEY=''
+RELEASE_URL='https://github.com/kontainapp/platform/releases/download/v%s'
 
 # die STATUS PROBLEM FIX: the one way out that is not good; it always says what to do next.
 die() {
@@ -67,18 +83,23 @@ print_json() {
 		"$ACTION" "$VERSION" "$1" "${CHECK:-null}" "${RUN:-null}" "${PROOF:-null}" "$2" >&3
 }
 
-usage() { sed -n '/^# install.sh:/,/^$/s/^# \{0,1\}//p' "$SCRIPT"; }
+# Read from a pipe, the script has no file to show.
+usage() {
+	[ "$SCRIPT" ] || say "Store this script in a file, then: sh FILE --help" "Documentation: $DOCS"
+	[ -z "$SCRIPT" ] || sed -n '/^# install.sh:/,/^$/s/^# \{0,1\}//p' "$SCRIPT"
+}
 
 parse_arguments() {
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--engines=* | --offline=*) set_value "${1%%=*}" "${1#*=}" ;;
-		--engines | --offline)
+		--engines=* | --offline=* | --release=* | --from=*) set_value "${1%%=*}" "${1#*=}" ;;
+		--engines | --offline | --release | --from)
 			[ $# -ge 2 ] || die 2 "the option $1 needs a value" "see install.sh --help"
 			set_value "$1" "$2"
 			shift
 			;;
 		--dry-run) DRY_RUN=yes ;;
+		--downgrade) DOWNGRADE=yes ;;
 		--uninstall) ACTION=uninstall ;;
 		--yes) YES=yes ;;
 		--json) ;; # main has seen it
@@ -101,6 +122,10 @@ set_value() {
 		OFFLINE=$(readlink -f -- "$2") && [ -e "$OFFLINE" ] ||
 			die 5 "there is no bundle '$2'" "give the file kontain-VERSION-x86_64.tar.gz or its folder"
 		;;
+	--release:[0-9]*.[0-9]*.[0-9]*) RELEASE=$2 ;;
+	--release:*) die 2 "--release is '$2', wanted a version such as 0.1.0" "name a release so" ;;
+	--from:http://?* | --from:https://?*) FROM=$2 ;;
+	--from:*) die 2 "--from is '$2', wanted the http or https URL of a folder" "give such a URL" ;;
 	esac
 }
 
@@ -109,15 +134,18 @@ require_root() {
 		"run 'sudo ./install.sh'"
 }
 
-# TREE is the checkout or bundle that this script lies in.
+# TREE is the checkout or bundle that this script lies in, or nothing: then the bundle is fetched.
 find_tree() {
-	TREE=$(dirname -- "$SCRIPT")
+	TREE=${SCRIPT%/*}
 	if [ -f "$TREE/galaxy.yml" ]; then
 		VERSION=$(sed -n 's/^version: *//p' "$TREE/galaxy.yml")
 		LIBRARY=$TREE/preflight:$TREE/host
+		[ -n "$RELEASE_KEY" ] || RELEASE_KEY=$(grep -sv '^-' "$TREE/build/dist/release.pub" | tr -d '\n')
 	elif [ -f "$TREE/release/VERSION" ]; then
 		VERSION=$(cat "$TREE/release/VERSION")
 		LIBRARY=$TREE/release/lib/python
+	elif [ "$RELEASE_VERSION" ]; then
+		TREE='' VERSION=$RELEASE_VERSION LIBRARY=$PREFIX/current/lib/python
 	else
 		die 5 "$TREE is neither a checkout nor an unpacked bundle" \
 			"unpack kontain-VERSION-x86_64.tar.gz and run the install.sh in it"
@@ -150,6 +178,11 @@ package_of() {
 	zypper:musl-gcc) echo musl musl-devel ;;
 	pacman:musl-gcc) echo musl ;;
 	apk:musl-gcc) echo musl-dev ;;
+	apt-get:dockerd) echo docker.io ;;
+	dnf:dockerd) echo moby-engine ;;
+	*:dockerd) echo docker ;;
+	dnf:g++ | zypper:g++) echo gcc-c++ ;;
+	pacman:g++) echo gcc ;;
 	*:ansible-playbook) echo ansible-core ;;
 	*) echo "$1" ;;
 	esac
@@ -159,7 +192,7 @@ package_of() {
 add_packages() {
 	_packages=
 	for _program; do _packages="$_packages $(package_of "$_program")"; done
-	[ -z "$OFFLINE" ] || die 5 "the packages$_packages are missing, and --offline forbids fetching them" \
+	[ -z "$OFFLINE" ] || die 5 "these packages are missing:$_packages, and --offline forbids fetching them" \
 		"install them from your mirror, then run this again"
 	[ "$MANAGER" != none ] || die 5 "this host has none of apt-get, dnf, zypper, pacman and apk" \
 		"install$_packages by hand, then run this again"
@@ -191,6 +224,42 @@ logged() {
 	if [ "$LOG" ]; then "$@" >>"$LOG" 2>&1; else "$@" >&2; fi </dev/null 9>&-
 }
 
+# ---- the bundle, where it is a file
+
+# Install from a bundle that has to be fetched, or that --offline names: by the install.sh in it,
+# once the bundle is found good.
+hand_over() {
+	STEP="getting the bundle"
+	_wanted=${RELEASE:-$VERSION}
+	_url=$(printf '%s' "${FROM:-${KONTAIN_FROM:-$RELEASE_URL}}/kontain-$_wanted-x86_64.tar.gz" | sed "s/%s/$_wanted/")
+	[ -z "$OFFLINE" ] || _url=$OFFLINE _wanted=$RELEASE
+	[ "$RELEASE_KEY" ] || die 5 "this install.sh has no key to judge $_url by" \
+		"use the install.sh that was published with the bundle"
+	trap 'rm -rf "$WORK"' EXIT
+	trap interrupted INT TERM HUP
+	WORK=$(mktemp -d) || die 1 "cannot make a temporary folder" "see whether the disk is full"
+	say "getting $_url"
+	[ "$DOWNGRADE" ] || _oldest=$(cat $PREFIX/current/VERSION 2>/dev/null)
+	_said=$(take_bundle "$_url" "$WORK/bundle.tar.gz" "$RELEASE_KEY" "$_wanted" "${_oldest-}") ||
+		die 5 "${_said%%
+*}" "${_said#*
+}"
+	tar -C "$WORK" -xzf "$WORK/bundle.tar.gz" ||
+		die 1 "cannot unpack the bundle in $WORK" "see whether the disk is full"
+	# The script in there is of one piece; it takes the signals, and this one waits for it.
+	trap : INT TERM HUP
+	sh "$WORK/kontain-$_said/install.sh" ${OFFLINE:+--offline "$WORK/kontain-$_said"} \
+		${ENGINES:+--engines "$ENGINES"} ${DRY_RUN:+--dry-run} ${JSON:+--json} >&3
+	exit
+}
+
+# take_bundle SOURCE PLACE KEY [VERSION [OLDEST]]: write a bundle to PLACE once it is found good.
+# Prints its version; or what is wrong and what to do, with status 1. `make dist` puts the program
+# in the place of this line's file.
+take_bundle() {
+	"$PYTHON" -I - "$@" <"$TREE/tools/take_bundle.py"
+}
+
 # ---- the steps
 
 # The architecture is asked before Python is installed: nothing is changed on a host that cannot.
@@ -211,17 +280,39 @@ get_python() {
 
 check_host() {
 	STEP="checking the host"
-	if [ "$JSON" ]; then
-		CHECK=$(tree_python kontain_preflight --no-proof --json)
-	else
-		tree_python kontain_preflight --no-proof
-	fi
+	[ "$JSON" ] || tree_python kontain_preflight --no-proof
+	CHECK=$(tree_python kontain_preflight --no-proof --json)
 	_status=$?
 	case $_status in
 	0 | 1) ;;
 	3) die 3 "this host cannot run Kontain" "do what the checks say, then run this again" ;;
 	*) die 1 "the check of the host ended with status $_status" "report what it said" ;;
 	esac
+}
+
+# Print the programs that the host lacks, as the checks found it, of those that the roles would bring.
+missing_programs() {
+	printf '%s' "$CHECK" | "$PYTHON" -I -c '
+import json, sys
+found = {each["check"]: each["details"] for each in json.load(sys.stdin)["results"]}
+present = [name for name in ("podman", "docker") if name in found["engines"].get("engines", [])]
+wanted = sys.argv[1].split(",") if sys.argv[1] else present or ["podman"]
+missing = ["dockerd" if name == "docker" else name for name in wanted if name not in present]
+if not found["backend"].get("fits"):
+    missing.append("runc" if found["cgroup"].get("mode") == "hybrid" else "crun")
+print(*missing, *([] if sys.argv[2] else found["compilers"].get("missing", [])))
+' "$ENGINES" "$OFFLINE"
+}
+
+# Tell whether the host is already as the playbook would make it.
+is_done() {
+	STEP="comparing the host with the release"
+	[ -z "$(missing_programs)" ] || return 1
+	_foreseen=$(tree_python kontain_host install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"} \
+		--dry-run --json 2>/dev/null) || return 1
+	case $_foreseen in *'"changed": false'*) ;; *) return 1 ;; esac
+	RUN='{"changed": false, "changes": [], "failures": []}'
+	say "nothing changed"
 }
 
 # From here on the host is changed: one run at a time, logged, and an interruption is explained.
@@ -244,14 +335,14 @@ interrupted() {
 		"run this again, it continues from there; or undo what was done with --uninstall"
 }
 
-# A private Ansible is good when its stamp names this Python and this requirement.
+# Set up the private Ansible, or return 1 where none can be had. It is good when its stamp names this Python and this requirement.
 get_ansible() {
 	_stamp="$(readlink -f "$PYTHON") $ANSIBLE_REQUIREMENT"
 	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || [ ! -x "$ANSIBLE/bin/ansible-galaxy" ] ||
 		return 0
 	STEP="fetching Ansible"
 	ensure mkdir -p "$STATE" && rm -rf "$ANSIBLE"
-	fetch_ansible || use_distribution_ansible
+	fetch_ansible || use_distribution_ansible || return 1
 	printf '%s\n' "$_stamp" >"$ANSIBLE/stamp"
 }
 
@@ -267,7 +358,10 @@ fetch_ansible() {
 }
 
 use_distribution_ansible() {
-	command -v ansible-playbook >/dev/null || add_packages ansible-playbook
+	if ! command -v ansible-playbook >/dev/null; then
+		[ -z "$OFFLINE" ] || return 1
+		install_packages "$(package_of ansible-playbook)" || return 1
+	fi
 	ensure mkdir -p "$ANSIBLE/bin"
 	for _program in ansible-playbook ansible-galaxy; do
 		ensure ln -sf "$(command -v $_program)" "$ANSIBLE/bin/$_program"
@@ -277,9 +371,7 @@ use_distribution_ansible() {
 # Set BUNDLE to the file of the bundle to install.
 get_bundle() {
 	STEP="preparing the bundle"
-	if [ -f "$OFFLINE" ]; then
-		BUNDLE=$OFFLINE
-	elif [ "$OFFLINE" ] && [ ! -f "$OFFLINE/release/VERSION" ]; then
+	if [ "$OFFLINE" ] && [ ! -f "$OFFLINE/release/VERSION" ]; then
 		die 5 "$OFFLINE is no unpacked bundle: it has no release/VERSION" \
 			"give the folder that kontain-VERSION-x86_64.tar.gz unpacks to"
 	elif [ "$OFFLINE" ]; then
@@ -368,6 +460,21 @@ run_playbook() {
 		"do what it says, then run this again: it continues; the log is $LOG"
 }
 
+# The playbook's modules call the same library; what they do not bring, this does.
+install_without_ansible() {
+	say "there is no Ansible to be had: installing without it"
+	_missing=$(missing_programs)
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$_missing" ] || add_packages $_missing
+	STEP="changing the host"
+	set -- install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"}
+	if [ "$JSON" ]; then
+		RUN=$(tree_python kontain_host "$@" --json)
+	else
+		tree_python kontain_host "$@"
+	fi || die 1 "the installation stopped at the step above" "do what it says, then run this again"
+}
+
 prove() {
 	STEP="proving that programs run in a VM"
 	if [ "$JSON" ]; then
@@ -386,27 +493,43 @@ goodbye() {
 
 install() {
 	get_python
+	if [ -f "$OFFLINE" ] || [ -z "$TREE" ] || [ "$RELEASE$FROM" ]; then
+		hand_over
+	fi
 	check_host
 	if [ "$DRY_RUN" ]; then
 		dry_run
 		return
 	fi
 	start_work
-	get_ansible
 	get_bundle
-	get_collection
-	run_playbook
+	if ! is_done; then
+		if get_ansible; then
+			get_collection
+			run_playbook
+		else
+			install_without_ansible
+		fi
+	fi
 	prove
 	goodbye
 }
 
-# Where a run before has left an Ansible and a bundle, Ansible itself says what would change.
+# Where a run before has left an Ansible, it says what would change; else the library does, and
+# where there is no bundle yet, this.
 dry_run() {
-	BUNDLE=${OFFLINE:-$TREE/build/kontain-$VERSION-x86_64.tar.gz}
-	if [ -f "$ANSIBLE/stamp" ] && [ -d "$COLLECTIONS" ] && [ -f "$BUNDLE" ]; then
-		WORK=$(mktemp -d)
-		trap 'rm -rf "$WORK"' EXIT
+	BUNDLE=$TREE/build/kontain-$VERSION-x86_64.tar.gz
+	WORK=$(mktemp -d)
+	trap 'rm -rf "$WORK"' EXIT
+	[ ! -f "$TREE/release/VERSION" ] || pack_bundle "$TREE"
+	if [ -f "$BUNDLE" ] && [ -f "$ANSIBLE/stamp" ] && [ -d "$COLLECTIONS" ]; then
 		run_playbook --check --diff
+	elif [ -f "$BUNDLE" ]; then
+		_missing=$(missing_programs)
+		[ -z "$_missing" ] || say "would install the packages of: $_missing"
+		RUN=$(tree_python kontain_host install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"} \
+			--dry-run ${JSON:+--json}) || die 1 "the host cannot be changed" "do what it says above"
+		[ "$JSON" ] || say "$RUN"
 	else
 		say "" "would do, in this order:" \
 			"  fetch a private Ansible into $ANSIBLE, with $(package_of venv) where it is missing" \
@@ -422,6 +545,11 @@ dry_run() {
 
 uninstall() {
 	PYTHON=$(command -v python3) || die 1 "python3 is missing" "install python3, then run this again"
+	if [ ! "$TREE" ] && [ ! -d "$LIBRARY" ]; then
+		say "Kontain is not installed"
+		print_json 0 null
+		return
+	fi
 	if [ "$DRY_RUN" ]; then
 		tree_python kontain_host uninstall --dry-run
 		return
@@ -459,8 +587,9 @@ main() {
 	ANSIBLE_REQUIREMENT='ansible-core>=2.15,!=2.17.*,<2.20'
 	DOCS=https://github.com/kontainapp/platform/tree/main/docs
 	ACTION=install STEP=starting LOG='' WORK='' VERSION='' CHECK='' RUN='' PROOF=''
-	ENGINES='' OFFLINE='' DRY_RUN='' YES='' JSON=''
-	SCRIPT=$(readlink -f -- "$0")
+	ENGINES='' OFFLINE='' RELEASE='' FROM='' DOWNGRADE='' DRY_RUN='' YES='' JSON=''
+	SCRIPT=''
+	! grep -qs '^# install.sh: make this' "$0" || SCRIPT=$(readlink -f -- "$0")
 	exec 3>&1
 	case " $* " in *' --json '*) JSON=yes && exec 1>&2 ;; esac
 	parse_arguments "$@"

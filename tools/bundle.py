@@ -10,6 +10,7 @@ It runs where install.sh builds, so it wants nothing but Python 3.9.
 import gzip
 import hashlib
 import io
+import json
 import os
 import stat
 import sys
@@ -17,6 +18,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from manpage import ManError, convert
 
@@ -42,6 +44,7 @@ FOLDERS = {
     "preflight/kontain_preflight": "lib/python/kontain_preflight",
     "host/kontain_host": "lib/python/kontain_host",
     "runenv/kontain_runenv": "lib/python/kontain_runenv",
+    "fleet/kontain_fleet": "lib/python/kontain_fleet",
 }
 PAGES = "*/man/*.md"
 
@@ -75,7 +78,7 @@ def read_release(root: Path, version: str) -> Tree:
         roff = convert(page.read_text(encoding="utf-8"), page.name, version)
         tree[f"share/man/man{name[-1]}/{name}"] = (roff.encode(), 0o644)
     tree["VERSION"] = (f"{version}\n".encode(), 0o644)
-    tree["MANIFEST"] = (manifest(tree), 0o644)
+    tree["MANIFEST"] = (sums_of(tree), 0o644)
     return tree
 
 
@@ -84,7 +87,7 @@ def is_source(path: Path) -> bool:
     return path.is_file() and "__pycache__" not in path.parts
 
 
-def manifest(tree: Tree) -> bytes:
+def sums_of(tree: Tree) -> bytes:
     """Return the sums of all files, as `sha256sum -c` reads them."""
     sums = {path: hashlib.sha256(contents).hexdigest() for path, (contents, _) in tree.items()}
     return "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode()
@@ -99,6 +102,7 @@ def pack(members: Iterable[Member]) -> bytes:
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for info, contents in sorted(members, key=lambda pair: pair[0].name):
+            info.pax_headers = {}  # ansible-galaxy's tarball has the times in there too
             info.mtime, info.uname, info.gname, info.uid, info.gid = MTIME, "root", "root", 0, 0
             archive.addfile(info, io.BytesIO(contents))
     return packed.getvalue()
@@ -117,10 +121,33 @@ def tree_members(tree: Tree) -> Iterator[Member]:
 
 
 def repack(tarball: Path) -> bytes:
-    """Return the collection's tarball without the times and owners that ansible-galaxy puts in."""
+    """Return the collection's tarball without what depends on where ansible-galaxy made it.
+
+    That is times, owners, and the order in which it found the files, which FILES.json has.
+    """
+    members = []
     with tarfile.open(tarball) as archive:
-        streams = [(info, archive.extractfile(info) if info.isreg() else None) for info in archive]
-        return pack((info, stream.read() if stream else b"") for info, stream in streams)
+        for info in archive:
+            stream = archive.extractfile(info) if info.isreg() else None
+            info.mode = 0o755 if info.mode & stat.S_IXUSR else 0o644
+            members.append((info, stream.read() if stream else b""))
+    texts = {info.name: contents for info, contents in members}
+    if "FILES.json" in texts:
+        files = json.loads(texts["FILES.json"])
+        files["files"].sort(key=lambda file: str(file["name"]))
+        texts["FILES.json"] = as_json(files)
+        manifest = json.loads(texts["MANIFEST.json"])
+        digest = hashlib.sha256(texts["FILES.json"]).hexdigest()
+        manifest["file_manifest_file"]["chksum_sha256"] = digest
+        texts["MANIFEST.json"] = as_json(manifest)
+    for info, _ in members:
+        info.size = len(texts[info.name])
+    return pack((info, texts[info.name]) for info, _ in members)
+
+
+def as_json(value: Any) -> bytes:
+    """Return a value as JSON that looks as ansible-galaxy's does."""
+    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def write(path: Path, contents: bytes) -> None:

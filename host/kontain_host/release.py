@@ -50,7 +50,12 @@ def plan(host: Host, bundle: Bundle, report: Report) -> List[Change]:
     policy = f"{CONFIG}/krun.json"
     if bundle.default_policy is not None and read_state(host.path(policy)) == ABSENT:
         changes.append(File(policy, OWNER, "the host's policy for krun", bundle.default_policy))
+    read_only = [folder for folder in (_LINKS, _MANUALS) if _is_read_only(host.path(folder))]
+    for folder in read_only:
+        report.warnings.append(f"{folder} cannot be written, so nothing is linked there")
     for path, target in _outer_links(host.prefix, bundle):
+        if path.startswith(tuple(read_only)):
+            continue
         link = Link(path, OWNER, "so that a shell or man finds it", target)
         if _is_free(host, link):
             changes.append(link)
@@ -101,6 +106,12 @@ def _outer_links(prefix: str, bundle: Bundle) -> Iterator[Tuple[str, str]]:
             yield f"{_LINKS}/{parts[1]}", f"{prefix}/{name}"
         if parts[:2] == ("share", "man") and len(parts) == 4:  # noqa: PLR2004  share/man/man1/x.1
             yield f"{_MANUALS}/{parts[2]}/{parts[3]}", f"{prefix}/current/{name}"
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Return whether the file system is read-only that a folder is, or would be, on."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return bool(os.statvfs(there).f_flag & os.ST_RDONLY)
 
 
 def _is_free(host: Host, link: Link) -> bool:

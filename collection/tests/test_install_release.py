@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A published release on a host that makes it hard: `wget | bash`, from a web server of our own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from publish import Publisher
+from sandbox import Sandbox, why_not
+
+from sources import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.needs_root,
+    pytest.mark.needs_kvm,
+    pytest.mark.skipif(bool(why_not()), reason=why_not()),
+    pytest.mark.skipif(
+        not Path("/dev/kvm").exists(), reason="needs /dev/kvm: see `kontain check`"
+    ),
+    pytest.mark.skipif(
+        not (ROOT / "build/km/km").exists(), reason="needs a bundle: run `make bundle`"
+    ),
+]
+
+LOG = "/var/log/kontain"
+VERSION = "1.2.3"
+
+# No Python package index, no distribution, no curl and no openssl; only the releases can be reached.
+# /tmp allows no programs, and /usr cannot be written.
+HARSH = """
+mount -t tmpfs -o noexec,mode=1777 tmpfs /tmp
+for program in curl openssl; do
+    ! command -v $program || mount --bind /dev/null "$(command -v $program)"
+done
+mount --bind /usr /usr
+mount -o remount,bind,ro /usr
+"""
+CUT_OFF = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "no_proxy": "127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def publisher(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    """A web server with two releases."""
+    folder = tmp_path_factory.mktemp("web") / "releases"
+    folder.mkdir()
+    publisher = Publisher(folder, artifact)
+    for version in ("1.2.2", VERSION):
+        publisher.publish(version)
+    yield from publisher.serving()
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Sandbox]:
+    """A harsh host with podman, whose story the tests are."""
+    with closing(Sandbox()) as sandbox:
+        sandbox.run("sh", "-ec", HARSH).check_returncode()
+        yield sandbox
+
+
+def pipe(
+    host: Sandbox, publisher: Publisher, *arguments: str, version: str = VERSION
+) -> subprocess.CompletedProcess[str]:
+    """Do as the documentation says: fetch the script with wget and pipe it into bash."""
+    command = f"wget -O - {publisher.url}/v{version}/install.sh | bash -x"
+    more = f" -s -- {' '.join(arguments)}" if arguments else ""
+    return host.run("bash", "-c", command + more, env=ENVIRONMENT | CUT_OFF)
+
+
+def changes(host: Sandbox) -> dict[str, str]:
+    """Return what is not as on this machine, but for the logs."""
+    return {path: how for path, how in host.changes().items() if not path.startswith(LOG)}
+
+
+def test_dry_run_by_a_pipe_changes_nothing(host: Sandbox, publisher: Publisher) -> None:
+    """--dry-run fetches, checks and lists what would change, and leaves not a file."""
+    said = pipe(host, publisher, "--dry-run")
+
+    assert said.returncode == 0, said.stderr
+    assert "things would change" in said.stdout
+    assert host.changes() == {}
+
+
+def test_one_line_installs(host: Sandbox, publisher: Publisher) -> None:
+    """`wget -O - URL | bash -x` makes the host one that runs containers in VMs, without Ansible."""
+    said = pipe(host, publisher, "--engines", "podman")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "there is no Ansible to be had: installing without it" in said.stdout
+    for proof in ("proof-km", "proof-krun", "proof-podman"):
+        assert re.search(rf"^pass  {proof} .*\.kontain\.KVM", said.stdout, re.MULTILINE), (
+            said.stdout
+        )
+    assert host.run("/opt/kontain/bin/kontain", "--version").stdout == f"kontain {VERSION}\n"
+
+
+def test_again_is_quick_and_changes_nothing(host: Sandbox, publisher: Publisher) -> None:
+    """The second run finds in seconds that nothing is to be done, and proves it."""
+    before, began = host.changes(), time.monotonic()
+
+    said = pipe(host, publisher, "--engines", "podman", "--json")
+
+    assert said.returncode == 0, said.stderr
+    outcome = json.loads(said.stdout)
+    assert (outcome["version"], outcome["run"]["changed"]) == (VERSION, False)
+    assert time.monotonic() - began < 60  # the budget is 15 on an idle machine
+    assert host.changes() == before
+
+
+@pytest.mark.parametrize("wrong", ["flipped", "truncated", "foreign", "another release"])
+def test_wrong_bundles_are_refused(
+    host: Sandbox, publisher: Publisher, wrong: str, tmp_path: Path
+) -> None:
+    """Whatever the server sends instead ends with status 5 before anything changes."""
+    bundle = publisher.folder / f"v{VERSION}/kontain-{VERSION}-x86_64.tar.gz"
+    good, before = bundle.read_bytes(), host.changes()
+    other = tmp_path / "releases"
+    other.mkdir()
+    if wrong == "flipped":
+        bad = bytearray(good)
+        bad[len(bad) // 2] ^= 1
+    elif wrong == "truncated":
+        bad = bytearray(good[: len(good) // 2])
+    elif wrong == "foreign":
+        bad = bytearray(Publisher(other, publisher.collection).publish(VERSION).read_bytes())
+    else:
+        bad = bytearray((publisher.folder / "v1.2.2/kontain-1.2.2-x86_64.tar.gz").read_bytes())
+    try:
+        bundle.write_bytes(bad)
+        said = pipe(host, publisher)
+    finally:
+        bundle.write_bytes(good)
+
+    assert said.returncode == 5, said.stdout
+    assert f"install.sh: cannot trust the bundle kontain-{VERSION}-x86_64.tar.gz" in said.stderr
+    assert host.changes() == before
+
+
+def bring(host: Sandbox, publisher: Publisher, version: str) -> None:
+    """Put a release's script and bundle, and one that was cut off, below /run."""
+    good = (publisher.folder / f"v{version}/kontain-{version}-x86_64.tar.gz").read_bytes()
+    script = (publisher.folder / f"v{version}/install.sh").read_bytes()
+    files = {"good.tar.gz": good, "bad.tar.gz": good[:-1], "install.sh": script}
+    for name, contents in files.items():
+        host.run("tee", f"/run/{name}", input=contents, text=False)
+
+
+def test_older_releases_are_refused(host: Sandbox, publisher: Publisher) -> None:
+    """An older release is refused with what to do, and with --downgrade it is installed."""
+    said = pipe(host, publisher, version="1.2.2")
+
+    assert said.returncode == 5
+    assert f"it is the release 1.2.2, and {VERSION} is installed" in said.stderr
+    bring(host, publisher, "1.2.2")
+    again = host.run(
+        "sh", "/run/install.sh", "--downgrade", "--offline=/run/good.tar.gz", "--engines=podman"
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert host.run("/opt/kontain/bin/kontain", "--version").stdout == "kontain 1.2.2\n"
+
+
+def test_offline_is_the_same_bundle(host: Sandbox, publisher: Publisher) -> None:
+    """--offline takes the same file from the disk, upgrades by it, and refuses a tampered one."""
+    bring(host, publisher, VERSION)
+
+    bad = host.run("sh", "/run/install.sh", "--offline", "/run/bad.tar.gz")
+    said = host.run("sh", "/run/install.sh", "--offline=/run/good.tar.gz", "--engines=podman")
+
+    assert bad.returncode == 5
+    assert "cannot trust the bundle bad.tar.gz" in bad.stderr
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert host.run("/opt/kontain/bin/kontain", "--version").stdout == f"kontain {VERSION}\n"
+
+
+def test_uninstall_by_a_pipe(host: Sandbox, publisher: Publisher) -> None:
+    """The same line with --uninstall leaves the host as it was, and again has nothing to do."""
+    said = pipe(host, publisher, "--uninstall")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert changes(host) == {}
+    assert "Kontain is not installed" in pipe(host, publisher, "--uninstall").stdout
