@@ -182,10 +182,13 @@ void elf_open(struct elf *elf, const char *path, int fd)
 
     *elf = (struct elf){.path = path, .fd = fd};
     if (fd < 0) {
-        elf->fd = open(path, O_RDONLY | O_CLOEXEC);
+        elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     }
     if (elf->fd < 0 || fstat(elf->fd, &st) < 0) {
         die(STATUS_CANNOT_RUN, "make it readable with chmod +r", "cannot read %s: %m", path);
+    }
+    if (!S_ISREG(st.st_mode)) { /* a FIFO would be waited for, a device may do anything */
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not a regular file", path);
     }
     elf->size = (uint64_t)st.st_size;
     if (pread(elf->fd, &elf->head, sizeof(elf->head), 0) != (ssize_t)sizeof(elf->head)) {

@@ -153,8 +153,9 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
                       uint64_t argv, uint64_t envp)
 {
     char kvm[16], report[16], program_text[16];
-    size_t size = (ARGS_MAX + 64) * sizeof(uint64_t);
-    struct arguments to = {.at = mmap((void *)EXEC_HVA, size, PROT_READ | PROT_WRITE,
+    size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
+    void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
+    struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
                                       0)};
     uint64_t argv0 = 0, args[6];

@@ -165,6 +165,12 @@ void vcpu_release(struct vcpu *vcpu);
  */
 void vm_restore(struct vm *vm, struct vcpu *vcpu);
 
+/*
+ * Whether a child would find descriptors for that: free ones, or those of the VM that it has not,
+ * unless the limit is below them now.
+ */
+bool vm_can_restore(const struct vm *vm);
+
 /* Close one that fd_hide() returned. */
 void fd_close_hidden(int fd);
 
@@ -175,7 +181,7 @@ void fd_close_hidden(int fd);
 uint64_t fd_raise_limit(void);
 void fd_lower_limit(uint64_t old);
 
-/* Move a descriptor of the monitor out of the way of the payload's; returns the new number. */
+/* Move a descriptor of the monitor out of the way of the payload's: the new number, or -1. */
 int fd_hide(int fd);
 
 /* Whether `fd` is one of the monitor's: for the payload it does not exist. */
@@ -330,8 +336,9 @@ uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
 
 /* ---- layout.c: where the payload's image, stack and mappings go ---- */
 
-#define LAYOUT_BLOCK (32UL << 20) /* the smallest part of the address space that a memslot backs   \
-                                   */
+#define LAYOUT_BLOCK                                                                               \
+    (32UL << 20) /* the smallest part of the address space that a memslot backs                    \
+                  */
 
 #define LAYOUT_STACK_MIN (128UL << 10) /* of the stack, and what of it is present at the start */
 
@@ -599,6 +606,12 @@ bool signal_restarts(bool restarts);
 
 /* A signal that the payload's own instruction caused: its handler runs next, or it dies of it. */
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr);
+
+/*
+ * Whether a siginfo that the payload made says that an instruction caused the signal; then its
+ * si_code is changed on the way through the host, and changed back at delivery.
+ */
+bool signal_disguise(int signo, uint8_t info[128]);
 
 /* Whether the default action of `signo` is to die with a core. */
 bool signal_dumps_core(int signo);

@@ -17,6 +17,7 @@
 
 /* ---- descriptors that the payload must not see ---- */
 
+#define FIX_DESCRIPTORS "raise the limit on open files (ulimit -n)"
 #define HIDDEN_MAX 65536
 static uint64_t hidden[HIDDEN_MAX / 64]; /* a bit per descriptor */
 
@@ -58,7 +59,8 @@ void fd_lower_limit(uint64_t old)
     }
 }
 
-/* The lowest free descriptor from `lowest` on, a copy of `fd`; any below where there is none. */
+/* The lowest free descriptor from `lowest` on, as a copy of `fd`; `fd` itself where none is free.
+ */
 static int fd_move(int fd, int lowest)
 {
     int moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
@@ -68,7 +70,12 @@ static int fd_move(int fd, int lowest)
         moved = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
         fd_lower_limit(old);
     }
-    return moved < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : moved;
+    if (moved < 0) {
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        return fd;
+    }
+    (void)close(fd);
+    return moved;
 }
 
 int fd_hide(int fd)
@@ -82,11 +89,11 @@ int fd_hide(int fd)
         lowest = limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
     }
     moved = fd_move(fd, lowest);
-    if (moved < 0 || moved >= HIDDEN_MAX) {
-        die(STATUS_FAILED, "raise the limit on open files (ulimit -n)",
-            "no free descriptor for the VM: %m");
+    if (moved >= HIDDEN_MAX) {
+        (void)close(moved);
+        errno = EMFILE;
+        return -1;
     }
-    (void)close(fd);
     __atomic_fetch_or(&hidden[moved / 64], 1UL << moved % 64, __ATOMIC_RELAXED);
     return moved;
 }
@@ -127,7 +134,11 @@ static int open_kvm(void)
             options.kvm_fd >= 0 ? "the descriptor" : "/dev/kvm, opened as descriptor", fd,
             KVM_API_VERSION);
     }
-    return fd_hide(fd);
+    fd = fd_hide(fd);
+    if (fd < 0) {
+        die(STATUS_FAILED, FIX_DESCRIPTORS, "no free descriptor for KVM: %m");
+    }
+    return fd;
 }
 
 static void vm_open(struct vm *vm)
@@ -245,14 +256,24 @@ void vcpu_release(struct vcpu *vcpu)
     parked = vcpu;
 }
 
+bool vm_can_restore(const struct vm *vm)
+{
+    struct rlimit limit;
+    int one = fcntl(vm->kvm_fd, F_DUPFD_CLOEXEC, 0), two = fcntl(vm->kvm_fd, F_DUPFD_CLOEXEC, 0);
+    bool free = two >= 0;
+
+    if (one >= 0) {
+        (void)close(one);
+    }
+    if (two >= 0) {
+        (void)close(two);
+    }
+    return free || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > (rlim_t)vm->vm_fd);
+}
+
 void vm_restore(struct vm *vm, struct vcpu *vcpu)
 {
     fd_close_hidden(vm->vm_fd);
-    vm->slot_count = 0;
-    vm_open(vm);
-    system_restore(vm);
-    memslot_restore(vm);
-    vdso_restore(vm);
     parked = NULL;
     for (unsigned id = 0; id < vcpu_count; id++) {
         if (vcpus[id].fd >= 0) {
@@ -264,6 +285,11 @@ void vm_restore(struct vm *vm, struct vcpu *vcpu)
             vcpu_release(&vcpus[id]);
         }
     }
+    vm->slot_count = 0;
+    vm_open(vm); /* now that the old one's descriptors are free */
+    system_restore(vm);
+    memslot_restore(vm);
+    vdso_restore(vm);
     if (!vcpu_open(vm, vcpu)) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU for a forked process: %m");
     }

@@ -456,9 +456,12 @@ int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
     if (!addr) {
         return -ENOMEM;
     }
+    if (flags & SHM_REMAP && mm_unmap(addr, len) < 0) {
+        return -EINVAL;
+    }
     changed();
     pt_unmap(vm, addr, len);
-    p = shmat(id, (void *)addr, flags & ~SHM_EXEC);
+    p = shmat(id, (void *)addr, flags & ~(SHM_EXEC | SHM_REMAP)); /* into a free place only */
     if (p == (void *)-1) {
         return -errno;
     }

@@ -10,8 +10,10 @@
 #include "km.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PT_PRESENT 1UL
 /*
@@ -41,14 +43,26 @@ static uint64_t *table_at(uint64_t gpa)
     return (uint64_t *)(SYSTEM_HVA + gpa);
 }
 
+/*
+ * No memory for page tables. A payload that has brought that about, by its limits or by what it
+ * maps, is killed as it would be for want of memory natively.
+ */
+static _Noreturn void die_without_memory(uint64_t have)
+{
+    if (!have) {
+        die(STATUS_FAILED, "give the host more memory", "no memory for page tables: %m");
+    }
+    (void)kill(getpid(), SIGKILL);
+    _exit(STATUS_FAILED);
+}
+
 /* The chunk of system memory that starts at `offset`, as a memslot. */
 static uint64_t system_add_slot(struct vm *vm, uint64_t offset)
 {
     uint64_t size = offset ? SYSTEM_MORE : SYSTEM_FIRST;
 
     if (vm_add_memslot(vm, offset, size, SYSTEM_HVA + offset, 0) < 0) {
-        die(STATUS_FAILED, "give the host more memory, or the payload less to map",
-            "no memory for page tables after %lu MiB: %m", offset >> 20);
+        die_without_memory(offset);
     }
     return offset + size;
 }
@@ -61,8 +75,7 @@ static void system_grow(struct vm *vm)
     if (system_backed + size > SYSTEM_MAX ||
         mmap(wanted, size, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted) {
-        die(STATUS_FAILED, "give the host more memory, or the payload less to map",
-            "no memory for page tables after %lu MiB: %m", system_backed >> 20);
+        die_without_memory(system_backed);
     }
     system_backed = system_add_slot(vm, system_backed);
 }

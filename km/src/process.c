@@ -95,6 +95,9 @@ static int64_t fork_process(struct vcpu *vcpu, const struct clone *how)
     struct cpu_state state;
     int64_t pid;
 
+    if (!vm_can_restore(vcpu->vm)) {
+        return -EAGAIN;
+    }
     child_state(vcpu, how, &state);
     signal_hold();
     thread_lock();
@@ -273,6 +276,23 @@ HANDLER(clone3)
     return clone_any(vcpu, &how);
 }
 
+/*
+ * int unshare(int flags)
+ *
+ * Threads with tables of descriptors of their own would not find the VM in them. For one thread
+ * alone there is nothing to part from.
+ */
+HANDLER(unshare)
+{
+    uint64_t of_threads = CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+    uint64_t without[6] = {args[0] & ~of_threads};
+
+    if (args[0] & of_threads && thread_several() && !vcpu->vforked) {
+        return -EINVAL;
+    }
+    return host_syscall(__NR_unshare, without);
+}
+
 /* void exit(int status): of this thread */
 HANDLER(exit)
 {
@@ -295,7 +315,8 @@ HANDLER(set_tid_address)
  * long set_robust_list(struct robust_list_head *head, size_t len)
  *
  * The kernel walks the list when the process ends, however that comes about. For a thread that ends
- * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on.
+ * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on. Nor
+ * must that of a vfork's child, in its parent's memory: it is kept, but nobody walks it.
  */
 HANDLER(set_robust_list)
 {
@@ -303,7 +324,7 @@ HANDLER(set_robust_list)
         return -EINVAL;
     }
     vcpu->robust_list = args[0]; /* any address: who walks there finds out */
-    return guest_ok(args[0], 24) ? host_syscall(__NR_set_robust_list, args) : 0;
+    return guest_ok(args[0], 24) && !vcpu->vforked ? host_syscall(__NR_set_robust_list, args) : 0;
 }
 
 /* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */

@@ -59,8 +59,10 @@ static bool rip_in(greg_t rip, const char *begin, const char *end)
 static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
 {
     if (current && SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
-        current->signals_held |= SIGNAL_BIT(signo);
-        memcpy(current->held_info[signo == SIGBUS], info, sizeof(current->held_info[0]));
+        if (!(current->signals_held & SIGNAL_BIT(signo))) { /* the first one counts */
+            current->signals_held |= SIGNAL_BIT(signo);
+            memcpy(current->held_info[signo == SIGBUS], info, sizeof(current->held_info[0]));
+        }
         return;
     }
     *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
@@ -102,7 +104,8 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     if (stop_is_kick(info)) {
         return;
     }
-    if (current->signal_mask & SIGNAL_BIT(signo)) {
+    if (current->signal_mask & SIGNAL_BIT(signo) ||
+        (signal_waiting && signal_waiting != SIGNAL_STOP)) { /* one at a time */
         postpone(signo, info, host);
         return;
     }
@@ -268,7 +271,7 @@ void signal_clear_handlers(void)
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
 {
     vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE;
-    for (int signo = 1; vcpu->signals_held & ~vcpu->signal_mask; signo++) {
+    for (int signo = 1; signo <= SIGNAL_MAX && !signal_waiting; signo++) {
         if (vcpu->signals_held & ~vcpu->signal_mask & SIGNAL_BIT(signo)) {
             vcpu->signals_held &= ~SIGNAL_BIT(signo);
             (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
@@ -340,6 +343,39 @@ static void enter_handler(struct vcpu *vcpu, int signo)
     signal_set_mask(vcpu, mask);
 }
 
+/* ---- a fault that none was ---- */
+
+/* What instructions cause: the host delivers those with a fault's si_code first, blocked or not. */
+#define SIGNALS_OF_FAULTS                                                                          \
+    (SIGNALS_OF_MONITOR | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) |          \
+     SIGNAL_BIT(SIGSYS))
+#define DISGUISE 0x80000000U /* or'ed to an si_code, which makes it one of a sender */
+
+bool signal_disguise(int signo, uint8_t info[128])
+{
+    uint32_t code;
+
+    memcpy(&code, info + offsetof(siginfo_t, si_code), sizeof(code));
+    if (signo < 1 || signo > SIGNAL_MAX || !(SIGNAL_BIT(signo) & SIGNALS_OF_FAULTS) ||
+        (int32_t)code <= 0) {
+        return false;
+    }
+    code |= DISGUISE;
+    memcpy(info + offsetof(siginfo_t, si_code), &code, sizeof(code));
+    return true;
+}
+
+static void undisguise(int signo, uint8_t info[128])
+{
+    uint32_t code;
+
+    memcpy(&code, info + offsetof(siginfo_t, si_code), sizeof(code));
+    if (SIGNAL_BIT(signo) & SIGNALS_OF_FAULTS && code >> 16 == DISGUISE >> 16) {
+        code &= ~DISGUISE;
+        memcpy(info + offsetof(siginfo_t, si_code), &code, sizeof(code));
+    }
+}
+
 /* The signal in vcpu->signal_info. */
 static void deliver(struct vcpu *vcpu, int signo)
 {
@@ -352,6 +388,7 @@ static void deliver(struct vcpu *vcpu, int signo)
         signal_set_mask(vcpu, vcpu->signal_mask);
         return;
     }
+    undisguise(signo, vcpu->signal_info);
     signo = gdb_signal(vcpu, signo, vcpu->signal_info);
     if (signo) {
         handler = signal_action(signo)->handler;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -96,7 +97,10 @@ HANDLER(close_range)
     uint64_t last = (uint32_t)args[1], part[6] = {(uint32_t)args[0], 0, args[2]};
     int64_t result = part[0] > last ? -EINVAL : 0;
 
-    (void)vcpu;
+    if (args[2] & CLOSE_RANGE_UNSHARE) { /* see unshare in process.c */
+        part[2] &= ~(uint64_t)CLOSE_RANGE_UNSHARE;
+        result = thread_several() && !vcpu->vforked ? -EINVAL : result;
+    }
     while (!result && part[0] <= last && part[0] <= INT_MAX) {
         part[1] = fd_next_hidden(part[0]);
         if (part[1] > last) {
@@ -113,34 +117,75 @@ HANDLER(close_range)
     return result;
 }
 
-/* int fcntl(int fd, int cmd, ... arg): locks and owners are structures */
-HANDLER(fcntl)
-{
-    uint64_t size = 0;
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027
+#define F_CREATED_QUERY 1028
+#endif
 
-    (void)vcpu;
-    switch (args[1]) {
+/* What the argument of a command of fcntl is. */
+enum fcntl_arg { FCNTL_UNKNOWN, FCNTL_NUMBER, FCNTL_FD, FCNTL_LOCK, FCNTL_PAIR };
+
+static enum fcntl_arg fcntl_argument(uint32_t command)
+{
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_SETFL:
+    case F_SETOWN:
+    case F_GETOWN:
+    case F_SETSIG:
+    case F_GETSIG:
+    case F_SETLEASE:
+    case F_GETLEASE:
+    case F_NOTIFY:
+    case F_CANCELLK:
+    case F_CREATED_QUERY:
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+        return FCNTL_NUMBER;
+    case F_DUPFD_QUERY:
+        return FCNTL_FD;
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        size = sizeof(struct flock);
-        break;
+        return FCNTL_LOCK;
     case F_SETOWN_EX:
     case F_GETOWN_EX:
+    case F_GETOWNER_UIDS:
     case F_GET_RW_HINT:
     case F_SET_RW_HINT:
-        size = 8;
-        break;
+    case F_GET_FILE_RW_HINT:
+    case F_SET_FILE_RW_HINT:
+        return FCNTL_PAIR;
     default:
-        break;
+        return FCNTL_UNKNOWN;
     }
-    if (size && !guest_ok(args[2], size)) {
-        return -EFAULT;
+}
+
+/* int fcntl(int fd, int cmd, ... arg): a command that is not known may take a pointer */
+HANDLER(fcntl)
+{
+    (void)vcpu;
+    switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
+    case FCNTL_UNKNOWN:
+        return -EINVAL;
+    case FCNTL_FD:
+        return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_fcntl, args);
+    case FCNTL_LOCK:
+        return guest_ok(args[2], sizeof(struct flock)) ? host_syscall(__NR_fcntl, args) : -EFAULT;
+    case FCNTL_PAIR:
+        return guest_ok(args[2], 8) ? host_syscall(__NR_fcntl, args) : -EFAULT;
+    default:
+        return host_syscall(__NR_fcntl, args);
     }
-    return host_syscall(__NR_fcntl, args);
 }
 
 /* ---- waiting under another mask ---- */

@@ -70,8 +70,6 @@ static const struct {
     {FS_IOC_GETFLAGS, 8},
     {FS_IOC_SETFLAGS, 8},
     {FS_IOC_GETVERSION, 8},
-    {FICLONE, 0},
-    {FICLONERANGE, 32},
     {FS_IOC_FSGETXATTR, 28},
     {FS_IOC_FSSETXATTR, 28},
     {BLKGETSIZE64, 8},
@@ -144,14 +142,32 @@ static int64_t get_interfaces(const uint64_t *args)
     return result < 0 ? result : guest_write(args[2], &conf, sizeof(conf));
 }
 
+/* FICLONERANGE's structure names another file: { int64_t fd; uint64_t offset, length, to; } */
+static int64_t clone_range(const uint64_t *args)
+{
+    uint64_t range[4], with_copy[6] = {args[0], args[1], (uint64_t)range};
+
+    if (guest_read(range, args[2], sizeof(range)) < 0) {
+        return -EFAULT;
+    }
+    return fd_is_hidden(range[0]) ? -EBADF : host_syscall(__NR_ioctl, with_copy);
+}
+
 /* int ioctl(int fd, unsigned long request, ... arg) */
 HANDLER(ioctl)
 {
     uint32_t command = (uint32_t)args[1];
 
     (void)vcpu;
-    if (command == SIOCGIFCONF) {
+    switch (command) {
+    case SIOCGIFCONF:
         return get_interfaces(args);
+    case FICLONE:
+        return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_ioctl, args);
+    case FICLONERANGE:
+        return clone_range(args);
+    default:
+        break;
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (known[i].command == command) {

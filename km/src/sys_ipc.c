@@ -11,6 +11,7 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 
+#define IPC_64 0x100
 #define IPC_STRUCT 112 /* the largest of shmid_ds, semid_ds, msqid_ds and their *_info */
 
 /* void *shmat(int shmid, const void *shmaddr, int shmflg) */
@@ -58,11 +59,17 @@ HANDLER(msgctl)
 HANDLER(semctl)
 {
     (void)vcpu;
-    if (args[2] == SETVAL) { /* arg is the number itself */
+    switch ((int)args[2] & ~IPC_64) {
+    case SETVAL: /* arg is the number itself, or not looked at */
+    case GETVAL:
+    case GETPID:
+    case GETNCNT:
+    case GETZCNT:
+    case IPC_RMID:
         return host_syscall(__NR_semctl, args);
+    default: /* GETALL and SETALL are bounded by the kernel's 16-bit count of semaphores */
+        return guest_ok(args[3], IPC_STRUCT) ? host_syscall(__NR_semctl, args) : -EFAULT;
     }
-    /* GETALL and SETALL are bounded by the kernel's 16-bit count of semaphores. */
-    return guest_ok(args[3], IPC_STRUCT) ? host_syscall(__NR_semctl, args) : -EFAULT;
 }
 
 /* int msgsnd(int msqid, const void *msgp, size_t msgsz, int msgflg): a long, then msgsz bytes */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -110,18 +112,42 @@ static bool is_rewritten(const char *last)
            !strcmp(last, "status");
 }
 
+/* Whether this is /dev/kvm, also where /proc/self/fd leads to it: major 10, minor 232. */
+static bool is_kvm(const struct stat *st)
+{
+    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(10, 232);
+}
+
+/*
+ * Whether fd, on a proc(5), is a /proc/PID/mem. Its name does not tell: it may be a mount, or be
+ * found below a /proc that the payload made. Of the files of mode 0600, which cannot be changed, it
+ * is the one where the end cannot be sought.
+ */
+static bool is_memory(int fd, const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600 && lseek(fd, 0, SEEK_END) < 0 &&
+           errno == EINVAL;
+}
+
 int64_t proc_judge(int64_t fd)
 {
     struct proc_file file;
 
-    if (fd < 0 || !is_on_proc((uint64_t)fd)) {
+    struct stat st;
+    bool on_proc;
+
+    if (fd < 0 || fstat((int)fd, &st) < 0) {
         return fd;
     }
-    look_at((uint64_t)fd, &file);
-    if (!*file.last || !strcmp(file.last, "mem")) {
+    on_proc = is_on_proc((uint64_t)fd);
+    if (is_kvm(&st) || (on_proc && is_memory((int)fd, &st))) {
         (void)close((int)fd);
         return -EACCES;
     }
+    if (!on_proc) {
+        return fd;
+    }
+    look_at((uint64_t)fd, &file);
     if (is_rewritten(file.last) && is_monitors(&file)) {
         replace((int)fd, &file);
     }

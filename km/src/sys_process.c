@@ -5,8 +5,10 @@
 #include "syscall.h"
 
 #include <asm/prctl.h>
+#include <asm/unistd.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -57,6 +59,19 @@ HANDLER(uname)
     length = strnlen(name.release, sizeof(name.release) - sizeof(RELEASE_SUFFIX));
     memcpy(name.release + length, RELEASE_SUFFIX, sizeof(RELEASE_SUFFIX));
     return guest_write(args[0], &name, sizeof(name));
+}
+
+/*
+ * int personality(unsigned long persona)
+ *
+ * READ_IMPLIES_EXEC would make all memory that the payload can read executable for the host.
+ */
+HANDLER(personality)
+{
+    uint64_t persona = (uint32_t)args[0], with_copy[6] = {persona & ~(uint64_t)READ_IMPLIES_EXEC};
+
+    (void)vcpu;
+    return host_syscall(__NR_personality, persona == 0xffffffff ? args : with_copy);
 }
 
 /* int prctl(int option, ...): what concerns the process alone */

@@ -172,36 +172,3 @@ HANDLER(recvmmsg)
     }
     return done ? done : result;
 }
-
-/* The options of iptables and its kin, of SOL_IP and SOL_IPV6, hold pointers. */
-static bool is_netfilter(uint64_t level, uint64_t option)
-{
-    return (level == 0 || level == 41) &&
-           (option == 64 || option == 65 || (level == 0 && option >= 96 && option < 256));
-}
-
-/* int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen) */
-HANDLER(setsockopt)
-{
-    struct {
-        uint16_t count, padding[3];
-        uint64_t filter;
-    } program;
-    uint64_t with_copy[6] = {args[0], args[1], args[2], (uint64_t)&program, args[4]};
-
-    (void)vcpu;
-    if (args[1] != SOL_SOCKET) {
-        return is_netfilter(args[1], args[2]) ? -ENOPROTOOPT : host_syscall(__NR_setsockopt, args);
-    }
-    if (args[2] != SO_ATTACH_FILTER && args[2] != SO_ATTACH_REUSEPORT_CBPF) {
-        return host_syscall(__NR_setsockopt, args);
-    }
-    if (args[4] != sizeof(program)) {
-        return -EINVAL;
-    }
-    if (guest_read(&program, args[3], sizeof(program)) < 0 ||
-        !guest_ok(program.filter, program.count * 8UL)) {
-        return -EFAULT;
-    }
-    return host_syscall(__NR_setsockopt, with_copy);
-}

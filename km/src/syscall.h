@@ -284,19 +284,25 @@ HANDLER(sendmsg);
 HANDLER(recvmsg);
 HANDLER(sendmmsg);
 HANDLER(recvmmsg);
+
+/* sys_socket_option.c */
+HANDLER(getsockopt);
 HANDLER(setsockopt);
+HANDLER(socket);
 
 /* sys_process.c */
 HANDLER(exit_group);
 HANDLER(arch_prctl);
 HANDLER(uname);
 HANDLER(prctl);
+HANDLER(personality);
 
 /* process.c */
 HANDLER(fork);
 HANDLER(vfork);
 HANDLER(clone);
 HANDLER(clone3);
+HANDLER(unshare);
 HANDLER(exit);
 HANDLER(set_tid_address);
 HANDLER(set_robust_list);
@@ -310,6 +316,9 @@ HANDLER(execveat);
 HANDLER(rt_sigaction);
 HANDLER(rt_sigprocmask);
 HANDLER(rt_sigreturn);
+HANDLER(rt_sigqueueinfo);
+HANDLER(rt_tgsigqueueinfo);
+HANDLER(pidfd_send_signal);
 HANDLER(rt_sigsuspend);
 HANDLER(sigaltstack);
 

@@ -218,7 +218,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(membarrier, INT, HEX, INT),
 
     /* sockets */
-    FORWARD(socket, NAMED(DOMAIN), NAMED(SOCKET), INT),
+    HANDLE(socket, socket, NAMED(DOMAIN), NAMED(SOCKET), INT),
     FORWARD(socketpair, NAMED(DOMAIN), NAMED(SOCKET), INT, OUT(FD_PAIR)),
     FORWARD(bind, FD, IN_BY(2, SOCKADDR), INT),
     FORWARD(listen, FD, INT),
@@ -229,7 +229,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(getsockname, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
     FORWARD(getpeername, FD, OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
     HANDLE(setsockopt, setsockopt, FD, NAMED(SOCKET_LEVEL), NAMED(SOCKET_OPTION), IN_BY(4, 1), INT),
-    FORWARD(getsockopt, FD, NAMED(SOCKET_LEVEL), NAMED(SOCKET_OPTION), OUT(UPTO), INOUT(SOCKLEN)),
+    HANDLE(getsockopt, getsockopt, FD, NAMED(SOCKET_LEVEL), NAMED(SOCKET_OPTION), OUT(UPTO),
+           INOUT(SOCKLEN)),
     RESTART(sendto, FD, IN_BY(2, 1), SIZE, NAMED(MSG), IN_BY(5, SOCKADDR), INT),
     RESTART(recvfrom, FD, OUT_BY(2, 1), SIZE, NAMED(MSG), OUT(SOCKADDR_UPTO), INOUT(SOCKLEN)),
     HANDLE_RESTART(sendmsg, sendmsg, FD, ADDR, NAMED(MSG)),
@@ -285,14 +286,14 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(sigaltstack, sigaltstack, IN(STACK_T), OUT(STACK_T)),
     FORWARD(rt_sigpending, OUT_BY(1, 1, SHOW_SIGSET), SIZE),
     WAIT(rt_sigtimedwait, IN_BY(3, 1, SHOW_SIGSET), OUT(SIGINFO), IN(TIMESPEC), SIZE),
-    FORWARD(rt_sigqueueinfo, INT, NAMED(SIGNAL), IN(SIGINFO)),
-    FORWARD(rt_tgsigqueueinfo, INT, INT, NAMED(SIGNAL), IN(SIGINFO)),
+    HANDLE(rt_sigqueueinfo, rt_sigqueueinfo, INT, NAMED(SIGNAL), IN(SIGINFO)),
+    HANDLE(rt_tgsigqueueinfo, rt_tgsigqueueinfo, INT, INT, NAMED(SIGNAL), IN(SIGINFO)),
     WAIT(pause),
     FORWARD(kill, INT, NAMED(SIGNAL)),
     FORWARD(tkill, INT, NAMED(SIGNAL)),
     FORWARD(tgkill, INT, INT, NAMED(SIGNAL)),
     FORWARD(pidfd_open, INT, HEX),
-    FORWARD(pidfd_send_signal, FD, NAMED(SIGNAL), IN(SIGINFO), HEX),
+    HANDLE(pidfd_send_signal, pidfd_send_signal, FD, NAMED(SIGNAL), IN(SIGINFO), HEX),
 
     /* the process */
     HANDLE(exit, exit, INT),
@@ -364,6 +365,6 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(getrandom, OUT_BY(1, 1), SIZE, NAMED(GETRANDOM)),
     FORWARD(sethostname, IN_BY(1, 1), INT),
     FORWARD(setdomainname, IN_BY(1, 1), INT),
-    FORWARD(personality, HEX),
-    FORWARD(unshare, HEX),
+    HANDLE(personality, personality, HEX),
+    HANDLE(unshare, unshare, NAMED(CLONE)),
 };

@@ -213,6 +213,14 @@ HOSTILE = (
         judge=HELD,
     ),
     Payload("bad_bases", runs=_each(NOWHERE)),
+    Payload("wide_commands", judge=ITSELF),
+    Payload("socket_pointers", judge=ITSELF),
+    Payload("false_proc", judge=ITSELF),
+    Payload("false_fault", runs=_each(["", "handled", "blocked"])),
+    Payload("exec_race", judge=ITSELF),
+    Payload("few_descriptors", judge=ITSELF),
+    Payload("vfork_robust", judge=ITSELF),
+    Payload("personality", judge=ITSELF),
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )
 
