@@ -18,14 +18,19 @@ void ending_exit(const struct vcpu *vcpu, int status, bool of_process)
             stats_report();
         }
         gdb_exit(status);
+        keeper_take(vcpu->vm);
     }
 }
 
 void ending_exec(const struct vcpu *vcpu)
 {
-    if (options.stats && !vcpu->vforked) {
+    if (vcpu->vforked) {
+        return;
+    }
+    if (options.stats) {
         stats_report();
     }
+    keeper_take(vcpu->vm);
 }
 
 /* A death that no signal of the host announced: the kernel would have sent it. */
@@ -55,5 +60,6 @@ void ending_death(struct vcpu *vcpu, int signo)
     }
     if (!vcpu->vforked) {
         gdb_death(signo);
+        keeper_take(vcpu->vm);
     }
 }

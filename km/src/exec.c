@@ -136,7 +136,7 @@ static void add_fd(struct arguments *to, const char *option, int fd, char text[1
 /* Let the descriptors that the new monitor takes over live through execve, or not. */
 static void keep_open(const struct vcpu *vcpu, int program, int gdb, bool keep)
 {
-    int fds[] = {vcpu->vm->kvm_fd, options.report_fd, program, gdb};
+    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, program, gdb};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -152,7 +152,7 @@ static void keep_open(const struct vcpu *vcpu, int program, int gdb, bool keep)
 static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
                       uint64_t argv, uint64_t envp)
 {
-    char kvm[16], report[16], program_text[16];
+    char kvm[16], keeper[16], report[16], program_text[16];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
     void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
@@ -172,6 +172,7 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
     }
     add(&to, "km");
     add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
+    add_fd(&to, "--keeper-fd", options.keeper_fd, keeper);
     add_fd(&to, "--report-fd", options.report_fd, report);
     if (gdb) {
         add(&to, gdb);

@@ -48,6 +48,7 @@ struct options {
     const char *payload; /* as given */
     char **argv;         /* as the payload sees it, NULL at the end */
     int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
+    int keeper_fd;       /* an open socket to the keeper, or -1 */
     int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
@@ -192,6 +193,17 @@ uint64_t fd_next_hidden(uint64_t fd);
 
 /* What a guest has of XSAVE: x87 SSE AVX AVX-512; not AMX, which asks for permission, nor PKU. */
 #define XFEATURES 0xe7U
+
+/* ---- keeper.c: a service that makes VMs begin and end faster ---- */
+
+/* Be it, at a socket of this path. */
+_Noreturn void keeper_serve(const char *path);
+
+/* Look whether there is one. Must be called before the payload can change what is at its path. */
+void keeper_find(void);
+
+/* The process is about to end or to become another: let the keeper close the VM, if there is one. */
+void keeper_take(const struct vm *vm);
 
 /* ---- cpu.c: x86-64 state that the guest's CPU reads ---- */
 

@@ -21,6 +21,7 @@ int main(int argc, char **argv, char **envp)
     image_open(&image);
     trace_choose(options.trace_calls);
     report_open();
+    keeper_find();
     vm_create(&vm);
     cpu_system_create(&vm);
     layout_choose();

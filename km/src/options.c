@@ -12,7 +12,7 @@
 
 #define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
 
-struct options options = {.kvm_fd = -1, .report_fd = -1, .payload_fd = -1};
+struct options options = {.kvm_fd = -1, .keeper_fd = -1, .report_fd = -1, .payload_fd = -1};
 
 static const char help[] =
     "Usage: km [OPTION...] PAYLOAD [ARG...]\n"
@@ -34,6 +34,8 @@ static const char help[] =
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
+    "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
+    "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
     "  --inspect      say what file PAYLOAD is, and run nothing\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
@@ -145,6 +147,11 @@ static int take(char **argv, char **argv0)
     } else if (!strcmp(option, "--kvm-fd")) {
         options.kvm_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
+    } else if (!strcmp(option, "--keeper-fd")) {
+        options.keeper_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--keeper")) {
+        keeper_serve(value_of(option, argv[1]));
     } else if (!strcmp(option, "--report-fd")) {
         options.report_shared = true;
         options.report_fd = descriptor(option, value_of(option, argv[1]));
