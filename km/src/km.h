@@ -202,7 +202,7 @@ _Noreturn void keeper_serve(const char *path);
 /* Look whether there is one. Must be called before the payload can change what is at its path. */
 void keeper_find(void);
 
-/* The process is about to end or to become another: let the keeper close the VM, if there is one. */
+/* The process ends or becomes another: let the keeper close the VM, if there is one. */
 void keeper_take(const struct vm *vm);
 
 /* ---- cpu.c: x86-64 state that the guest's CPU reads ---- */
@@ -348,11 +348,8 @@ uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
 
 /* ---- layout.c: where the payload's image, stack and mappings go ---- */
 
-#define LAYOUT_BLOCK                                                                               \
-    (32UL << 20) /* the smallest part of the address space that a memslot backs                    \
-                  */
-
-#define LAYOUT_STACK_MIN (128UL << 10) /* of the stack, and what of it is present at the start */
+#define LAYOUT_BLOCK (32UL << 20)      /* what a memslot backs, at least */
+#define LAYOUT_STACK_MIN (128UL << 10) /* the smallest stack; so much is present at the start */
 
 struct layout {
     uint64_t stack_top, stack_size; /* the stack is [stack_top - stack_size, stack_top) */
