@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
-.PHONY: unit test bench clean dist
+.PHONY: unit test site bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -119,6 +119,9 @@ test-docs: venv bundle ## every command of README.md and docs/
 
 molecule: venv bundle ## whole hosts, in virtual machines with real SVM
 	MOLECULE_GLOB='molecule/*/molecule.yml' molecule test --all
+
+site: venv ## the documents as a site, build/site/index.html; any warning is an error
+	$(PY) tools/site_pages.py
 
 bench: venv km hello ## the figures, beside their budgets
 	$(PY) bench/run.py
