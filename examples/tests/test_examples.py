@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from krun_engines import Docker
 from krun_support import IN_A_VM, need_programs
 from runenv_support import Host
 
@@ -19,7 +22,11 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/Dockerfile"))
 SERVERS = [path.name for path in EXAMPLES if path.name.startswith("http-")]
-COMPILERS = ("/opt/kontain/bin/gcc-kontain", "go build", "javac")
+BUILDERS = re.compile(
+    r"^(?:/opt/kontain/bin/gcc-kontain|CGO_ENABLED=0 (?P<go>go) build|(?P<javac>javac)|(?P<npm>npm) install|"
+    r"python3 -m pip) .*$",
+    re.MULTILINE,
+)
 URL = "http://127.0.0.1:8080/"
 START_TIMEOUT_S = 60
 LOAD = ["wrk", "--threads", "1", "--connections", "8", "--duration", "3s", URL]
@@ -30,11 +37,11 @@ def build(host: Host, name: str, scratch: Path) -> Path:
     folder = scratch / name
     shutil.copytree(ROOT / "examples" / name, folder)
     page = (folder / "README.md").read_text()
-    for line in page.splitlines():
-        if any(compiler in line for compiler in COMPILERS) and not line.startswith("Of"):
-            need_programs(*re.findall(r"\b(?:go|javac)\b", line)[:1])
-            command = line.replace("/opt/kontain/bin", str(ROOT / "build/toolchain/bin"))
-            subprocess.run(["sh", "-ec", command], cwd=folder, check=True)
+    for line in BUILDERS.finditer(page):
+        need_programs(*(name for name in line.groups() if name))
+        command = line[0].replace("/opt/kontain/bin", str(ROOT / "build/toolchain/bin"))
+        command = command.replace("python3 -m pip", f"{sys.executable} -m pip")
+        subprocess.run(["sh", "-ec", command], cwd=folder, check=True)
     parent = re.search(
         r"^FROM localhost/kontain/(\S+)", (folder / "Dockerfile").read_text(), re.MULTILINE
     )
@@ -45,14 +52,25 @@ def build(host: Host, name: str, scratch: Path) -> Path:
 
 
 def fetch(host: Host) -> str:
-    """Return what the server in the private network answers, as soon as it does."""
+    """Return what the server in the private network answers, as soon as it does, and does so well."""
     end = time.monotonic() + START_TIMEOUT_S
-    command = host.engine.host.command("curl", "--silent", "--show-error", URL)
+    command = host.engine.host.command("curl", "--silent", "--show-error", "--fail", URL)
     while True:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0 or time.monotonic() > end:
             return done.stdout + done.stderr
         time.sleep(0.2)
+
+
+def put_under_load(host: Host) -> int:
+    """Ask the server for some seconds, and return how many requests it answered, all of them well."""
+    command = host.engine.host.command(*LOAD)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    count = re.search(r"(\d+) requests in", done.stdout)
+    assert count, done.stdout
+    assert "Socket errors" not in done.stdout, done.stdout
+    assert "Non-2xx" not in done.stdout, done.stdout
+    return int(count[1])
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -64,16 +82,8 @@ def test_server_answers_under_load(host: Host, name: str, tmp_path: Path) -> Non
     try:
         answer = fetch(host)
         assert answer.startswith("Hello from "), answer + host.engine("logs", container).stderr
-        done = subprocess.run(
-            host.engine.host.command(*LOAD), capture_output=True, text=True, check=True
-        )
-        count = re.search(r"(\d+) requests in", done.stdout)
-        assert count, done.stdout
-        assert int(count[1]) > 100, done.stdout
-        assert "Socket errors" not in done.stdout, done.stdout
-        assert "Non-2xx" not in done.stdout, done.stdout
+        assert put_under_load(host) > 100
         assert fetch(host) == answer
-        print(name, done.stdout)
     finally:
         host.engine("rm", "--force", container)
 
@@ -113,11 +123,74 @@ def test_batch_over_a_volume(host: Host, tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in (data / "out").iterdir()} == wanted
 
 
+def compose(host: Host, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Call the composer of the engine in FOLDER; the tests' docker has no network but the private one."""
+    text = (folder / "compose.yaml").read_text()
+    if isinstance(host.engine, Docker):
+        text = re.sub(r"^ +ports: .*\n", "", text, flags=re.MULTILINE)
+        text = text.replace("redis://redis:", "redis://127.0.0.1:")
+        text = text.replace(
+            "    runtime: kontain\n", "    runtime: kontain\n    network_mode: host\n"
+        )
+        command = [f"DOCKER_HOST={host.engine.socket}", "docker-compose"]
+    else:
+        engine = shlex.join(host.engine.words("kontain"))
+        (folder / "podman").write_text(f'#!/bin/sh\nexec {engine} "$@"\n')
+        (folder / "podman").chmod(0o755)
+        command = ["podman-compose", "--podman-path", str(folder / "podman")]
+    (folder / "here.yaml").write_text(text)
+    command = [*command, "--file", str(folder / "here.yaml"), *words]
+    return subprocess.run(
+        host.engine.host.command("env", f"--chdir={folder}", *command),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def what_runs(host: Host) -> str:
+    """Return all containers, with the last words of each."""
+    names = host.engine("ps", "--all", "--quiet").stdout.split()
+    logs = [host.engine("logs", name) for name in names]
+    listed = host.engine("ps", "--all", "--no-trunc").stdout
+    return "\n".join([listed, *(one.stdout + one.stderr for one in logs)])
+
+
+def test_composition_counts_its_visits_in_redis(host: Host, tmp_path: Path) -> None:
+    """Two services come up together, find each other, and count every request under load once."""
+    need_programs("wrk", "curl", "docker-compose", "podman-compose")
+    host.load("redis-server")
+    folder = build(host, "compose-web-redis", tmp_path)
+    try:
+        started = compose(host, folder, "up", "--detach")
+        assert started.returncode == 0, started.stdout + started.stderr
+        answer = fetch(host)
+        assert answer.startswith("Hello, visit "), answer + started.stderr + what_runs(host)
+        first = int(answer.removeprefix("Hello, visit "))
+        counted = put_under_load(host)
+        last = int(fetch(host).removeprefix("Hello, visit "))
+        # wrk does not count what it left unfinished at its end: at most one a connection.
+        assert counted <= last - first - 1 <= counted + 8
+        for container in host.engine("ps", "--quiet").stdout.split():
+            form = (
+                "{{.HostConfig.Runtime}}" if isinstance(host.engine, Docker) else "{{.OCIRuntime}}"
+            )
+            assert host.engine("inspect", "--format", form, container).stdout == "kontain\n"
+    finally:
+        ended = compose(host, folder, "down")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert host.engine("ps", "--all", "--quiet").stdout == ""
+
+
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
 def test_page_and_list_name_the_example(folder: Path) -> None:
     """Each example has a page that builds and runs it, and stands in the list."""
     page = (folder / "README.md").read_text()
 
-    assert f"podman build --tag {folder.name} ." in page
-    assert "podman --runtime kontain run " in page
+    if (folder / "compose.yaml").exists():
+        assert "docker-compose up --build" in page
+    else:
+        assert f"podman build --tag {folder.name} ." in page
+        assert "podman --runtime kontain run " in page
     assert f"]({folder.name}/)" in (ROOT / "examples/README.md").read_text()

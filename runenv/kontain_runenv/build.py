@@ -66,13 +66,12 @@ class Builder:
         self._folder = folder
         self._stacks: dict[str, _Stack] = {}
 
-    def build(self, name: str) -> Image:
-        """Return the image of the recipe NAME."""
-        recipe = RECIPES[name]
+    def build(self, recipe: Recipe) -> Image:
+        """Return the image of RECIPE."""
         with _lock(self._folder):
             stack = self._stack(recipe)
         version = stack.packages[recipe.shown].version
-        reference = f"{PREFIX}/{name}:latest"
+        reference = f"{PREFIX}/{recipe.name}:latest"
         settings = Settings(
             user=f"{USER}:{USER}",
             entrypoint=recipe.entrypoint,

@@ -13,7 +13,7 @@ from typing import NoReturn
 from kontain_host.errors import WRONG_USAGE, HostError, named
 
 from .build import Builder, Image, describe, write_image
-from .recipes import RECIPES
+from .recipes import RECIPES, Recipe, package_recipe
 
 _ENGINES = ("podman", "docker")
 _EPILOG = "Documentation: kontain-image(1), https://github.com/kontainapp/platform/tree/main/docs"
@@ -58,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("images", metavar="IMAGE", nargs="*", help=f"{names}")
     build.add_argument("--all", action="store_true", help="build all of them")
     build.add_argument(
+        "--package",
+        metavar="NAME[=PROGRAM]",
+        action="append",
+        default=[],
+        help="build an image of one program of one package",
+    )
+    build.add_argument(
         "--output", metavar="FOLDER", type=Path, help="write archive, SBOM and list of files there"
     )
     build.add_argument(
@@ -69,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    names = _chosen(arguments)
+    recipes = _chosen(arguments)
     builder = Builder(refresh=arguments.refresh)
     figures = []
-    for name in names:
-        image = builder.build(name)
+    for recipe in recipes:
+        image = builder.build(recipe)
         if arguments.output:
             write_image(image, arguments.output)
         for engine in arguments.load or ():
@@ -87,12 +94,13 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(arguments: argparse.Namespace) -> list[str]:
+def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
     names = list(RECIPES) if arguments.all else arguments.images
     unknown = [name for name in names if name not in RECIPES]
-    if unknown or not names:
+    packages = [package_recipe(words) for words in arguments.package]
+    if unknown or not names + packages:
         why = f"there is no image {unknown[0]!r}" if unknown else "no image is named"
-        fix = f"name one of {', '.join(RECIPES)}, or give --all"
+        fix = f"name one of {', '.join(RECIPES)}, or give --all or --package"
         raise HostError("wrong usage", why, fix, WRONG_USAGE)
     if arguments.output and arguments.output.exists() and not arguments.output.is_dir():
         why = f"{arguments.output} is a file, wanted a folder"
@@ -101,7 +109,7 @@ def _chosen(arguments: argparse.Namespace) -> list[str]:
         why = "neither --output nor --load says where the image shall go"
         fix = "give `--load podman`, `--load docker` or `--output FOLDER`"
         raise HostError("wrong usage", why, fix, WRONG_USAGE)
-    return names
+    return [*(RECIPES[name] for name in names), *packages]
 
 
 def _load(engine: str, image: Image) -> None:

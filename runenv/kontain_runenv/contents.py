@@ -18,15 +18,19 @@ _SEARCHED = (
     "usr/lib",
     "usr/lib64",
 )  # as the loader of the distribution does
+_PROGRAMS = ("usr/bin", "usr/sbin")  # a program may be a link to another
 
 
 def read_candidates(packages: Iterable[Package], keep: tuple[str, ...]) -> Tree:
-    """Return what may get into an image: what matches KEEP, and every library."""
+    """Return what may get into an image: what matches KEEP, every library, what links lead to."""
     return {
         path: node
         for package in packages
         for path, node in read_files(package)
-        if matches(path, keep) or ".so" in posixpath.basename(path) or _is_notice(path)
+        if matches(path, keep)
+        or ".so" in posixpath.basename(path)
+        or posixpath.dirname(path) in _PROGRAMS
+        or _is_notice(path)
     }
 
 
@@ -36,7 +40,9 @@ def choose(candidates: Tree, parent: Tree, keep: tuple[str, ...], drop: tuple[st
         if not any(matches(path, (pattern,)) for path in candidates):
             why = f"none of the image's packages has {pattern}"
             raise HostError(
-                "cannot choose files", why, "make the recipe fit this distribution's release"
+                "cannot choose files",
+                why,
+                "name a file of theirs: `dpkg-deb --contents` lists them",
             )
     kept = [path for path in candidates if matches(path, keep) and not matches(path, drop)]
     chosen: Tree = {}

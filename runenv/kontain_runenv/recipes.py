@@ -8,14 +8,18 @@ then the libraries that any of these need, then what its steps make of them.
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Callable, Optional
 
+from kontain_host.errors import WRONG_USAGE, HostError
+
 from .apt import Package
 from .steps import bundle_certificates, compile_python, link_java, make_accounts
-from .tree import Tree
+from .tree import Tree, normalise
 
 Step = Callable[[Tree, Tree, "list[Package]"], Tree]
 """Takes the files so far, the parent's and the packages; returns the files."""
@@ -154,6 +158,31 @@ _JAVA17 = Recipe(
     entrypoint=("/usr/bin/java",),
     environment=MappingProxyType({"JAVA_HOME": "/usr/lib/jvm/java-17"}),
 )
+
+_PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<program>/[^\0]+))?")
+
+
+def package_recipe(words: str) -> Recipe:
+    """Return the recipe of one program of one package, which WORDS name as NAME or NAME=PROGRAM.
+
+    Without PROGRAM it is the one that has the package's name.
+    """
+    found = _PACKAGE.fullmatch(words)
+    if not found or found["name"] in RECIPES:
+        why = f"--package is {words!r}, wanted a package's name, and not that of an image"
+        fix = "write it as redis-server, or as redis-tools=/usr/bin/redis-cli"
+        raise HostError("wrong usage", why, fix, WRONG_USAGE)
+    program = normalise(found["program"] or f"/usr/bin/{found['name']}")
+    return Recipe(
+        name=found["name"],
+        title=f"/{program} of the package {found['name']}",
+        shown=found["name"],
+        parent="dynamic-base",
+        packages=(found["name"],),
+        keep=(glob.escape(program),),
+        entrypoint=(f"/{program}",),
+    )
+
 
 RECIPES = {one.name: one for one in (_BASE, _DYNAMIC_BASE, _PYTHON3, _NODE, _JAVA17)}
 """All images by name; a parent stands before its children."""

@@ -15,6 +15,7 @@ from krun_support import need_programs
 
 from kontain_host.errors import HostError
 from kontain_runenv.build import Builder, Image, cache_folder
+from kontain_runenv.recipes import RECIPES, package_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 300
@@ -34,8 +35,8 @@ def builder() -> Builder:
 
 @cache
 def image(name: str) -> Image:
-    """Return an image, built once."""
-    return builder().build(name)
+    """Return an image, built once; NAME is a recipe's, or that of a package with one program."""
+    return builder().build(RECIPES[name] if name in RECIPES else package_recipe(name))
 
 
 class Host:
