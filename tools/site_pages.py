@@ -125,7 +125,15 @@ def main() -> int:
     settings |= {"nav": expand(settings["nav"]), "docs_dir": "site-src", "site_dir": "site"}
     configuration = ROOT / "build/mkdocs.yml"
     configuration.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", configuration]
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--config-file",
+        str(configuration),
+    ]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # it tells of another project
     return subprocess.run(command, env=environment, check=False).returncode
 
