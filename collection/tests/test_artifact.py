@@ -61,6 +61,24 @@ def test_every_module_is_documented(installed: Path, ansible_environment: dict[s
     assert all(documented[name]["return"] and documented[name]["examples"] for name in names)
 
 
+def test_a_requirements_file_installs_it(
+    artifact: Path, ansible_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Named in a requirements file, the tarball is installed, and its playbooks are found."""
+    requirements = tmp_path / "requirements.yml"
+    requirements.write_text(f"collections:\n  - name: {artifact}\n    type: file\n", "utf-8")
+    environment = ansible_environment | {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "here")}
+    galaxy = ["ansible-galaxy", "collection", "install", "--offline", "-r", str(requirements)]
+    subprocess.run(galaxy, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    for playbook in ("fleet", "install", "preflight", "uninstall", "verify"):
+        command = ["ansible-playbook", "--syntax-check", f"kontain.platform.{playbook}"]
+        said = subprocess.run(
+            [*command, "-i", "one,"], env=environment, check=False, capture_output=True, text=True
+        )
+        assert said.returncode == 0, said.stderr
+
+
 @pytest.mark.parametrize("inventory", ["", "one,two,"])
 def test_preflight_playbook_runs_from_the_artifact(
     inventory: str, ansible_environment: dict[str, str], tmp_path: Path

@@ -148,6 +148,9 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.repo
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
     perform,
 )
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.tree import (
+    tree_state,
+)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
     checks,
 )
@@ -250,13 +253,10 @@ class Visit:
         if self.options["src"]:
             return open_bundle(Path(self.options["src"]))
         current = self.host.path(f"{self.host.prefix}/current")
-        try:
-            content = (current / manifest.NAME).read_bytes()
-            version = (current / "VERSION").read_text(encoding="utf-8").strip()
-        except OSError:
-            return None
-        if manifest.digest(content) != self.options["digest"]:
-            return None
+        if tree_state(current.resolve()).get("manifest") != self.options["digest"]:
+            return None  # none, another, or one that somebody changed
+        content = (current / manifest.NAME).read_bytes()
+        version = (current / "VERSION").read_text(encoding="utf-8").strip()
         files = frozenset([*manifest.parse(content), manifest.NAME])
         return Bundle(current, version, content, 0, files, {}, None)
 
