@@ -70,18 +70,53 @@ def why(reason: OSError | ValueError) -> str:
     return getattr(reason, "strerror", None) or str(reason)
 
 
-def make_folder(root: str, container_id: str, original: str) -> str:
-    """Make krun's own folder of a container of the bundle ORIGINAL, empty, and return its path."""
+def make_folder(root: str, container_id: str, original: str, *, above: int) -> str:
+    """Make krun's own folder of a container of the bundle ORIGINAL, empty, and return its path.
+
+    While the backend runs it is locked, by a descriptor ABOVE those of the container.
+    """
     folder = state.shadow_path(root, container_id)
     parent = folder.rpartition("/")[0]
     remove_shadow(root, container_id)
     try:
         _make_private(parent)
+        lock = _locked(parent)  # so that no other one sweeps ours before it is held
+        _sweep(root, parent)
         _make_private(folder)
+        fcntl.fcntl(_locked(folder), fcntl.F_DUPFD, above + 1)
+        posix.close(lock)
         posix.symlink(original, f"{folder}/{_ORIGINAL}")
     except OSError as reason:
         raise _full(parent, reason) from None
     return folder
+
+
+def _locked(folder: str, more: int = 0) -> int:
+    """Return a descriptor of FOLDER with an exclusive lock; MORE are flags of flock(2)."""
+    fd = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | more)
+    except OSError:
+        posix.close(fd)
+        raise
+    return fd
+
+
+def _sweep(root: str, parent: str) -> None:
+    """Remove the folders in PARENT whose backend has ended without making a container.
+
+    A backend that fails runs no poststop hook; an engine deletes then, a person may not.
+    """
+    for name in posix.listdir(parent):
+        if state.exists(f"{root}/{name}"):
+            continue
+        try:
+            fd = _locked(f"{parent}/{name}", fcntl.LOCK_NB)
+        except OSError:
+            continue  # a create is under way, or a delete was faster
+        if not state.exists(f"{root}/{name}"):  # a backend that just ended may have made it
+            remove_shadow(root, name)
+        posix.close(fd)
 
 
 def make_shadow(folder: str, doc: dict[str, Any]) -> None:

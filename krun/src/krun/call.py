@@ -57,7 +57,8 @@ class Call:
         kvm.place(kvm.open_device(), number)
         changed = changed.without("preserve-fds")
         changed.items.append(("preserve-fds", str(preserve)))
-        self.become(below, [*changed.words(), *arguments])
+        end = ["--"] if arguments[0][:1] == "-" else []  # an ID may begin so
+        self.become(below, [*changed.words(), *end, *arguments])
 
     def kvm_place(self, below: backend.Backend) -> tuple[int, int]:
         """Return the descriptor by which the process has KVM, and --preserve-fds for BELOW."""

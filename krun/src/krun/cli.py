@@ -39,6 +39,11 @@ def main(program: str, words: list[str]) -> int:
         return _run(program, given, rest)
     except KrunError as reason:
         error = reason
+    except UnicodeError as reason:
+        error = KrunError(
+            f"cannot {' '.join(rest[:1]) or 'start'}: a text is not Unicode: {reason}",
+            "correct the container's configuration, which is JSON in UTF-8",
+        )
     except (MemoryError, OSError, RecursionError, ValueError) as reason:
         error = KrunError(
             f"cannot {' '.join(rest[:1]) or 'start'}: {str(reason) or type(reason).__name__}",

@@ -35,7 +35,7 @@ def create(call: Call) -> NoReturn:
     by_memory = below.name == "crun" and call.verb != "restore"
     folder = None
     if rules.direct or rules.timing or not by_memory:
-        folder = bundle.make_folder(call.root, container_id, source.path)
+        folder = bundle.make_folder(call.root, container_id, source.path, above=number)
         doc["hooks"] = rewrite.with_hook(doc["hooks"], "poststop", rewrite.removal_hook(folder))
     if by_memory:
         fd = bundle.in_memory(doc, above=number)

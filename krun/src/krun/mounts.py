@@ -69,7 +69,7 @@ def _source(mount: dict[str, Any], bundle_fd: int) -> int | None:
         return None
     try:
         return posix.open(source, _OPEN, dir_fd=bundle_fd)
-    except OSError:
+    except (OSError, ValueError):
         return None  # the backend will say what is wrong with it
 
 
@@ -81,6 +81,17 @@ def _destination(mount: dict[str, Any]) -> str:
             "give each mount a path in the container",
         )
     return destination
+
+
+def check_namespace(linux: dict[str, Any]) -> None:
+    """Refuse a container without a mount namespace of its own: its mounts would be another's."""
+    spaces = document.objects(linux, "namespaces", "linux.")
+    own = [space for space in spaces if space.get("type") == "mount" and not space.get("path")]
+    if not own:
+        raise KrunError(
+            "cannot keep the container in its VM: it has no mount namespace of its own",
+            'add {"type": "mount"} to linux.namespaces in its configuration',
+        )
 
 
 def check(mounts: list[dict[str, Any]]) -> None:

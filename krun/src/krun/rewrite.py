@@ -37,6 +37,7 @@ class Rewriter:
         """Return the configuration DOC of a bundle for a root ROOTFS and a monitor KM, by path."""
         given = document.objects(doc, "mounts")
         mounts.check(given)
+        mounts.check_namespace(document.member(doc, "linux", dict) or {})
         process = document.member(doc, "process", dict) or {}
         root = document.member(doc, "root", dict) or {}
         hook = noexec_hook(rootfs, read_only=bool(root.get("readonly")))
