@@ -97,13 +97,13 @@ def trailer(body: bytes, version: str, key: Key) -> bytes:
     return made
 
 
-def install_script(version: str, key: Key, url: str) -> bytes:
+def install_script(version: str, key: str, url: str) -> bytes:
     """Return install.sh with all that it needs when it is alone."""
     text = (ROOT / "install.sh").read_text(encoding="ascii")
     program = (ROOT / "tools/take_bundle.py").read_text(encoding="ascii")
     changes = {
         "RELEASE_VERSION=''": f"RELEASE_VERSION='{version}'",
-        "RELEASE_KEY=''": f"RELEASE_KEY='{key.public}'",
+        "RELEASE_KEY=''": f"RELEASE_KEY='{key}'",
         INCLUDE: INCLUDED.format(program),
     }
     for before, after in changes.items():
@@ -121,7 +121,7 @@ def install_script(version: str, key: Key, url: str) -> bytes:
 
 def make_dist(version: str, collection: Path, key: Key, url: str) -> "dict[str, bytes]":
     """Return name and contents of each file of a release."""
-    script = install_script(version, key, url)
+    script = install_script(version, key.public, url)
     tree = make_bundle(ROOT, version, [collection])
     tree[f"kontain-{version}/install.sh"] = (script, 0o755)
     body = pack(tree_members(tree))

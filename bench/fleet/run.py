@@ -53,9 +53,9 @@ def measure(name: str, hosts: int, command: list[str], environment: dict[str, st
     ran = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.returncode:
-        raise SystemExit(
-            f"{' '.join(command)} ended with {ran.returncode}:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
-        )
+        bad = [line for line in ran.stdout.splitlines() if "failed=0" not in line]
+        said = "\n".join([*bad[-20:], ran.stderr[-2000:]])
+        raise SystemExit(f"{' '.join(command)} ended with {ran.returncode}:\n{said}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Figure(name, hosts, round(took, 1), round(cpu, 1))
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import dist
 from sources import ROOT
 
 SCRIPT = ROOT / "install.sh"
 NOBODY = 65534
+KEY = "MII" + "x" * 557  # as long as that of a release
 STATUSES = {2: "wrong usage", 4: "not root", 5: "could not be had"}
 
 
@@ -49,11 +51,12 @@ def assert_error(said: subprocess.CompletedProcess[str], status: int, text: str)
 def cuts(script: str) -> list[int]:
     """Return where to cut: all through every line of the top level, at line ends, and at random."""
     chosen = set(random.Random(0).sample(range(len(script)), 300))  # noqa: S311  # no secret
-    start = 0
+    start, inside = 0, False  # inside the program in Python that a published script has
     for line in script.splitlines(keepends=True):
         chosen.add(start + len(line))
-        if line[0] not in "#\t\n":
+        if line[0] not in "#\t\n" and not inside:
             chosen |= set(range(start, start + len(line)))
+        inside = (inside or line.endswith("<<'END'\n")) and line != "END\n"
         start += len(line)
     return sorted(chosen - {len(script) - 1, len(script)})
 
@@ -61,12 +64,20 @@ def cuts(script: str) -> list[int]:
 def words(script: str) -> set[str]:
     """Return every word of the script, and every part that one at a line's start may be cut to."""
     starts = re.findall(r"^[a-zA-Z_]+", script, re.MULTILINE)
-    return {*re.findall(r"[a-zA-Z][\w-]+", script), *(w[:n] for w in starts for n in range(1, 30))}
+    return {*re.findall(r"\b[a-zA-Z][\w-]{1,60}\b", script), *(w[:n] for w in starts for n in range(1, 30))}
 
 
-def test_a_script_cut_off_anywhere_does_nothing(tmp_path: Path) -> None:
+@pytest.fixture(params=["checkout", "release"])
+def script(request: pytest.FixtureRequest) -> str:
+    """The script as it is in a checkout, and as a release has it."""
+    if request.param == "checkout":
+        return SCRIPT.read_text(encoding="ascii")
+    text: str = dist.install_script("1.2.3", KEY, "").decode()
+    return text
+
+
+def test_a_script_cut_off_anywhere_does_nothing(script: str, tmp_path: Path) -> None:
     """Cut at any byte, the script calls no program, though all that it names were there."""
-    script = SCRIPT.read_text(encoding="ascii")
     spies, called = tmp_path / "bin", tmp_path / "called"
     spies.mkdir()
     for name in words(script):

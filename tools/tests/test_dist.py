@@ -71,7 +71,7 @@ def test_the_script_is_whole(release: "dict[str, bytes]", key: Key, tmp_path: Pa
 
 def test_the_place_of_releases_can_be_another(key: Key) -> None:
     """RELEASE_URL is where the published script looks; it stands in one place."""
-    text = dist.install_script("1.2.3", key, "https://mirror.example/%s").decode()
+    text = dist.install_script("1.2.3", key.public, "https://mirror.example/%s").decode()
 
     assert text.count("RELEASE_URL='https://mirror.example/%s'\n") == 1
     assert "github.com/kontainapp/platform/releases" not in text
