@@ -126,6 +126,7 @@ site: venv ## the documents as a site, build/site/index.html; any warning is an 
 bench: venv km hello ## the figures, beside their budgets
 	$(PY) bench/run.py
 	$(PY) bench/krun_create.py
+	$(PY) bench/engines.py
 	$(PY) bench/fleet/run.py --ssh 8
 
 clean: ## remove what was built, but not the tools

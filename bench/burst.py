@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start N containers at once, through podman, docker and the runtime alone, with km and without.
+"""Start N containers at once, through podman, docker, containerd and the runtime alone, with km and without.
 
 Each burst starts N `run` commands together and waits for all: how many ended well, how long each
 took, and containers a second. The engines are private ones, as in the tests of krun; needs root.
@@ -14,17 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "krun" / "tests"), str(ROOT / "krun" / "src"), str(ROOT / "bench")]
+sys.path.insert(0, str(ROOT / "bench"))
 
 import plot  # noqa: E402 - these are found only now
-from krun_engines import IMAGE, Docker, Podman, PrivateHost  # noqa: E402
-from krun_support import KRUN, BundleFolder  # noqa: E402
+from lab import Lab  # noqa: E402
 
 TIMEOUT_S = 300
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -64,41 +61,6 @@ def quantile(values: "list[float]", share: float) -> float:
     return sorted(values)[max(0, -int(-len(values) * share // 1) - 1)]
 
 
-@contextmanager
-def ways(folder: Path) -> "Iterator[dict[str, list[str]]]":
-    """Make the engines, and give for each way of starting a container its command."""
-    crun, runc = PrivateHost("crun"), PrivateHost("runc")
-    crun.set_policy({"backend": "crun"})
-    runc.set_policy({"backend": "runc"})
-    (folder / "podman").mkdir()
-    (folder / "docker").mkdir()
-    podman, docker = Podman(folder / "podman", crun), Docker(folder / "docker", runc)
-    bundle = BundleFolder(folder / "bundle").args("true")
-    run = ["run", "--rm", "--net=none"]
-    alone = ["--root", str(folder / "state"), "run", "--bundle", bundle, "NAME"]
-    commands = {"crun": crun.command("crun", *alone), "krun": crun.command(str(KRUN), *alone)}
-    for runtime in ("crun", "kontain"):
-        words = [*podman.words(runtime), *run, "--name=NAME", IMAGE, "true"]
-        commands[f"podman, {runtime}"] = crun.command(*words)
-    for runtime in ("runc", "kontain"):
-        words = [
-            *docker.words(runtime),
-            *run,
-            f"--runtime={runtime}",
-            "--name=NAME",
-            IMAGE,
-            "true",
-        ]
-        commands[f"docker, {runtime}"] = runc.command(*words)
-    try:
-        yield commands
-    finally:
-        for engine in (podman, docker):
-            engine.close()
-        for host in (crun, runc):
-            host.close()
-
-
 def chart(results: "dict[str, list[dict[str, Any]]]", member: str, title: str, unit: str) -> str:
     """Return the chart of one MEMBER of RESULTS over the number of containers."""
     series = {
@@ -108,19 +70,30 @@ def chart(results: "dict[str, list[dict[str, Any]]]", member: str, title: str, u
     return plot.lines(title, "containers at once", unit, series)
 
 
+def write(results: "dict[str, list[dict[str, Any]]]", output: Path) -> None:
+    """Write what is measured so far, and the plots: a run may be cut short."""
+    output.write_text(json.dumps(results, indent=2) + "\n")
+    for member, title, unit in (
+        ("p50_ms", "Time of a container, median", "ms"),
+        ("per_second", "Containers a second", "1/s"),
+    ):
+        path = output.with_name(f"{output.stem}-{member}.svg")
+        path.write_text(chart(results, member, title, unit))
+
+
 def main() -> None:
     """Measure every way in turn at each size, print a table, and write the files."""
     parser = argparse.ArgumentParser(description="Start many containers at once; needs root.")
-    parser.add_argument("--counts", default="1,2,4,8,16,32,64", help="sizes of bursts")
-    parser.add_argument("--through", default="", help="only ways that begin so")
+    parser.add_argument("--counts", default="1,4,16,64,200", help="sizes of bursts")
+    parser.add_argument("--through", default="", help="only ways that begin so, with commas")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "burst.json")
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[dict[str, Any]]] = {}
-    with tempfile.TemporaryDirectory(prefix="burst") as name, ways(Path(name)) as commands:
+    with tempfile.TemporaryDirectory(prefix="burst") as name, Lab(Path(name)) as lab:
         for count in map(int, options.counts.split(",")):
-            for way, command in commands.items():
-                if not way.startswith(options.through):
+            for way, command in lab.runs().items():
+                if not way.startswith(tuple(options.through.split(","))):
                     continue
                 names = [f"n{count}x{number}" for number in range(count)]
                 row = burst(command, names)
@@ -130,13 +103,7 @@ def main() -> None:
                     f"p90 {row['p90_ms']:8.1f} ms, {row['per_second']:6.1f}/s {row['error']}",
                     flush=True,
                 )
-    options.output.write_text(json.dumps(results, indent=2) + "\n")
-    for member, title, unit in (
-        ("p50_ms", "Time of a container, median", "ms"),
-        ("per_second", "Containers a second", "1/s"),
-    ):
-        path = options.output.with_name(f"{options.output.stem}-{member}.svg")
-        path.write_text(chart(results, member, title, unit))
+                write(results, options.output)
 
 
 if __name__ == "__main__":

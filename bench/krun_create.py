@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure krun's own time for `create`, `exec` and `kill`, and a whole `create`, as root.
+"""Measure krun's own time for each verb that engines send, and a whole `create`, as root.
 
 krun's own time is from its start to the start of its backend. It is measured in a private mount
 namespace where a program that ends at once lies over crun and runc, less that program's own time.
@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 KRUN = str(ROOT / "krun" / "bin" / "krun")
 BACKENDS = [f"/usr/{folder}/{name}" for folder in ("bin", "sbin") for name in ("crun", "runc")]
 NO_INPUT = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
+VERBS = ("start", "state", "kill", "pause", "resume", "delete")  # the backend's own
 BUDGETS = {
     "krun create": "20 ms; goal 9 ms",
     "krun exec": "goal 9 ms",
-    "krun kill": "goal 7 ms",
+    **{f"krun {verb}": "goal 7 ms" for verb in VERBS},
 }
 
 
@@ -68,7 +69,7 @@ def own_times(folder: Path, rounds: int) -> dict[str, float]:
         "python3 -IS -c pass": ["/usr/bin/python3", "-IS", "-c", "pass"],
         "krun create": [*krun, "create", "-b", str(folder / "b"), "new"],
         "krun exec": [*krun, "exec", "--process", str(process), "c"],
-        "krun kill": [*krun, "kill", "c", "9"],
+        **{f"krun {verb}": [*krun, verb, "c"] for verb in VERBS},
     }
     backends = [path for path in BACKENDS if Path(path).exists()]
     try:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(BENCH))
 
 import breakdown  # noqa: E402 - found only now
 import burst  # noqa: E402
+import engines  # noqa: E402
 import plot  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,6 +51,13 @@ def test_costs_are_differences() -> None:
     assert breakdown.costs(medians) == {
         "Python (krun)": 7.0, "VM": 3.0, "seccomp": 2.0, "noexec hook": 2.0,
     }  # fmt: skip
+
+
+def test_ratio_is_to_the_backend() -> None:
+    """Each way with krun is compared with the way before it, which is the same without."""
+    medians = {"crun": 10.0, "krun": 15.0, "docker, runc": 100.0, "docker, kontain": 105.0}
+
+    assert engines.ratios(medians) == {"krun": 1.5, "docker, kontain": 1.05}
 
 
 def test_variant_lacks_its_part() -> None:
