@@ -407,6 +407,10 @@ void mm_populate(uint64_t addr, uint64_t len);
 /* [addr, addr + len) was just mapped with these of mmap(2): bring what is likely to be used. */
 void prefault(uint64_t addr, uint64_t len, int prot, int flags);
 
+/* [addr, addr + len) is about to be written first at addr: bring it when what is below is in use.
+ */
+void prefault_next(uint64_t addr, uint64_t len);
+
 /* ---- vdso.c ---- */
 
 /* Reserve the place of the host's vDSO. The gva of its ELF image for AT_SYSINFO_EHDR, or 0. */

@@ -117,6 +117,25 @@ static void zap(uint64_t start, uint64_t size, int prot)
     (void)mprotect((void *)start, size, host);
 }
 
+/*
+ * Enter what is around a page into the page tables. New memory comes in windows of a huge page, so
+ * that one which follows a window that was used can be brought whole.
+ */
+static bool fault_in(const struct vma *vma, uint64_t page, bool write)
+{
+    uint64_t start = ROUND_DOWN(page, HUGE_SIZE), end = start + HUGE_SIZE;
+
+    if ((vma->flags & (MAP_ANONYMOUS | MAP_PRIVATE)) != (MAP_ANONYMOUS | MAP_PRIVATE)) {
+        return map_block(vma, page, vma->start, vma->end);
+    }
+    start = start > vma->start ? start : vma->start;
+    end = end < vma->end ? end : vma->end;
+    if (write && page == start && start >= vma->start + HUGE_SIZE) {
+        prefault_next(start, end - start);
+    }
+    return map_block(vma, page, start, end);
+}
+
 int mm_fault(uint64_t addr, uint64_t error)
 {
     bool write = error & 2, fetch = error & 16;
@@ -141,7 +160,7 @@ int mm_fault(uint64_t addr, uint64_t error)
     if (!(vma->flags & MAP_ANONYMOUS) && guest_read(&byte, page, 1) < 0) {
         return MM_NO_FILE;
     }
-    return map_block(vma, page, vma->start, vma->end) ? 0 : SEGV_MAPERR;
+    return fault_in(vma, page, write) ? 0 : SEGV_MAPERR;
 }
 
 void mm_forget_files(void)

@@ -14,8 +14,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define WRITTEN_MAX (1UL << 20)   /* of memory that is new: heaps and buffers */
-#define FILE_MAX (4UL << 20)      /* of a file */
+#define WRITTEN_MAX (1UL << 20) /* of memory that is new: heaps and buffers */
+#define FILE_MAX (4UL << 20)    /* of a file */
+#define DENSE_PAGES 448         /* of the 512 of a huge page: its neighbour will be used as well */
 #define FAULT_AROUND (64UL << 10) /* what the host maps of a cached file at one touch */
 
 void prefault(uint64_t addr, uint64_t len, int prot, int flags)
@@ -28,6 +29,22 @@ void prefault(uint64_t addr, uint64_t len, int prot, int flags)
         }
     } else if (prot & PROT_WRITE && len <= WRITTEN_MAX && flags & MAP_PRIVATE &&
                !(flags & MAP_NORESERVE)) {
+        (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
+    }
+}
+
+void prefault_next(uint64_t addr, uint64_t len)
+{
+    unsigned char present[HUGE_SIZE / PAGE_SIZE];
+    unsigned count = 0;
+
+    if (mincore((void *)(addr - HUGE_SIZE), HUGE_SIZE, present) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(present); i++) {
+        count += present[i] & 1;
+    }
+    if (count >= DENSE_PAGES) {
         (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
     }
 }
