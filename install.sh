@@ -137,18 +137,18 @@ require_root() {
 # TREE is the checkout or bundle that this script lies in, or nothing: then the bundle is fetched.
 find_tree() {
 	TREE=${SCRIPT%/*}
-	if [ -f "$TREE/galaxy.yml" ]; then
+	if [ "$SCRIPT" ] && [ -f "$TREE/galaxy.yml" ]; then
 		VERSION=$(sed -n 's/^version: *//p' "$TREE/galaxy.yml")
 		LIBRARY=$TREE/preflight:$TREE/host
 		[ -n "$RELEASE_KEY" ] || RELEASE_KEY=$(grep -sv '^-' "$TREE/build/dist/release.pub" | tr -d '\n')
-	elif [ -f "$TREE/release/VERSION" ]; then
+	elif [ "$SCRIPT" ] && [ -f "$TREE/release/VERSION" ]; then
 		VERSION=$(cat "$TREE/release/VERSION")
 		LIBRARY=$TREE/release/lib/python
 	elif [ "$RELEASE_VERSION" ]; then
 		TREE='' VERSION=$RELEASE_VERSION LIBRARY=$PREFIX/current/lib/python
 	else
-		die 5 "$TREE is neither a checkout nor an unpacked bundle" \
-			"unpack kontain-VERSION-x86_64.tar.gz and run the install.sh in it"
+		die 5 "${TREE:-standard input} is neither a checkout nor an unpacked bundle" \
+			"take the install.sh of a release, or run the one in an unpacked bundle"
 	fi
 }
 

@@ -64,7 +64,10 @@ def cuts(script: str) -> list[int]:
 def words(script: str) -> set[str]:
     """Return every word of the script, and every part that one at a line's start may be cut to."""
     starts = re.findall(r"^[a-zA-Z_]+", script, re.MULTILINE)
-    return {*re.findall(r"\b[a-zA-Z][\w-]{1,60}\b", script), *(w[:n] for w in starts for n in range(1, 30))}
+    return {
+        *re.findall(r"\b[a-zA-Z][\w-]{1,60}\b", script),
+        *(w[:n] for w in starts for n in range(1, 30)),
+    }
 
 
 @pytest.fixture(params=["checkout", "release"])

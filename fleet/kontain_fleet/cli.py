@@ -164,7 +164,8 @@ def conclude(report: Report, folder: Path, *, as_json: bool) -> int:
         print()
     else:
         counts = ", ".join(f"{count} {end}" for end, count in report.counts.items())
-        print(f"{len(report.hosts)} hosts: {counts}. The report is {folder}/report.html")
+        hosts = "1 host" if len(report.hosts) == 1 else f"{len(report.hosts)} hosts"
+        print(f"{hosts}: {counts}. The report is {folder}/report.html")
     if report.is_good:
         return GOOD
     again = "mend these hosts, then run the same command with --resume"

@@ -13,7 +13,7 @@ from typing import Iterator, List
 NO_ANSIBLE = 5
 LIBRARY = Path(__file__).resolve().parent.parent
 START = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from kontain_fleet.cli import main; "
+    "import sys; sys.path[0] = sys.argv.pop(1); from kontain_fleet.cli import main; "
     "sys.exit(main(sys.argv[1:]))"
 )
 PROBE = "import ansible, ansible_runner, jinja2"
@@ -53,7 +53,7 @@ def candidates() -> Iterator[str]:
 def has_runner(python: str) -> bool:
     """Tell whether a Python can import what a controller needs."""
     try:
-        ran = subprocess.run([python, "-c", PROBE], check=False, capture_output=True)
+        ran = subprocess.run([python, "-c", PROBE], cwd="/", check=False, capture_output=True)
     except OSError:
         return False
     return ran.returncode == 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host
 short_description: Check a host, make it a Kontain host, and prove it, in one call
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Does in one call what the roles of this collection do in many, for what costs on a fleet is the
     number of tasks. Checks the host, compares it with the release, changes what differs in one
