@@ -19,6 +19,7 @@
 
 #define STEPS 100000000L
 #define THREADS_MAX 64
+#define COUNT_MAX 1000000000L
 
 static sem_t there, back;
 static long rounds;
@@ -109,6 +110,11 @@ static void run_fork(long count)
     }
 }
 
+static long nanoseconds(const struct timespec *begin, const struct timespec *end)
+{
+    return (end->tv_sec - begin->tv_sec) * 1000000000L + end->tv_nsec - begin->tv_nsec;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -122,14 +128,12 @@ int main(int argc, char **argv)
     long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
     struct timespec begin, end;
 
-    for (size_t i = 0; count > 0 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(argv[1], modes[i].name) == 0) {
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (count > 0 && count <= COUNT_MAX && strcmp(argv[1], modes[i].name) == 0) {
             clock_gettime(CLOCK_MONOTONIC, &begin);
             modes[i].run(count);
             clock_gettime(CLOCK_MONOTONIC, &end);
-            printf("%.0f\n", ((double)(end.tv_sec - begin.tv_sec) * 1e9 +
-                              (double)(end.tv_nsec - begin.tv_nsec)) /
-                                 (modes[i].of_all ? 1.0 : (double)count));
+            printf("%ld\n", nanoseconds(&begin, &end) / (modes[i].of_all ? 1 : count));
             return 0;
         }
     }

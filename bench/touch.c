@@ -33,10 +33,10 @@ static void touch(volatile char *memory, size_t size)
 
 int main(int argc, char **argv)
 {
-    size_t size = argc == 3 ? strtoul(argv[1], NULL, 10) << 20 : 0;
+    size_t mib = argc == 3 ? strtoul(argv[1], NULL, 10) : 0, size = mib << 20;
     struct timespec start, end;
 
-    if (!size) {
+    if (mib == 0 || mib > 1UL << 20) {
         (void)fprintf(stderr, "usage: touch MIB small|huge|heap\n");
         return 2;
     }
@@ -56,6 +56,6 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &end);
     printf("%.0f\n",
            ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) /
-               (double)(size / PAGE));
+               ((double)size / (double)PAGE));
     return 0;
 }
