@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
-.PHONY: unit test site bench clean dist
+.PHONY: unit test molecule-all site bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -117,8 +117,11 @@ test-collection: venv bundle ## the collection's tarball, and install.sh in a co
 test-docs: venv bundle ## every command of README.md and docs/
 	$(PYTEST) docs
 
-molecule: venv bundle ## whole hosts, in virtual machines with real SVM
-	MOLECULE_GLOB='molecule/*/molecule.yml' molecule test --all
+molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a commit needs
+	$(PY) molecule/shared/scenarios.py
+
+molecule-all: venv bundle ## the same on each distribution, with all tests; fills the support matrix
+	$(PY) molecule/shared/scenarios.py --all --record
 
 site: venv ## the documents as a site, build/site/index.html; any warning is an error
 	$(PY) tools/site_pages.py

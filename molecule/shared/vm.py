@@ -95,9 +95,7 @@ def set_clock(vm: Vm) -> None:
 
 def stop_vm(name: str) -> None:
     """Stop a VM, if it runs, and remove all of it."""
-    vm = named_vm(name)
-    vm_machine.end(vm)
-    shutil.rmtree(vm.folder, ignore_errors=True)
+    vm_machine.remove(named_vm(name))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -109,6 +107,8 @@ def main(arguments: Sequence[str]) -> int:
     except VmError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,10 +12,8 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,9 +21,9 @@ from typing import Any, TextIO
 import vm_machine
 from vm_errors import VmError, say
 from vm_image import Image, lock
-from vm_machine import Disk, Hardware, Vm
+from vm_machine import Disk, Hardware, Vm, remove
 
-SAVE_TIMEOUT_S = 120
+SAVE_TIMEOUT_S = 600  # seconds of work, on a machine that may have other
 
 
 def ensure_booted(image: Image, hardware: Hardware) -> Disk:
@@ -49,13 +47,16 @@ def _machine_hash(image: Image, hardware: Hardware) -> str:
 def _boot(image: Image, hardware: Hardware, folder: Path) -> None:
     begin = time.monotonic()
     say(f"booting {image.folder.name} ({hardware}): a minute or two, once")
-    vm = Vm(image.alias, Path(tempfile.mkdtemp(prefix=".boot-", dir=image.folder)))
+    vm = Vm(image.alias, folder.with_name(f".{folder.name}"))  # ours, since we hold the lock
+    remove(vm)  # of a boot that was killed
+    vm.folder.mkdir(mode=0o700)
     disk = Disk(vm.disk, "qcow2", vm.folder / "state")
     ours, theirs = socket.socketpair()
     try:
         with ours, theirs:
             vm_machine.start(vm, image, hardware, Disk(image.disk, "raw"), theirs)
             vm_machine.wait_until_up(vm)
+            _require_kvm(vm, hardware)
             vm_machine.hang_up(vm)
             _save(ours, disk)
         vm_machine.end(vm)
@@ -63,9 +64,19 @@ def _boot(image: Image, hardware: Hardware, folder: Path) -> None:
             path.unlink()
         vm.folder.rename(folder)
     finally:
-        vm_machine.end(vm)
-        shutil.rmtree(vm.folder, ignore_errors=True)
+        remove(vm)
     say(f"booted in {time.monotonic() - begin:.0f} s")
+
+
+def _require_kvm(vm: Vm, hardware: Hardware) -> None:
+    """See that KVM is there just where the CPU has it: a state without is good for no test."""
+    found = vm.run("test", "-c", "/dev/kvm").returncode == 0
+    if found != hardware.svm:
+        raise VmError(
+            f"/dev/kvm in the VM {vm.name!r} is {'there' if found else 'missing'}, and its CPU "
+            f"{'has' if hardware.svm else 'has no'} SVM",
+            "see that the machine has time for it (uptime), and run this again",
+        )
 
 
 def _save(connection: socket.socket, disk: Disk) -> None:

@@ -17,6 +17,7 @@ PACKAGES = {
     "scp": "openssh-client",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "unshare": "util-linux",
 }
 
 Argument = Union[str, "os.PathLike[str]"]

@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,76 +26,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vm_errors import VmError, require_programs, run, say
-
-DISK_SIZE = "12G"  # sparse: what is not written takes no space
-
-BASE_PACKAGES = (
-    "ca-certificates",
-    "dbus",
-    "iproute2",
-    "kmod",
-    "linux-image-cloud-amd64",
-    "openssh-server",
-    "procps",
-    "python3",
-    "systemd-sysv",
-    "udev",
+from vm_recipes import (
+    DISK_SIZE,
+    FILES,
+    INITRAMFS_FILES,
+    MASKED_UNITS,
+    RECIPES,
+    Recipe,
 )
-# Both engines with what they recommend and need for networks, and everything that the roles add.
-ENGINE_PACKAGES = (
-    "aardvark-dns",
-    "busybox-static",
-    "crun",
-    "docker-cli",
-    "docker.io",
-    "g++",
-    "gcc",
-    "iptables",
-    "libc6-dev",
-    "make",
-    "musl-tools",
-    "netavark",
-    "nftables",
-    "podman",
-    "python3-venv",
-    "runc",
-)
-# What would run by itself, hold apt's lock or change files between two lists of them.
-MASKED_UNITS = (
-    "apt-daily.timer",
-    "apt-daily-upgrade.timer",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "fstrim.timer",
-    "systemd-networkd-wait-online.service",
-)
-# Before the kernel's package makes the initramfs: only the drivers of this one machine, so that
-# an emulated CPU has little to unpack.
-INITRAMFS_FILES = {
-    "etc/initramfs-tools/conf.d/kontain": "MODULES=list\nCOMPRESS=lz4\n",
-    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
-}
-FILES = {
-    "etc/hostname": "kontain\n",
-    "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 kontain\n",
-    "etc/machine-id": "",  # each VM makes its own
-    "etc/resolv.conf": "nameserver 10.0.2.3\n",  # QEMU's user network answers there
-    "etc/systemd/network/20-wired.network": "[Match]\nName=en* eth*\n\n[Network]\nDHCP=ipv4\n",
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What an image is made from."""
-
-    suite: str
-    packages: tuple[str, ...]
-
-
-RECIPES = {
-    "trixie": Recipe("trixie", BASE_PACKAGES + ENGINE_PACKAGES),
-    "trixie-bare": Recipe("trixie", BASE_PACKAGES),
-}
 
 
 @dataclass(frozen=True)
@@ -165,7 +102,7 @@ def ensure_image(name: str) -> Image:
     if name not in RECIPES:
         raise VmError(
             f"there is no image {name!r}: wanted one of {', '.join(RECIPES)}",
-            "name one of these, or add a recipe to molecule/shared/vm_image.py",
+            "name one of these, or add a recipe to molecule/shared/vm_recipes.py",
         )
     files = FILES | local_authorities()
     folder = cache_folder() / f"{name}-{recipe_hash(RECIPES[name], files)}"
@@ -187,7 +124,7 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def _build(recipe: Recipe, files: dict[str, str], image: Image) -> None:
-    require_programs("mmdebstrap", "mke2fs", "ssh-keygen")
+    require_programs("mmdebstrap", "mke2fs", "ssh-keygen", "unshare")
     if os.geteuid() != 0:
         raise VmError(
             f"cannot build {image.folder.name}: the files of a root file system need root to own them",
@@ -195,7 +132,9 @@ def _build(recipe: Recipe, files: dict[str, str], image: Image) -> None:
         )
     start = time.monotonic()
     say(f"building the base image {image.folder.name}: a minute or two, once")
-    work = Path(tempfile.mkdtemp(prefix=".build-", dir=image.folder.parent))
+    work = image.folder.with_name(f".{image.folder.name}")  # ours, since we hold the lock
+    shutil.rmtree(work, ignore_errors=True)  # of a build that was killed
+    work.mkdir(mode=0o700)
     try:
         _fill(recipe, files, Image(work, image.alias))
         work.rename(image.folder)
@@ -233,10 +172,14 @@ def _debootstrap(recipe: Recipe, root: Path, overlay: Path, files: dict[str, str
     (overlay / "after/root/.ssh").chmod(0o700)
     run(
         [
+            # Whatever ends it, no process and no mount of it stays.
+            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
             "--aptopt=APT::Install-Recommends false",
+            '--aptopt=Acquire::Retries "3"',
+            *recipe.options,
             f"--include={','.join(recipe.packages)}",
             f"--essential-hook=copy-in {overlay}/before/etc /",
             f'--customize-hook=cp -RT {overlay}/after "$1"',

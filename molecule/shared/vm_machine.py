@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,18 @@ from vm_errors import Argument, VmError, run
 from vm_image import Image
 
 BOOT_TIMEOUT_S = 900  # a boot takes one minute, and several on two cores that have other work
+CONNECT_TIMEOUTS_S = (5, 5, 5, 10, 10, 20, 60)
 STOP_TIMEOUT_S = 10
 PORT_ATTEMPTS = 5
 UNIX_PATH_MAX = 107  # sun_path, unix(7)
+KERNEL_OPTIONS = (
+    *("root=/dev/vda", "rw", "console=ttyS0", "quiet"),
+    "panic=-1",  # a panic ends QEMU, and the console tells
+    "vsyscall=xonly",  # Debian 13 has turned that page off
+    # What systemd waits for may take minutes on a machine that has other work.
+    *("systemd.default_timeout_start_sec=900", "systemd.default_device_timeout_sec=900"),
+    "udev.event_timeout=900",
+)
 
 
 @dataclass(frozen=True)
@@ -67,17 +77,27 @@ class Vm:
         """Return the command line that copies files; the VM's paths begin with `NAME:`."""
         return ["scp", "-q", "-p", "-r", "-F", str(self.ssh_config), source, destination]
 
-    def run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run a command in the VM and return its status and what it printed."""
-        return subprocess.run(
-            self.ssh(*command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
+    def run(self, *command: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+        """Run a command in the VM and return its status and what it printed.
+
+        Raises:
+            VmError: it does not end in time.
+        """
+        try:
+            return subprocess.run(
+                self.ssh(*command),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise VmError(
+                f"`{shlex.join(command)}` in the VM {self.name!r} has not ended in {timeout_s:.0f} s",
+                "see that the machine has time for it (uptime), and run this again",
+            ) from error
 
     def pid(self) -> int | None:
         """Return the process ID of this VM's QEMU, None when it does not run.
@@ -127,10 +147,11 @@ def qemu_command(image: Image, hardware: Hardware) -> list[Argument]:
     return [
         "qemu-system-x86_64",
         *("-machine", "q35,accel=tcg", "-smp", "2", "-m", str(hardware.memory_mib)),
-        *("-cpu", "max,+svm" if hardware.svm else "max,-svm"),
+        # Without protection keys, which guests of km do not have: QEMU's own are reported in faults
+        # of pages that have none any more.
+        *("-cpu", f"max,-pku,{'+' if hardware.svm else '-'}svm"),
         *("-kernel", image.kernel, "-initrd", image.initrd),
-        # A panic ends QEMU, and the console tells.
-        *("-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1", "-no-reboot"),
+        *("-append", " ".join(KERNEL_OPTIONS), "-no-reboot"),
         *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),
         # A new identity tells a VM that goes on from a state to draw new random numbers.
         *("-device", "vmgenid,guid=auto"),
@@ -187,7 +208,9 @@ def _ssh_config(vm: Vm, image: Image, port: int) -> str:
 def wait_until_up(vm: Vm) -> None:
     """Return when ssh answers and systemd has started all that it starts."""
     deadline = time.monotonic() + BOOT_TIMEOUT_S
-    while not _answers(vm):
+    # What is not there yet shall be asked again soon; what is slow to answer gets time.
+    waits = itertools.chain(CONNECT_TIMEOUTS_S, itertools.repeat(CONNECT_TIMEOUTS_S[-1]))
+    while not _answers(vm, next(waits)):
         if vm.pid() is None or time.monotonic() > deadline:
             why = "does not answer" if vm.pid() else "has ended"
             raise VmError(
@@ -198,11 +221,14 @@ def wait_until_up(vm: Vm) -> None:
     state = vm.run("systemctl", "is-system-running", "--wait").stdout.strip()
     if state != "running":
         failed = vm.run("systemctl", "--failed", "--plain", "--no-legend").stdout.strip()
-        print(f"vm.py: systemd in {vm.name} is {state}: {failed}", file=sys.stderr)
+        raise VmError(
+            f"systemd in the VM {vm.name!r} is {state or 'silent'}, wanted running: {failed}",
+            "see that the machine has time for it (uptime), and run this again",
+        )
 
 
-def _answers(vm: Vm) -> bool:
-    connect = ["ssh", "-o", "ConnectTimeout=5", *vm.ssh("true")[1:]]
+def _answers(vm: Vm, timeout_s: int) -> bool:
+    connect = ["ssh", "-o", f"ConnectTimeout={timeout_s}", *vm.ssh("true")[1:]]
     return subprocess.run(connect, capture_output=True, check=False).returncode == 0
 
 
@@ -241,3 +267,9 @@ def end(vm: Vm) -> None:
                 return
     finally:
         os.close(handle)
+
+
+def remove(vm: Vm) -> None:
+    """End QEMU, if it runs, and remove the VM's folder."""
+    end(vm)
+    shutil.rmtree(vm.folder, ignore_errors=True)

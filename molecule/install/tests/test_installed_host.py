@@ -3,30 +3,10 @@
 
 import json
 
-import pytest
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 PREFIX = "/opt/kontain"
-HELLO = f"{PREFIX}/current/share/hello.km"
-IMAGE = "localhost/kontain-test"
 RELEASE_OF_GUEST = ".kontain.KVM"
-
-
-@pytest.fixture(scope="module", params=["podman", "docker"])
-def engine(request: pytest.FixtureRequest, host: Host) -> str:
-    """An engine that has an image of hello.km and busybox and nothing else."""
-    name = str(request.param)
-    host.run_expect(
-        [0],
-        f"tar -c --transform 's|.*/||' --absolute-names -h {HELLO} /bin/busybox"
-        f" | {name} import - {IMAGE}",
-    )
-    return name
-
-
-def run_container(engine: str, options: str, command: str) -> str:
-    """Return the command line that runs a container of the test's image."""
-    return f"{engine} run --rm {options} {IMAGE} {command}"
 
 
 def test_host_is_one_of_today(host: Host) -> None:
@@ -74,38 +54,6 @@ def test_verify_proves_every_engine(host: Host) -> None:
     assert done.rc == 0, done.stdout
     passed = {r["check"] for r in json.loads(done.stdout)["results"] if r["status"] == "pass"}
     assert passed >= {"proof-km", "proof-krun", "proof-podman", "proof-docker"}
-
-
-def test_container_runs_in_a_vm(host: Host, engine: str) -> None:
-    """A container under the runtime kontain runs in a VM, and one without it does not."""
-    in_vm = host.check_output(run_container(engine, "--runtime kontain", "/busybox uname -r"))
-    native = host.check_output(run_container(engine, "", "/busybox uname -r"))
-    assert in_vm.endswith(RELEASE_OF_GUEST)
-    assert native == host.check_output("uname -r")
-
-
-def test_container_from_scratch_says_hello(host: Host, engine: str) -> None:
-    """An image with nothing but a payload runs."""
-    hello = host.check_output(run_container(engine, "--runtime kontain", "/hello.km"))
-    assert RELEASE_OF_GUEST in hello
-
-
-def test_container_has_its_payloads_status(host: Host, engine: str) -> None:
-    """The status of a payload is the status of the container."""
-    done = host.run(run_container(engine, "--runtime kontain", "/busybox sh -c 'exit 7'"))
-    assert done.rc == 7
-
-
-def test_missing_payload_is_status_127(host: Host, engine: str) -> None:
-    """A payload that the image does not have ends the run with 127 and the payload's name."""
-    done = host.run(run_container(engine, "--runtime kontain", "/nowhere"))
-    assert done.rc == 127
-    assert "/nowhere" in done.stderr
-
-
-def test_no_container_is_left(host: Host, engine: str) -> None:
-    """What ran with --rm left no container, and krun no state."""
-    assert host.check_output(f"{engine} ps --all --quiet") == ""
 
 
 def test_engines_find_the_runtime_by_its_stable_path(host: Host) -> None:

@@ -43,6 +43,7 @@ def test_install_sh_refuses_an_unknown_option(host: Host) -> None:
     assert "there is no option '--no-such-option'" in done.stderr
 
 
+@pytest.mark.usefixtures("host")
 def test_playbook_refuses_the_host() -> None:
     """The playbook fails with the same words, before any task that changes something."""
     scenario = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])

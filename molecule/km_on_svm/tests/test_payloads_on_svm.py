@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""km's payloads on a CPU with real SVM: what one does in a VM is what it does natively there.
+
+The tests of `km/tests` prove the same where they run; this sends them to the virtual machine, with
+the payloads compiled. In the short set each payload comes in its smallest build.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import payloads
+import pytest
+from payload import build
+from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
+
+ROOT = Path(__file__).resolve().parents[3]
+TESTS = ROOT / "km" / "tests"
+SHARED = ROOT / "molecule" / "shared"
+THERE = "/root/km-tests"
+TIMEOUT_S = 240  # of one run of a payload, under emulation on a machine that may have other work
+
+WHOLE = os.environ.get("KONTAIN_VMS") == "all"
+# What QEMU 7.2 does not emulate as a CPU does: it takes any MXCSR, a program that returns to ring 0
+# makes the kernel fail, and so does now and then one that tries each privileged instruction.
+QEMU_DIFFERS = {"forged_mxcsr", "privileged_code", "ring_changes"}
+# What the CPU and KVM have a part in, more than the table of system calls.
+SHORT = {
+    "auxv", "bad_bases", "bad_pointers", "canonical_edge", "clocks", "cpu_fault", "exec",
+    "executable_stack", "forged_sigreturn", "fork", "fork_memory", "fpu_state", "generated_code",
+    "hello", "kernel_name", "map_fixed", "monitor_memory", "page_fault",
+    "protect", "remap", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
+    "stray_sigreturn", "syscall_registers", "thread_local", "threads", "timer_signals",
+    "vector_restore", "vectors", "vfork", "vsyscall",
+}  # fmt: skip
+NAMES = [
+    payload.name
+    for payload in payloads.PAYLOADS
+    if payload.name not in QEMU_DIFFERS and (WHOLE or payload.name in SHORT)
+]
+
+
+def vm(*words: str | Path) -> None:
+    """Call vm.py."""
+    subprocess.run([sys.executable, SHARED / "vm.py", *words], check=True)
+
+
+@pytest.fixture(scope="module")
+def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of the VM with km, the tests' tables and the compiled payloads."""
+    here = tmp_path_factory.mktemp("km-tests")
+    for payload in payloads.PAYLOADS:
+        for how in payload.builds if WHOLE else payload.builds[:1]:
+            if payload.name in NAMES:
+                build(payload, how, here)
+    subprocess.run(["strip", "--strip-debug", *here.iterdir()], check=True)
+    for source in (*TESTS.glob("*.py"), ROOT / "build/km/km"):
+        (here / source.name).write_bytes(source.read_bytes())
+    (here / "km").chmod(0o755)
+    archive = here.with_suffix(".tar.gz")
+    subprocess.run(["tar", "-C", here, "-czf", archive, "."], check=True)
+    vm("copy", host.backend.host.name, archive, f"{THERE}.tar.gz")
+    host.check_output(f"mkdir -p {THERE} && tar -C {THERE} -xzf {THERE}.tar.gz")
+    return THERE
+
+
+def test_kvm_is_amds(host: Host) -> None:
+    """The machine's KVM is the module kvm_amd, on a CPU with the flag svm."""
+    assert host.file("/sys/module/kvm_amd").exists
+    assert "svm" in host.file("/proc/cpuinfo").content_string.split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_payload_is_the_same_in_a_vm(host: Host, folder: str, name: str) -> None:
+    """The payload does what its judge asks, with each of its argument lists."""
+    limits = (
+        f"ulimit -n 4096; export KM_TEST_TIMEOUT_S={TIMEOUT_S}"  # one payload tries each number
+    )
+    done = host.run(f"cd {folder} && {limits}; python3 compare.py km . {name}")
+    if "it needs" in done.stdout and "0 compared" in done.stdout:
+        pytest.skip(f"{done.stdout.strip()}: start the machine with more")
+    assert done.rc == 0, f"\n{done.stdout}{done.stderr}"

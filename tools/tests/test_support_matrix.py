@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of what was run, made from what the runs left."""
+
+import json
+from typing import Any
+
+import role_readme
+import support_matrix
+
+TABLE = role_readme.read_yaml(support_matrix.PACKAGES)["__packages_table"]
+
+
+def a_run(**more: Any) -> dict[str, Any]:
+    """Return what molecule/shared/scenarios.py keeps of a run."""
+    step = {"name": "verify", "good": True, "seconds": 9, "passed": 5, "skipped": 1, "failed": 0}
+    run = {
+        "scenario": "install",
+        "image": "bullseye",
+        "date": "2026-11-26",
+        "whole": True,
+        "good": True,
+        "steps": [step],
+        "seconds": 125,
+        "versions": {"podman": "3.0.1+dfsg1-3", "docker.io": "1:20.10.5-1", "python3": "3.9.2-3"},
+    }
+    return {**run, **more}
+
+
+def test_page_is_made_from_the_record() -> None:
+    """The page in the repository is the one that the record gives."""
+    kept = support_matrix.RECORD
+    record = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    assert support_matrix.PAGE.read_text(encoding="utf-8") == support_matrix.render(record, TABLE)
+
+
+def test_a_run_is_a_line_with_its_tests_and_time() -> None:
+    """A run shows its release, its tests, its time and its date, and its host's versions."""
+    page = support_matrix.render({"install@bullseye": a_run()}, TABLE)
+    assert (
+        "| `install` | Debian 11 | good | 5 passed, 1 skipped | 2 min 05 s | 2026-11-26 |" in page
+    )
+    assert "| Debian 11 (bullseye) |  | 3.9.2 | 3.0.1 | 20.10.5 |" in page
+
+
+def test_a_failed_run_names_its_step() -> None:
+    """A run that failed is shown as failed, and where."""
+    steps = [{"name": "create", "good": True}, {"name": "converge", "good": False}]
+    page = support_matrix.render({"x": a_run(good=False, whole=False, steps=steps)}, TABLE)
+    assert "failed in converge | 0 passed, 0 skipped (short set)" in page
+
+
+def test_other_distributions_are_marked_as_not_run() -> None:
+    """Each family of the roles' table is on the page, below a heading that says so."""
+    page = support_matrix.render({}, TABLE)
+    for name in ("RHEL", "Fedora", "SLES", "Alpine", "Arch", "Ubuntu"):
+        assert name in page.partition("## Not run here")[2]
+    assert set(TABLE) == {"Debian", *support_matrix.DISTRIBUTIONS}
