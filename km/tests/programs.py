@@ -28,17 +28,30 @@ class Program:
     """More programs that must be in PATH."""
     runs: tuple[tuple[str, ...], ...] = ((),)
     """Options of the interpreter; for Java, of the virtual machine."""
-    timeout_s: int = 120
+    timeout_s: int = 300
 
 
 COLLECTORS = (("-XX:+UseSerialGC",), ("-XX:+UseParallelGC",), ("-XX:+UseG1GC",))
 
 PROGRAMS = (
+    Program("Machine.java", runs=tuple((*words, "-Xmx200m") for words in COLLECTORS)),
+    Program("archives.sh", ("tar", "xz", "bzip2", "b2sum")),
     Program("asynchronous.py"),
+    Program("build.sh", ("gcc", "g++", "make")),
+    Program("crypto.sh", ("openssl", "ssh-keygen", "curl")),
+    Program("database.sh", ("sqlite3",)),
+    Program("git.sh", ("git",)),
+    Program("goroutines.go"),
+    Program("jobs.sh"),
     Program("memory.py"),
     Program("proc.py"),
     Program("processes.py"),
+    Program("servers.sh", ("nginx", "curl", "redis-server", "redis-cli")),
     Program("signals.py"),
     Program("sockets.py"),
+    Program("system.pl"),
+    Program("terminals.sh", ("script", "tmux")),
+    Program("text.sh", ("perl", "flock")),
     Program("threads.py"),
+    Program("workers.js"),
 )

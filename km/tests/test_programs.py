@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program of the distribution does in a VM what it does natively: output, status and files."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -32,7 +33,9 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "list[str
             return [interpreter, *options, "-cp", str(built), source.stem]
         if interpreter == GO:
             if not built.exists():
-                subprocess.run([interpreter, "build", "-o", built, source], check=True)
+                cache = {**os.environ, "GOCACHE": str(folder / "go"), "GO111MODULE": "off"}
+                words = [interpreter, "build", "-o", str(built), str(source)]
+                subprocess.run(words, check=True, env=cache)
             return [str(built), *options]
         return [interpreter, *options, str(source)]
 
