@@ -30,7 +30,7 @@ PYTHON = "/usr/bin/python3"
 
 Command = Sequence["str | Path"]
 
-SHA256 = "import hashlib,time;d=bytes(1<<20);t=time.perf_counter_ns();[hashlib.sha256(d) for _ in range(40)];print(time.perf_counter_ns()-t)"
+SHA256 = "import hashlib,time;d=bytes(1<<20);hashlib.sha256(d);t=time.perf_counter_ns();[hashlib.sha256(d) for _ in range(160)];print(time.perf_counter_ns()-t)"
 LOOP = "import time;t=time.perf_counter_ns();x=0\nfor i in range(2000000): x+=i*i%7\nprint(time.perf_counter_ns()-t)"
 
 
@@ -60,7 +60,7 @@ class Case:
 
 CASES = (
     Case("getpid", [PROGRAMS / "syscall", "{calls}", "getpid"], goal="2,000 ns"),
-    Case("SHA-256, 40 MiB", [PYTHON, "-c", SHA256], "1.03", "1.01"),
+    Case("SHA-256, 160 MiB", [PYTHON, "-c", SHA256], "1.03", "1.01"),
     Case("Python loop", [PYTHON, "-c", LOOP], "1.03", "1.01"),
     Case("first touch, small pages", [PROGRAMS / "touch", "32", "small"], "3"),
     Case("first touch, a heap", [PROGRAMS / "touch", "32", "heap"], "3"),
