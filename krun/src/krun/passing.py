@@ -8,6 +8,7 @@ import posix
 from krun import backend, state
 from krun.backend import Backend
 from krun.call import Call
+from krun.errors import KrunError
 
 _WITHOUT_ID = frozenset({"features", "list", "spec"})
 
@@ -20,6 +21,12 @@ def run(call: Call) -> int:
         below = _default(call)
     else:
         below = _of(call, call.arguments[0])
+    if call.verb == "checkpoint":
+        raise KrunError(
+            "cannot checkpoint a container of krun: its processes are virtual machines, and CRIU "
+            "cannot save what KVM keeps of them",
+            "stop the container and start it again",
+        )
     if call.verb == "features" and below.name == "crun":
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
