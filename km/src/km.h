@@ -95,6 +95,7 @@ struct vcpu {
     void *tss;                 /* in system memory: the exception stack, see cpu.c */
     void *host_thread;         /* pthread_t that drives it or did last, or NULL: the first thread */
     bool tsc_is_host;          /* RDTSC in the guest is RDTSC on the host */
+    bool has_stack;            /* for a thread: thread.c */
     bool vforked;              /* the thread is the child of a vfork, in its parent's memory */
     struct vcpu *next_free;    /* in the list of vCPUs without a thread */
     uint64_t clear_tid;        /* set_tid_address(2): zeroed and woken when the thread ends */
@@ -512,6 +513,14 @@ bool cpuid_has_virtualization(void);
 
 /* What every vCPU of this VM is to be told, valid for ever; `hardware` and `kvm_fd` are set. */
 struct kvm_cpuid2 *cpuid_read(const struct vm *vm);
+
+/* ---- lock.c: the monitor locks itself in ---- */
+
+/* Let [addr, addr + size) of the monitor be mapped as it is for ever; a child of fork() too. */
+void lock_memory(uint64_t addr, uint64_t size);
+
+/* Must be called before the payload's first instruction. Ends km when the host refuses. */
+void lock_in(void);
 
 /* ---- vcpu.c: the run loop ---- */
 

@@ -205,6 +205,8 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
         vcpu->fd = -1;
         return false;
     }
+    (void)madvise(vcpu->run, vm->run_size, MADV_DONTFORK); /* the child maps its own */
+    lock_memory((uint64_t)vcpu->run, vm->run_size);
     vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
     cpu_init(vcpu);
     return true;
@@ -224,6 +226,10 @@ static struct vcpu *vcpu_new(struct vm *vm)
         errno = EAGAIN;
         return NULL;
     }
+    if (!id) {
+        lock_memory(VCPU_HVA, ROUND_UP(VCPUS_MAX * sizeof(*vcpu), PAGE_SIZE));
+    }
+    lock_memory(SCRATCH_HVA + id * SCRATCH_SIZE, SCRATCH_SIZE);
     vcpu->vm = vm;
     vcpu->id = id;
     vcpu->fd = -1;

@@ -42,6 +42,7 @@ int main(int argc, char **argv, char **envp)
     vcpu->regs->rflags = cpu_clean_flags(0);
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     fd_lower_limit(limit);
+    lock_in();
     if (options.gdb || options.gdb_session) {
         gdb_start(vcpu);
     }

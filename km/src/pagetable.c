@@ -77,6 +77,7 @@ static void system_grow(struct vm *vm)
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted) {
         die_without_memory(system_backed);
     }
+    lock_memory(SYSTEM_HVA + system_backed, size);
     system_backed = system_add_slot(vm, system_backed);
 }
 

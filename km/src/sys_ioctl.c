@@ -153,6 +153,20 @@ static int64_t clone_range(const uint64_t *args)
     return fd_is_hidden(range[0]) ? -EBADF : host_syscall(__NR_ioctl, with_copy);
 }
 
+size_t ioctl_commands(uint32_t *to, size_t max)
+{
+    static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE};
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(others) && count < max; i++) {
+        to[count++] = others[i];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(known) && count < max; i++) {
+        to[count++] = known[i].command;
+    }
+    return count;
+}
+
 /* int ioctl(int fd, unsigned long request, ... arg) */
 HANDLER(ioctl)
 {

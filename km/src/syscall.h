@@ -268,6 +268,8 @@ HANDLER(readlinkat);
 HANDLER(getdents64);
 
 /* sys_ioctl.c */
+/* Fill `to` with the commands that a payload can give; returns how many, at most `max`. */
+size_t ioctl_commands(uint32_t *to, size_t max);
 HANDLER(ioctl);
 
 /* sys_ipc.c */

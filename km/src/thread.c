@@ -75,6 +75,19 @@ static void *thread_main(void *argument)
     vcpu_run(vcpu);
 }
 
+/* Once: it is locked then, and a forked process finds it in its copy of the memory. */
+static bool make_stack(struct vcpu *vcpu, uint64_t stack)
+{
+    if (!vcpu->has_stack &&
+        mmap((void *)stack, STACK_SIZE, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED &&
+        mprotect((void *)stack, PAGE_SIZE, PROT_NONE) == 0) {
+        lock_memory(stack, STACK_SIZE);
+        vcpu->has_stack = true;
+    }
+    return vcpu->has_stack;
+}
+
 /* The host's thread that drove this vCPU before must be gone: its stack is used again. */
 static int create(struct start *start)
 {
@@ -86,9 +99,7 @@ static int create(struct start *start)
     if (vcpu->host_thread) {
         (void)pthread_join((pthread_t)vcpu->host_thread, NULL);
         vcpu->host_thread = NULL;
-    } else if (mmap((void *)stack, STACK_SIZE, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ||
-               mprotect((void *)stack, PAGE_SIZE, PROT_NONE) < 0) {
+    } else if (!make_stack(vcpu, stack)) {
         return EAGAIN;
     }
     (void)pthread_attr_init(&attr);

@@ -22,6 +22,7 @@ void vma_init(void)
         die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
             "no memory for the list of mappings: %m");
     }
+    lock_memory(VMA_HVA, VMAS_MAX * sizeof(*vmas));
 }
 
 /* The index of the first VMA that ends after addr. */

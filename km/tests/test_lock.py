@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A monitor that a payload has taken over is locked in: the host's kernel ends it, or refuses."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import subvert
+
+CLOCK_NANOSLEEP = 230
+GETPID, MMAP, MPROTECT, MUNMAP, MREMAP, SHMAT, IOCTL, EXECVE = 39, 9, 10, 11, 25, 30, 16, 59
+PERSONALITY = 135
+READ_EXECUTE, READ_WRITE, PRIVATE, FIXED, ANONYMOUS = 5, 3, 2, 0x10, 0x20
+IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
+    0x7E0000000000,
+    0x7D0000000000,
+    0x7D1000000000,
+    0x7D2000000000,
+    0x7D4000000000,
+)
+"""Where the monitor and its memory are: km.h."""
+
+NOT_IN_TABLE = {
+    "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "init_module": 175,
+    "kexec_load": 246, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425, "seccomp": 317,
+    "execve": EXECVE, "vfork": 58, "clone3": 435, "open_by_handle_at": 304, "x32 getpid": 1 << 30 | 39,
+    "no call": 5000, "pkey_mprotect": 329, "process_madvise": 440, "pidfd_getfd": 438,
+}  # fmt: skip
+
+BY_ARGUMENTS = {
+    "mmap to execute": (MMAP, 0, 4096, READ_EXECUTE, PRIVATE | ANONYMOUS, -1, 0),
+    "mprotect to execute": (MPROTECT, SYSTEM, 4096, READ_EXECUTE),
+    "shmat to execute": (SHMAT, 0, 0, 0o100000),
+    "all memory to execute": (PERSONALITY, 0x0400000),
+    "execveat by path": (322, 0, 0, 0, 0, 0),
+    "ioctl of VFIO": (IOCTL, 0, 0x3B64),
+}
+
+OVER_THE_MONITOR = {
+    f"{name} {where:#x}": (number, where, *rest)
+    for where in (IMAGE, SYSTEM, VMAS, RUN, VCPUS)
+    for name, number, *rest in (
+        ("munmap", MUNMAP, 4096),
+        ("mprotect", MPROTECT, 4096, 0),
+        ("mmap", MMAP, 4096, READ_WRITE, PRIVATE | ANONYMOUS | FIXED, -1, 0),
+        ("mremap", MREMAP, 4096, 8192, 1, 0),
+    )
+}
+
+
+@pytest.fixture
+def monitor(km: Path, kvm: None) -> Iterator[int]:
+    """The process of a monitor whose payload sleeps."""
+    del kvm
+    sleep = shutil.which("sleep") or "sleep"
+    with subprocess.Popen([km, sleep, "100"]) as process:
+        subvert.wait_for_call(process.pid, CLOCK_NANOSLEEP)
+        yield process.pid
+        process.kill()
+
+
+pytestmark = pytest.mark.needs_kvm
+
+
+def test_call_of_the_table_is_made(monitor: int) -> None:
+    """What the table can make, the monitor can: else the others would prove nothing."""
+    assert subvert.call(monitor, GETPID) == monitor
+
+
+@pytest.mark.parametrize("number", NOT_IN_TABLE.values(), ids=NOT_IN_TABLE)
+def test_other_calls_end_it(monitor: int, number: int) -> None:
+    """A call that the table cannot make is the monitor's last."""
+    with pytest.raises(ProcessLookupError) as death:
+        subvert.call(monitor, number, 0, 0, 0, 0, 0, 0)
+    assert death.value.errno == signal.SIGSYS
+
+
+@pytest.mark.parametrize("words", BY_ARGUMENTS.values(), ids=BY_ARGUMENTS)
+def test_other_arguments_end_it(monitor: int, words: tuple[int, ...]) -> None:
+    """So is one that asks for more than the monitor ever does."""
+    with pytest.raises(ProcessLookupError) as death:
+        subvert.call(monitor, *words)
+    assert death.value.errno == signal.SIGSYS
+
+
+@pytest.mark.parametrize("words", OVER_THE_MONITOR.values(), ids=OVER_THE_MONITOR)
+def test_memory_is_sealed(monitor: int, words: tuple[int, ...]) -> None:
+    """The monitor's program and memory cannot be mapped anew, moved or made unreadable."""
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 10):
+        pytest.skip("this kernel has no mseal: it came with Linux 6.10")
+    assert subvert.call(monitor, *words) == -errno.EPERM
+
+
+def test_programs_of_programs_have_one_filter(km: Path, kvm: None) -> None:
+    """What the payload starts is locked in by the same filter, not by one more each time."""
+    del kvm
+    script = "sh -c 'sh -c \"grep -hE ^No[N]ew\\|^Seccomp /proc/self/status\"'"
+    done = subprocess.run(
+        [km, "/bin/sh", "-c", script], capture_output=True, text=True, check=True
+    )
+    lines = dict(line.split(":\t") for line in done.stdout.splitlines())
+    outside = Path("/proc/self/status").read_text(encoding="ascii")
+    before = next(line for line in outside.splitlines() if line.startswith("Seccomp_filters"))
+    assert lines["NoNewPrivs"] == "1"
+    assert lines["Seccomp"] == "2"
+    assert int(lines["Seccomp_filters"]) == int(before.split()[1]) + 1
