@@ -31,6 +31,7 @@ FILES = {
     "build/km/km": "bin/km",
     "krun/bin/krun": "bin/krun",
     "host/bin/kontain": "bin/kontain",
+    "host/completion/kontain": "share/bash-completion/completions/kontain",
     "build/toolchain/bin/gcc-kontain": "bin/gcc-kontain",
     "build/toolchain/bin/g++-kontain": "bin/g++-kontain",
     "build/toolchain/bin/kontain-gcc": "bin/kontain-gcc",

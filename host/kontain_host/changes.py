@@ -85,6 +85,11 @@ class Change:
         place = host.path(self.path)
         return place.read_bytes() if self.now(host)["type"] == "file" else None
 
+    def made_content(self, host: Host) -> Optional[bytes]:
+        """Return the content that will be there, for the journal to keep; None: it is no text."""
+        del host
+        return None
+
     def params(self) -> Dict[str, Any]:
         """Return what `undo` needs to know beside the journal's own fields."""
         return {}
@@ -137,6 +142,11 @@ class File(Change):
         """Return the state of the file that will be."""
         del host
         return content_state(self.content)
+
+    def made_content(self, host: Host) -> Optional[bytes]:
+        """Return the content."""
+        del host
+        return self.content
 
     def apply(self, host: Host, entry: Entry) -> None:
         """Replace the file."""

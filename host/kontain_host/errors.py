@@ -11,6 +11,8 @@ FAILED = 1
 WRONG_USAGE = 2
 HOST_REFUSED = 3
 NOT_ROOT = 4
+DRIFTED = 6  # 5 is install.sh's: a bundle or package could not be had
+IN_USE = 7
 INTERRUPTED = 130
 
 
@@ -37,6 +39,7 @@ class HostError(Exception):
         self.why = why
         self.fix = fix
         self.status = status
+        self.difference = ""  # three-way, where somebody else's edit is in the way
 
     def __str__(self) -> str:
         """Return the message's two lines."""

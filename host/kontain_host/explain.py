@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from . import engines
 from .changes import kind_of
-from .files import same
+from .difference import three_way
+from .files import read_state, same
 from .host import CONFIG, STATE, Host
 from .journal import Entry, Journal
 from .release import current_version
@@ -24,6 +25,7 @@ def info(host: Host) -> Dict[str, Any]:
     versions = host.path(f"{host.prefix}/versions")
     return {
         "version": current_version(host),
+        "before": _version_before(host, journal),
         "versions": sorted(item.name for item in versions.iterdir()) if versions.is_dir() else [],
         "prefix": host.prefix,
         "configuration": CONFIG,
@@ -36,13 +38,21 @@ def info(host: Host) -> Dict[str, Any]:
     }
 
 
+def _version_before(host: Host, journal: Journal) -> Optional[str]:
+    """Return the folder's name of the version that `rollback` goes to, or None."""
+    last = journal.last(f"{host.prefix}/current")
+    target = last.before.get("target") if last else None
+    there = target and read_state(host.path(f"{host.prefix}/{target}"))["type"] == "directory"
+    return target.rpartition("/")[2] if target and there else None
+
+
 def why(host: Host, path: str) -> List[Dict[str, Any]]:
     """Return the changes that made what is at a host path, oldest first; none: not Kontain's.
 
     Of a symbolic link, what made it and what made its target.
 
-    Each has `path`, `kind`, `owner`, `reason`, `time` (UTC), `transaction`, `before` (a state) and
-    `intact`: whether it still is what that change made.
+    Each has `path`, `kind`, `owner`, `reason`, `time` (UTC), `transaction`, `before` (a state),
+    `intact`: whether it still is what that change made, and the `difference` if it is a text that is not.
     """
     real = os.path.relpath(os.path.realpath(host.path(path)), os.path.realpath(host.root))
     names = {os.path.normpath(path), f"/{real}"}
@@ -66,4 +76,14 @@ def _explain(host: Host, journal: Journal, entry: Entry) -> Dict[str, Any]:
         "transaction": journal.transactions[entry.transaction],
         "before": entry.before,
         "intact": same(now, entry.after),
+        "difference": "" if same(now, entry.after) else _edits(host, journal, entry),
     }
+
+
+def _edits(host: Host, journal: Journal, entry: Entry) -> str:
+    """Return what somebody made of a text that Kontain made."""
+    made, place = journal.made(entry), host.path(entry.path)
+    if made is None or not place.is_file():
+        return ""
+    base, now = made.decode(errors="replace"), place.read_bytes().decode(errors="replace")
+    return three_way(base, now, base, entry.path)

@@ -70,8 +70,13 @@ def read_state(path: Path) -> State:
 
 def same(one: State, other: State) -> bool:
     """Return whether two states have the same content; mode, owner and times do not count."""
-    key = _IDENTITY.get(one["type"], "type")
-    return bool(one["type"] == other["type"] and one.get(key) == other.get(key))
+    return identity(one) == identity(other)
+
+
+def identity(state: State) -> State:
+    """Return of a state what makes two states the same: its type, and its content's name."""
+    key = _IDENTITY.get(state["type"], "type")
+    return {"type": state["type"], key: state.get(key)}
 
 
 def describe(state: State) -> str:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import subprocess
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 from .errors import NOT_ROOT, WRONG_USAGE, HostError
 
@@ -21,6 +21,10 @@ _COMMAND_TIMEOUT_S = 60
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 
 
+def _keep_silent(step: str) -> None:
+    """Take a step for granted."""
+
+
 class Host:
     """A host whose file system begins at `root`.
 
@@ -28,10 +32,16 @@ class Host:
     gives the place where this process finds it.
     """
 
-    def __init__(self, root: str = "/", prefix: str = PREFIX) -> None:
-        """Take the host at `root`, with the releases below the host path `prefix`."""
+    def __init__(
+        self, root: str = "/", prefix: str = PREFIX, tell: Callable[[str], None] = _keep_silent
+    ) -> None:
+        """Take the host at `root`, with the releases below the host path `prefix`.
+
+        `tell` hears each step before it is made, as a person reads it.
+        """
         self.root = root
         self.prefix = _checked_prefix(prefix)
+        self.tell = tell
 
     def path(self, host_path: str) -> Path:
         """Return where this process finds `host_path`."""

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 from . import engines, kvm, release
-from .bundle import open_bundle
+from .bundle import Bundle, open_bundle
 from .changes import Change
 from .errors import WRONG_USAGE, HostError
 from .host import Host
@@ -18,13 +18,27 @@ from .transaction import perform
 def install(
     host: Host, bundle_file: Path, chosen: Optional[Sequence[str]] = None, *, check: bool = False
 ) -> Report:
-    """Install a bundle and register its runtime in the `chosen` engines (default: those present).
+    """Install a bundle and register its runtime in the `chosen` engines (default: `engines.usual`).
 
     Raises HostError; then the host is as before.
     """
     bundle = open_bundle(bundle_file)
-    names = engines.present(host) if chosen is None else list(chosen)
+    plan = planner(host, bundle, engines_of(host, chosen))
+    report = perform(host, f"install {bundle.version}", plan, check=check)
+    if report.changed and not check:
+        release.collect(host, report)
+    return report
+
+
+def engines_of(host: Host, chosen: Optional[Sequence[str]]) -> List[str]:
+    """Return the engines that were `chosen`, or by default those that the host has."""
+    names = engines.usual(host) if chosen is None else list(chosen)
     _refuse_unknown(names)
+    return names
+
+
+def planner(host: Host, bundle: Bundle, names: Sequence[str]) -> Callable[[Report], List[Change]]:
+    """Return what plans the installation of a bundle with the runtime in these engines."""
 
     def plan(report: Report) -> List[Change]:
         changes = release.plan(host, bundle, report)
@@ -33,10 +47,7 @@ def install(
             changes += engines.plan(host, name, report)
         return changes
 
-    report = perform(host, f"install {bundle.version}", plan, check=check)
-    if report.changed and not check:
-        release.collect(host, report)
-    return report
+    return plan
 
 
 def _refuse_unknown(names: Sequence[str]) -> None:

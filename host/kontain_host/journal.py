@@ -91,11 +91,17 @@ class Journal:
         """Close a transaction with `commit` or `rolled-back`."""
         self._append({"event": event, "transaction": transaction})
 
-    def intend(self, entry: Entry, content: Optional[bytes]) -> None:
-        """Write a change down before it is made, and keep the `content` that it will replace."""
+    def intend(self, entry: Entry, content: Optional[bytes], made: Optional[bytes] = None) -> None:
+        """Write a change down before it is made.
+
+        Keeps the `content` that it will replace, and what it will have `made`: the base of a
+        three-way difference.
+        """
         if content is not None:
             entry.kept = True
             self.keep(str(entry.id), content)
+        if made is not None:
+            self.keep(_made(entry), made)
         fields = asdict(entry)
         for derived in ("done", "undone", "via", "time"):
             del fields[derived]
@@ -136,6 +142,12 @@ class Journal:
     def kept(self, name: str) -> bytes:
         """Return what `keep` stored."""
         return (self.before / name).read_bytes()
+
+    def made(self, entry: Entry) -> Optional[bytes]:
+        """Return the content that a change made, or None where it was none."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.kept(_made(entry))
+        return None
 
     def remove(self) -> None:
         """Remove the journal and its before-images, and their folder if nobody else uses it."""
@@ -202,3 +214,7 @@ class Journal:
         else:
             message = f"unknown event {event!r}"
             raise ValueError(message)
+
+
+def _made(entry: Entry) -> str:
+    return f"{entry.id}.made"

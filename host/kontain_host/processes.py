@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
@@ -25,6 +26,16 @@ def command_line(pid: int) -> List[str]:
         content = Path(f"/proc/{pid}/cmdline").read_bytes()
         return content.decode(errors="replace").split("\0")[:-1]
     return []
+
+
+def start_time(pid: int) -> Optional[float]:
+    """Return when a process began (seconds since 1970), or None when it has ended."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[19])  # starttime, the 22nd field of proc(5)
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return booted + ticks / os.sysconf("SC_CLK_TCK")
+    return None
 
 
 def program(pid: int) -> Optional[str]:

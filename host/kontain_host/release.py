@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
-from typing import Iterator, List, Optional, Set, Tuple
+from typing import Iterable, Iterator, List, Optional, Set, Tuple
 
 from . import running
 from .bundle import Bundle, open_bundle
@@ -23,6 +23,9 @@ UNLINKED = "krun"
 
 _LINKS = "/usr/local/bin"
 _MANUALS = "/usr/local/share/man"
+_COMPLETIONS = "/usr/local/share/bash-completion/completions"
+_FOLDERS = (_LINKS, _MANUALS, _COMPLETIONS)
+_COMPLETION_FOLDER = ("share", "bash-completion", "completions")
 
 
 def install(host: Host, bundle_file: Path, *, check: bool = False) -> Report:
@@ -50,10 +53,19 @@ def plan(host: Host, bundle: Bundle, report: Report) -> List[Change]:
     policy = f"{CONFIG}/krun.json"
     if bundle.default_policy is not None and read_state(host.path(policy)) == ABSENT:
         changes.append(File(policy, OWNER, "the host's policy for krun", bundle.default_policy))
-    read_only = [folder for folder in (_LINKS, _MANUALS) if _is_read_only(host.path(folder))]
+    return changes + outer_links(host, bundle.names, report)
+
+
+def outer_links(host: Host, names: Iterable[str], report: Report) -> List[Change]:
+    """Return the links outside of the prefix for a release that has the files `names`.
+
+    One whose place a foreign file has is left out, with a warning in `report`.
+    """
+    changes: List[Change] = []
+    read_only = [folder for folder in _FOLDERS if _is_read_only(host.path(folder))]
     for folder in read_only:
         report.warnings.append(f"{folder} cannot be written, so nothing is linked there")
-    for path, target in _outer_links(host.prefix, bundle):
+    for path, target in _outer_places(host.prefix, names):
         if path.startswith(tuple(read_only)):
             continue
         link = Link(path, OWNER, "so that a shell or man finds it", target)
@@ -67,7 +79,7 @@ def plan(host: Host, bundle: Bundle, report: Report) -> List[Change]:
 def collect(host: Host, report: Report) -> None:
     """Remove the versions that are neither in use, nor the one before, nor run by a process.
 
-    With them go the links to commands and manuals that the version in use does not have.
+    With them go the links to commands, manuals and completions that the version in use does not have.
     """
     with session(host) as journal:
         old = {*_unused(host, journal), *_dangling(host, journal)}
@@ -98,14 +110,16 @@ def _free_folder(host: Host, bundle: Bundle) -> str:
     return f"{versions}/{names[-1]}"
 
 
-def _outer_links(prefix: str, bundle: Bundle) -> Iterator[Tuple[str, str]]:
+def _outer_places(prefix: str, names: Iterable[str]) -> Iterator[Tuple[str, str]]:
     """Yield path and target of the links outside of the prefix."""
-    for name in bundle.names:
+    for name in names:
         parts = PurePosixPath(name).parts
         if parts[0] == "bin" and parts[1:] != (UNLINKED,):
             yield f"{_LINKS}/{parts[1]}", f"{prefix}/{name}"
         if parts[:2] == ("share", "man") and len(parts) == 4:  # noqa: PLR2004  share/man/man1/x.1
             yield f"{_MANUALS}/{parts[2]}/{parts[3]}", f"{prefix}/current/{name}"
+        if parts[:-1] == _COMPLETION_FOLDER:
+            yield f"{_COMPLETIONS}/{parts[-1]}", f"{prefix}/current/{name}"
 
 
 def _is_read_only(folder: Path) -> bool:
@@ -136,6 +150,6 @@ def _unused(host: Host, journal: Journal) -> Iterator[int]:
 def _dangling(host: Host, journal: Journal) -> Iterator[int]:
     """Yield the ids of the outer links that lead to nothing."""
     for entry in journal.active():
-        is_outer = entry.path.startswith((f"{_LINKS}/", f"{_MANUALS}/"))
+        is_outer = entry.path.startswith((f"{_LINKS}/", f"{_MANUALS}/", f"{_COMPLETIONS}/"))
         if is_outer and entry.kind == Link.kind and not host.path(entry.after["target"]).exists():
             yield entry.id

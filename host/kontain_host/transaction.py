@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Callable, Iterator, Optional, Sequence, Set
 
 from .changes import Change, kind_of, missing_parents
+from .difference import three_way
 from .errors import HostError, named
 from .files import temporary_name
 from .host import Host
@@ -51,11 +52,10 @@ class Transaction:
                 change.settle(self.host)
                 self.report.add(change)
             return
-        last = self.journal.last(change.path)
-        change.guard(self.host, last)
+        guard(self.host, self.journal, change)
         self.report.add_diff(change.path, change.text_now(self.host), change.text(self.host))
         for directory in missing_parents(self.host, change):
-            directory.guard(self.host, self.journal.last(directory.path))
+            guard(self.host, self.journal, directory)
             self._carry_out(directory)
         self._carry_out(change)
 
@@ -66,11 +66,13 @@ class Transaction:
 
     def _carry_out(self, change: Change) -> None:
         entry = self._entry(change)
+        self.host.tell(f"{change.kind} {change.path}")
         with named(f"cannot make the {change.kind} {change.path}"):
             if self.number is None:
                 self.number = self.journal.begin(self.what)
                 entry.transaction = self.number
-            self.journal.intend(entry, change.before_content(self.host))
+            before, made = change.before_content(self.host), change.made_content(self.host)
+            self.journal.intend(entry, before, made)
             change.apply(self.host, entry)
             self.journal.done(entry)
         self.report.add(change)
@@ -90,6 +92,28 @@ class Transaction:
             temporary=temporary_name(PurePosixPath(change.path).name),
             params=change.params(),
         )
+
+
+def guard(host: Host, journal: Journal, change: Change) -> None:
+    """Raise HostError, with the three-way difference, where a change would overwrite an edit."""
+    last = journal.last(change.path)
+    try:
+        change.guard(host, last)
+    except HostError as error:
+        error.difference = _difference(host, journal, last, change.text(host))
+        raise
+
+
+def _difference(host: Host, journal: Journal, entry: Optional[Entry], wanted: str) -> str:
+    """Return what somebody made of a file of ours, beside what is wanted of it now."""
+    base = journal.made(entry) if entry else None
+    if entry is None or base is None:
+        return ""
+    place = host.path(entry.path)
+    now = place.read_bytes() if place.is_file() else b""
+    return three_way(
+        base.decode(errors="replace"), now.decode(errors="replace"), wanted, entry.path
+    )
 
 
 def perform(
@@ -122,7 +146,7 @@ def _foresee(host: Host, plan: Callable[[Report], Sequence[Change]], report: Rep
             if not change.is_settled(host):
                 report.add(change)
             continue
-        change.guard(host, journal.last(change.path))
+        guard(host, journal, change)
         for directory in missing_parents(host, change):
             if directory.path not in foreseen:
                 foreseen.add(directory.path)
@@ -179,11 +203,14 @@ def retract(host: Host, journal: Journal, report: Report, choose: Callable[[Entr
     for entry in reversed(journal.active()):
         if not choose(entry):
             continue
+        host.tell(f"take back {entry.kind} {entry.path}")
         left = _undo(host, journal, entry)
         journal.undone(entry, left or _AS_BEFORE)
         report.add(entry)
         if left:
-            report.left.append({"path": entry.path, "why": left})
+            before = journal.kept(str(entry.id)).decode(errors="replace") if entry.kept else ""
+            difference = _difference(host, journal, entry, before)
+            report.left.append({"path": entry.path, "why": left, "difference": difference})
 
 
 def foresee_retract(journal: Journal, report: Report, choose: Callable[[Entry], bool]) -> None:

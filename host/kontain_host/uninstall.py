@@ -7,7 +7,7 @@ from typing import Callable
 
 from . import release, running
 from .engines import ENGINES
-from .errors import HostError
+from .errors import IN_USE, HostError
 from .host import STATE, Host
 from .journal import Entry, Journal
 from .report import Report
@@ -70,4 +70,5 @@ def _refuse_in_use(
             f"these run by it: {shown}",
             "stop them, or give --force (force: true), after which their engines cannot "
             "manage them any more",
+            IN_USE,
         )

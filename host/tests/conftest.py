@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,18 @@ from small_host import BundleMaker, SmallHost, make_root
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> SmallHost:
+def memory() -> Iterator[Path]:
+    """Return a new folder, in memory where there is such a file system: journals sync a lot."""
+    shared = Path("/dev/shm")  # noqa: S108  the folder in it has a name that nobody can foresee
+    folder = tempfile.mkdtemp(prefix="kontain-", dir=shared if shared.is_dir() else None)
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def host(memory: Path) -> SmallHost:
     """Return a host without engines in an own folder."""
-    return SmallHost(make_root(tmp_path / "host"))
+    return SmallHost(make_root(memory / "host"))
 
 
 @pytest.fixture

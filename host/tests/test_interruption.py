@@ -7,13 +7,13 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_host import FILES, BundleMaker, SmallHost, Tree, make_root, snapshot
+from toml_corpus import SCHEMA_3
 
 from kontain_host import engines, kvm, release
 from kontain_host.bundle import Bundle, open_bundle
@@ -94,20 +94,20 @@ def _without_state(host: SmallHost) -> Tree:
 
 
 @pytest.fixture
-def fresh() -> Iterator[Callable[[], SmallHost]]:
-    """Return what makes the same host anew, in memory, for there are hundreds of runs."""
-    memory = Path("/dev/shm")  # noqa: S108  the folder in it has a name that nobody can foresee
-    folder = Path(tempfile.mkdtemp(prefix="kontain-", dir=memory if memory.is_dir() else None))
+def fresh(memory: Path) -> Callable[[], SmallHost]:
+    """Return what makes the same host anew, for there are hundreds of runs."""
 
     def make() -> SmallHost:
-        shutil.rmtree(folder / "host", ignore_errors=True)
-        host = SmallHost(make_root(folder / "host"))
+        shutil.rmtree(memory / "host", ignore_errors=True)
+        host = SmallHost(make_root(memory / "host"))
         host.path("/etc/docker").mkdir()
         host.path("/etc/docker/daemon.json").write_text(CONFIG)
+        host.path("/etc/containerd").mkdir()
+        host.path("/etc/containerd/config.toml").write_text(SCHEMA_3)
+        host.add_command("containerd", 0, "containerd containerd.io v2.1.4 abc\n")
         return host
 
-    yield make
-    shutil.rmtree(folder)
+    return make
 
 
 @pytest.mark.slow

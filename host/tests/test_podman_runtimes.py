@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomllib
 from small_host import PYTHON_PATH, SmallHost, snapshot
+from toml_corpus import REAL
 
 from kontain_host import engines
 from kontain_host.engines.podman import DROP_IN
@@ -67,16 +69,42 @@ def test_libkrun_keeps_its_name(podman: SmallHost) -> None:
     assert "kontain =" in podman.path(DROP_IN).read_text()
 
 
-@pytest.mark.parametrize("version", ["podman version 3.0.1", "podman version 3.2", "nonsense", ""])
-def test_a_podman_without_drop_ins_is_refused(host: SmallHost, version: str) -> None:
-    """Before 3.3 a drop-in would not be read: the found and the wanted version are named."""
+@pytest.mark.parametrize("version", ["podman version 1.6.4", "nonsense", ""])
+def test_a_podman_without_configuration_is_refused(host: SmallHost, version: str) -> None:
+    """Before 2.0 no containers.conf would be read: the found and the wanted version are named."""
     host.add_command("podman", 0, version)
     before = snapshot(Path(host.root))
-    with pytest.raises(HostError, match=r"wanted 3\.3 or newer") as caught:
+    with pytest.raises(HostError, match=r"wanted 2\.0 or newer") as caught:
         register(host)
     assert repr(version) in str(caught.value)
     assert caught.value.status == HOST_REFUSED
     assert snapshot(Path(host.root)) == before
+
+
+@pytest.mark.parametrize("text", [*REAL[-2:], "", None])
+@pytest.mark.parametrize("version", ["2.0.0", "3.2.3"])
+def test_a_podman_without_drop_ins_has_its_file_merged(
+    host: SmallHost, version: str, text: str | None
+) -> None:
+    """Before 3.3 the runtimes go into containers.conf, where all else stays; and out of it."""
+    host.add_command("podman", 0, f"podman version {version}\n")
+    config = host.path("/etc/containers/containers.conf")
+    if text is not None:
+        config.parent.mkdir()
+        config.write_text(text)
+    before = snapshot(Path(host.root))
+    register(host)
+    assert not host.path(DROP_IN).exists()
+    found = tomllib.loads(config.read_text())["engine"]["runtimes"]
+    assert (found["kontain"], found["krun"]) == ([KRUN], [KRUN])
+    assert not register(host).changed
+    edited = f"# theirs\n{config.read_text()}"
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+    register(host)
+    config.write_text(edited)
+    uninstall(host)
+    assert config.read_text() == f"# theirs\n{text or ''}"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +122,7 @@ def test_another_runtime_of_the_name_is_an_error(podman: SmallHost, text: str) -
     config.parent.mkdir()
     config.write_text(text)
     before = snapshot(Path(podman.root))
-    with pytest.raises(HostError, match="podman already has a runtime 'kontain' with"):
+    with pytest.raises(HostError, match="in podman: it already has a runtime 'kontain' with"):
         register(podman)
     assert snapshot(Path(podman.root)) == before
     assert register(podman, replace=True).changed

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Tuple
 
-from . import check_engines, check_kvm, check_security, check_system, proof
+from . import check_engines, check_installed, check_kvm, check_security, check_system, proof
 from .engines import ENGINES, start_version_queries
 from .facts import all_facts
 from .host import Host
@@ -54,6 +54,12 @@ CHECKS = (
     Check("compilers", check_system.check_compilers),
 )
 
+INSTALLED = (  # only `kontain verify` makes them: they read every file
+    Check("files", check_installed.check_files),
+    Check("registered-docker", check_installed.check_registered_docker),
+    Check("registered-podman", check_installed.check_registered_podman),
+)
+
 PROOFS = (
     Check("proof-km", proof.prove_km, ("kvm-guest",)),
     Check("proof-krun", proof.prove_krun, ("proof-km", "backend")),
@@ -87,7 +93,7 @@ def run_checks(
 
 def unknown_ids(ids: Iterable[str]) -> List[str]:
     """Return those of `ids` that no check has."""
-    known = {check.id for check in CHECKS + PROOFS}
+    known = {check.id for check in CHECKS + INSTALLED + PROOFS}
     return [name for name in ids if name not in known]
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import sys
 from typing import List, NamedTuple, Optional, Sequence
 
-from .checks import CHECKS, PROOFS, run_checks, unknown_ids
+from .checks import CHECKS, INSTALLED, PROOFS, run_checks, unknown_ids
 from .host import Host
-from .results import FAIL, GOOD, SKIP, WARN, Report
+from .results import FAIL, GOOD, PASS, SKIP, WARN, Report
 
 WRONG_USAGE = 2
 PROOF_FAILED = 1
@@ -18,6 +18,7 @@ Usage: kontain check [OPTION...]
 Check whether this host can run Kontain, and say what to do when it cannot.
 
       --json         print the report as one JSON object
+      --fix          first mend what is safe to mend (as root; `kontain` does it)
       --ignore ID    do not count the check ID; may be repeated
       --no-proof     do not run the payload by km, krun and the engines
       --prefix DIR   look at the Kontain installed below DIR (default: the one this belongs to)
@@ -30,7 +31,8 @@ Documentation: https://github.com/kontainapp/platform/tree/main/docs
 
 VERIFY_HELP = """\
 Usage: kontain verify [OPTION...]
-Run a payload in a virtual machine: by km, by krun, and as a container through each engine.
+Verify the SHA-256 of every installed file and the runtime in each engine's configuration, and run
+a payload in a virtual machine: by km, by krun, and as a container through each engine.
 
       --json         print the report as one JSON object
       --prefix DIR   verify the Kontain installed below DIR (default: the one this belongs to)
@@ -101,7 +103,7 @@ def verify_main(argv: Sequence[str]) -> int:
             "run `sudo ./install.sh`, or name its folder with --prefix",
         )
         return PROOF_FAILED
-    report = run_checks(host, PROOFS)
+    report = run_checks(host, INSTALLED + PROOFS)
     _print(report, options, _verdict_of_verify(report))
     return PROOF_FAILED if report.having(FAIL) else GOOD
 
@@ -170,8 +172,9 @@ def _verdict_of_verify(report: Report) -> str:
     failures, skips = len(report.having(FAIL)), len(report.having(SKIP))
     done = len(report.results) - failures - skips
     if failures:
-        return f"Of {_count(done + failures, 'proof')}, {failures} failed."
-    return f"{_count(done, 'proof')} of a program in a virtual machine; {skips} skipped."
+        return f"Of {_count(done + failures, 'check')}, {failures} failed."
+    proofs = sum(result.check.startswith("proof-") for result in report.having(PASS))
+    return f"{_count(proofs, 'proof')} of a program in a virtual machine; {skips} skipped."
 
 
 def _count(number: int, what: str) -> str:

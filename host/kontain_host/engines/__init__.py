@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Callable, Dict, List, Optional
 
 from ..changes import Change
 from ..errors import WRONG_USAGE, HostError
 from ..host import Host
 from ..report import Report
-from . import docker, podman
+from . import containerd, crio, docker, podman
+from .registration import Registration as Registration
 
 NAME = "kontain"
 """The runtime's name in every engine."""
 
 _SECOND_NAME = "krun"
 _PRESENT: Dict[str, Callable[[Host], bool]] = {
+    containerd.OWNER: containerd.is_present,
+    crio.OWNER: crio.is_present,
     docker.OWNER: docker.is_present,
     podman.OWNER: podman.is_present,
 }
 ENGINES = sorted(_PRESENT)
+_USUAL = (docker.OWNER, podman.OWNER)
 
 
 def present(host: Host) -> List[str]:
@@ -28,22 +32,16 @@ def present(host: Host) -> List[str]:
     return [engine for engine in ENGINES if _PRESENT[engine](host)]
 
 
-@dataclass(frozen=True)
-class Registration:
-    """How the runtime shall be registered.
+def usual(host: Host) -> List[str]:
+    """Return the engines that get the runtime when nobody chose any, of those that are present.
 
-    `path` is its program (default: krun below the prefix); `config` docker's configuration file
-    (default: that of the dockerd at the usual socket, or the usual one); `replace` allows to take the name
-    from another runtime.
+    The others serve Kubernetes, whose operator decides; containerd also would need a restart.
     """
-
-    path: Optional[str] = None
-    config: Optional[str] = None
-    replace: bool = False
+    return [engine for engine in _USUAL if _PRESENT[engine](host)]
 
 
 def plan(
-    host: Host, engine: str, report: Report, registration: Registration = Registration()
+    host: Host, engine: str, report: Report, registration: Optional[Registration] = None
 ) -> List[Change]:
     """Return the changes that make the runtime known to an engine.
 
@@ -59,11 +57,17 @@ def plan(
         )
     if not _PRESENT[engine](host):
         report.warnings.append(f"{engine} is not on this host yet")
-    path = registration.path or f"{host.prefix}/bin/krun"
-    names, replace = _names(host), registration.replace
-    if engine == docker.OWNER:
-        return docker.plan(host, names, path, config=registration.config, replace=replace)
-    return podman.plan(host, names, path, replace=replace)
+    wish = registration or Registration()
+    wish = replace(wish, path=wish.path or f"{host.prefix}/bin/krun")
+    return _PLANS[engine](host, _names(host), wish, report)
+
+
+_PLANS: Dict[str, Callable[[Host, List[str], Registration, Report], List[Change]]] = {
+    containerd.OWNER: containerd.plan,
+    crio.OWNER: crio.plan,
+    docker.OWNER: docker.plan,
+    podman.OWNER: podman.plan,
+}
 
 
 def _names(host: Host) -> List[str]:

@@ -12,8 +12,10 @@ from ..errors import HostError
 from ..files import ABSENT, Meta, State, read_state, same, write_atomic
 from ..host import Host
 from ..journal import Entry, Journal
+from ..report import Report
 from . import dockerd
 from .daemon_json import DEFAULT, RUNTIMES, Document
+from .registration import Registration
 
 OWNER = "docker"
 _STOCK_RUNTIME = "runc"  # what dockerd has when nothing is configured
@@ -24,27 +26,14 @@ def is_present(host: Host) -> bool:
     return host.which("dockerd") is not None
 
 
-def plan(
-    host: Host, names: List[str], path: str, *, config: Optional[str], replace: bool
-) -> List[Change]:
-    """Return the change that registers the runtime at `path` under these names.
-
-    The first name is a must: another runtime of that name is an error unless `replace`. Further
-    names that are taken are left out.
-    """
-    config = host.resolve(config or dockerd.find_config(host))
+def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
+    """Return the change that registers the runtime under these names."""
+    del report
+    config = host.resolve(wish.config or dockerd.find_config(host))
     document = _read(host, config)
-    wanted = []
-    for name in names:
-        if document.runtime(name) is None or document.runtime_path(name) == path or replace:
-            wanted.append(name)
-        elif name == names[0]:
-            raise HostError(
-                f"cannot register the runtime {name} in {config}",
-                f"it already has a runtime {name!r} with path "
-                f"{document.runtime_path(name)!r}, wanted {path!r}",
-                "remove that entry, or allow to replace it (replace: true)",
-            )
+    taken = {name: document.runtime_path(name) for name in names if document.runtime(name)}
+    wanted = wish.free_names(names, taken, config)
+    path = wish.program
     reason = f"docker finds the runtimes {', '.join(wanted)}"
     return [DockerRuntimes(config, OWNER, reason, dict.fromkeys(wanted, path))]
 
@@ -74,6 +63,10 @@ class DockerRuntimes(Change):
 
     def guard(self, host: Host, last: Optional[Entry]) -> None:
         """Refuse nothing: a merge overwrites nothing."""
+
+    def made_content(self, host: Host) -> Optional[bytes]:
+        """Return the merged file."""
+        return self._merged(host)
 
     def params(self) -> Dict[str, Any]:
         """Return the runtimes."""

@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,25 +19,12 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 from .. import processes
 from ..errors import HostError
 from ..host import Host
+from .unix_http import request
 
 DEFAULT_CONFIG = "/etc/docker/daemon.json"
 
 _DEFAULT_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
-_ANSWER_TIMEOUT_S = 10
 _POLL_S = 0.05
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket, as dockerd speaks it."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_ANSWER_TIMEOUT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 @dataclass(frozen=True)
@@ -95,19 +81,14 @@ class Dockerd:
         )
 
     def _get(self, path: str) -> Any:
-        connection = _UnixConnection(self.socket)
         try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            status, content = request(self.socket, path)
+        except OSError as error:
             raise self._silent(error) from None
-        finally:
-            connection.close()
-        if answer.status == http.client.NOT_FOUND:
+        if status == http.client.NOT_FOUND:
             return None  # a container that has gone meanwhile
-        if answer.status != http.client.OK:
-            raise self._silent(f"{path} gave the status {answer.status}")
+        if status != http.client.OK:
+            raise self._silent(f"{path} gave the status {status}")
         return json.loads(content)
 
     def _silent(self, why: object) -> HostError:

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register runtimes in podman: one drop-in file, which root's and users' podman read."""
+"""Register runtimes in podman, root's and users': one drop-in file.
+
+A podman that reads none (before 3.3) has the runtimes merged into /etc/containers/containers.conf.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
+from ..report import Report
+from .registration import Registration
+from .toml_edit import Wish
+from .toml_file import TomlMerge
+from .toml_text import quoted
 
 OWNER = "podman"
 DROP_IN = "/etc/containers/containers.conf.d/kontain.conf"
@@ -24,7 +32,8 @@ _SUPPORTS = {
     "kvm": ("kata", "krun"),  # with SELinux, a container's processes may use KVM
     "nocgroup": ("crun", "crun-vm", "crun-wasm", "krun"),
 }
-_OLDEST = (3, 3)  # the first that reads drop-in files: containers/common 0.40.0
+_DROP_INS = (3, 3)  # the first that reads drop-in files: containers/common 0.40.0
+_OLDEST = (2, 0)  # the first that reads containers.conf
 _SECTION = re.compile(r"\s*\[\s*([^\]]+?)\s*\]")
 _ENTRY = re.compile(r"""\s*["']?([\w.-]+)["']?\s*=\s*(.*)""")
 
@@ -34,26 +43,20 @@ def is_present(host: Host) -> bool:
     return host.which("podman") is not None
 
 
-def plan(host: Host, names: List[str], path: str, *, replace: bool) -> List[Change]:
-    """Return the change that registers the runtime at `path` under these names.
-
-    The first name is a must: another runtime of that name is an error unless `replace`. Further
-    names that are taken are left out.
-    """
-    _require_version(host)
-    taken = dict(_configured(host))
-    wanted = []
-    for name in names:
-        if path in taken.get(name, path) or replace:
-            wanted.append(name)
-        elif name == names[0]:
-            raise HostError(
-                f"cannot register the runtime {name} in {DROP_IN}",
-                f"podman already has a runtime {name!r} with {taken[name]}, wanted {path!r}",
-                "remove that entry, or allow to replace it (replace: true)",
-            )
+def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
+    """Return the change that registers the runtime under these names."""
+    del report
+    version, path = _require_version(host), wish.program
+    others = dict(_configured(host))
+    taken = {name: path if path in value else value for name, value in others.items()}
+    wanted = wish.free_names(names, taken, "podman")
     reason = f"podman finds the runtimes {', '.join(wanted)}"
-    return [File(DROP_IN, OWNER, reason, _content(wanted, path, _beliefs(host, wanted)))]
+    beliefs = _beliefs(host, wanted)
+    if version is None or version >= _DROP_INS:
+        return [File(DROP_IN, OWNER, reason, _content(wanted, path, beliefs))]
+    wishes = [Wish(("engine", option), json.dumps(listed)) for option, listed in beliefs.items()]
+    wishes += [Wish(("engine", "runtimes", name), f"[{quoted(path)}]") for name in wanted]
+    return [TomlMerge(host.resolve(_CONFIGS[-1]), OWNER, reason, tuple(wishes))]
 
 
 def _beliefs(host: Host, names: List[str]) -> Dict[str, List[str]]:
@@ -78,20 +81,23 @@ def _content(names: List[str], path: str, beliefs: Dict[str, List[str]]) -> byte
     return ("\n".join(lines) + "\n").encode()
 
 
-def _require_version(host: Host) -> None:
+def _require_version(host: Host) -> Optional[Tuple[int, int]]:
+    """Return podman's version, or None where there is no podman yet."""
     program = host.which("podman")
     if program is None:
-        return
+        return None
     answer = host.run([program, "--version"]).stdout
     match = re.search(r"(\d+)\.(\d+)", answer)
-    if not match or (int(match[1]), int(match[2])) < _OLDEST:
+    version = (int(match[1]), int(match[2])) if match else (0, 0)
+    if version < _OLDEST:
         raise HostError(
             "cannot register a runtime in podman",
-            f"`podman --version` says {answer.strip()!r}, wanted 3.3 or newer, "
-            "which read drop-in files",
+            f"`podman --version` says {answer.strip()!r}, wanted 2.0 or newer, "
+            "which read containers.conf",
             "upgrade the package podman",
             HOST_REFUSED,
         )
+    return version
 
 
 def _configured(host: Host) -> Iterator[Tuple[str, str]]:

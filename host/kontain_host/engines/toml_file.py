@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A merge into a TOML file that belongs to somebody else, as a change that can be taken back."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any, ClassVar, Dict, Iterator, List, Optional, Tuple
+
+from ..changes import Change, content_state, restore
+from ..errors import HostError
+from ..files import ABSENT, Meta, State, read_state, same, write_atomic
+from ..host import Host
+from ..journal import Entry, Journal
+from .toml_edit import Wish, holds, merge, unmerge
+from .toml_text import Document, TomlError
+
+
+@dataclass(frozen=True)
+class TomlMerge(Change):
+    """Values (`wishes`) in a TOML file; all else in it stays as it is."""
+
+    kind: ClassVar[str] = "toml"
+
+    wishes: Tuple[Wish, ...] = ()
+
+    def after(self, host: Host) -> State:
+        """Return the state of the file with the values in it."""
+        return content_state(self._merged(host))
+
+    def is_pending(self, host: Host) -> bool:
+        """Return whether the file lacks one of the values."""
+        text = read_text(host, self.path)
+        with _named(self.path):
+            return not all(holds(text, wish) for wish in self.wishes)
+
+    def guard(self, host: Host, last: Optional[Entry]) -> None:
+        """Refuse nothing: a merge overwrites nothing."""
+
+    def made_content(self, host: Host) -> Optional[bytes]:
+        """Return the merged file."""
+        return self._merged(host)
+
+    def params(self) -> Dict[str, Any]:
+        """Return the wishes."""
+        return {"wishes": [[list(wish.path), wish.value, wish.is_item] for wish in self.wishes]}
+
+    def apply(self, host: Host, entry: Entry) -> None:
+        """Merge, and replace the file."""
+        now = read_state(host.path(self.path))
+        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
+        write_atomic(host.path(self.path), self._merged(host), meta, entry.temporary)
+
+    def text(self, host: Host) -> str:
+        """Return the merged file."""
+        return self._merged(host).decode()
+
+    def text_now(self, host: Host) -> str:
+        """Return the present file."""
+        return (self.before_content(host) or b"").decode(errors="replace")
+
+    def _merged(self, host: Host) -> bytes:
+        text = read_text(host, self.path)
+        with _named(self.path):
+            return merge(text, self.wishes).encode()
+
+    @classmethod
+    def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
+        """Make the file the one it was; one that somebody edited keeps the edit and loses ours."""
+        now = read_state(host.path(entry.path))
+        if same(now, entry.before):
+            return None
+        if now["type"] != "file":
+            return "somebody removed it" if now == ABSENT else "somebody changed it since"
+        before = journal.kept(str(entry.id)) if entry.kept else None
+        final = before if same(now, entry.after) else _final_content(host, entry, before)
+        restore(host, entry, final)
+        return None
+
+
+def document(host: Host, path: str) -> Document:
+    """Read a TOML file of the host; one that is not there is empty.
+
+    Raises HostError that names the line when it is no TOML.
+    """
+    text = read_text(host, path)
+    with _named(path):
+        return Document(text)
+
+
+def read_text(host: Host, path: str) -> str:
+    """Return the text of a file of the host, "" where there is none."""
+    place = host.path(path)
+    try:
+        return place.read_bytes().decode() if place.exists() else ""
+    except UnicodeDecodeError as error:
+        why = f"it is not UTF-8 ({error})"
+        raise HostError(f"cannot edit {path}", why, f"convert {path} to UTF-8") from None
+
+
+def _final_content(host: Host, entry: Entry, before: Optional[bytes]) -> Optional[bytes]:
+    """Return what the edited file shall be without ours; None: nothing is left of it."""
+    wishes: List[Wish] = [
+        Wish(tuple(path), value, is_item) for path, value, is_item in entry.params["wishes"]
+    ]
+    with _named(entry.path):
+        text = unmerge(read_text(host, entry.path), (before or b"").decode(), wishes)
+    return None if before is None and not text.strip() else text.encode()
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Turn a TomlError into the error of a file."""
+    try:
+        yield
+    except TomlError as error:
+        fix = f"repair {path}, then run this again"
+        raise HostError(f"cannot edit {path}", str(error), fix) from None

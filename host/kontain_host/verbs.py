@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each verb of the command `kontain` does: a translation to the library, and its answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import List, Optional
+
+from . import explain, plans, repair
+from . import install as installing
+from . import rollback as rolling
+from . import support as supporting
+from . import uninstall as uninstalling
+from .errors import FAILED, WRONG_USAGE, HostError, named
+from .files import describe
+from .host import Host
+from .output import print_json, print_report, tell
+
+
+def info(arguments: Namespace) -> int:
+    """Show the version, the paths and the engines."""
+    facts = explain.info(Host())
+    if arguments.json:
+        return print_json(facts)
+    print(f"version        {facts['version'] or 'none is installed'}")
+    print(f"before         {facts['before'] or 'none'}")
+    for key in ("prefix", "configuration", "state"):
+        print(f"{key:<14} {facts[key]}")
+    for name, engine in facts["engines"].items():
+        registered = "registered" if engine["registered"] else "not registered"
+        print(f"{name:<14} {registered if engine['present'] else 'not on this host'}")
+    print(f"documentation  {facts['documentation']}")
+    return 0
+
+
+def why(arguments: Namespace) -> int:
+    """Say why a file is on this host."""
+    path = str(Path(arguments.file).absolute())
+    reasons = explain.why(Host(), path)
+    if arguments.json:
+        print_json({"path": path, "changes": reasons})
+    elif not reasons:
+        print(f"{path} is not Kontain's.")
+    for reason in reasons if not arguments.json else []:
+        state = "as it was made" if reason["intact"] else "changed since by somebody else"
+        print(f"{reason['path']}: {reason['kind']} of the part {reason['owner']}")
+        print(f"  why     {reason['reason']}")
+        print(f"  when    {reason['time']}, {reason['transaction']}")
+        print(f"  before  {describe(reason['before'])}")
+        print(f"  now     {state}")
+        for line in reason["difference"].splitlines():
+            print(f"    {line}")
+    return 0 if reasons else FAILED
+
+
+def install(arguments: Namespace) -> int:
+    """Install a bundle."""
+    host = Host(tell=tell)
+    if not arguments.dry_run:
+        host.require_root()  # before the bundle, which a user may not even be able to read
+    chosen = _engines(arguments.engines)
+    tell(f"read {arguments.bundle}")
+    report = installing.install(host, Path(arguments.bundle), chosen, check=arguments.dry_run)
+    return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
+
+
+def plan(arguments: Namespace) -> int:
+    """Write down what an installation would change."""
+    made = plans.make(Host(), Path(arguments.bundle), _engines(arguments.engines))
+    if arguments.output:
+        with named(f"cannot write the plan {arguments.output}"):
+            Path(arguments.output).write_text(json.dumps(made, indent=2) + "\n")
+    if arguments.json:
+        return print_json(made)
+    for step in made["steps"]:
+        print(f"{step['owner']:<8} {step['kind']:<16} {step['path']}: {step['reason']}")
+    for warning in made["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{len(made['steps'])} steps to {made['version']}.")
+    return 0
+
+
+def apply(arguments: Namespace) -> int:
+    """Carry out a plan."""
+    host = Host(tell=tell)
+    host.require_root()
+    report = plans.apply(host, plans.read(Path(arguments.plan)))
+    return print_report(report, as_json=arguments.json)
+
+
+def rollback(arguments: Namespace) -> int:
+    """Go back to the version before."""
+    host = Host(tell=tell)
+    if not arguments.dry_run:
+        host.require_root()
+    report = rolling.rollback(host, check=arguments.dry_run)
+    return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
+
+
+def uninstall(arguments: Namespace) -> int:
+    """Make the host what it was."""
+    host = Host(tell=tell)
+    if not arguments.dry_run:
+        host.require_root()
+        if not arguments.yes:
+            _confirm()
+    report = uninstalling.uninstall(host, force=arguments.force, check=arguments.dry_run)
+    return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
+
+
+def support(arguments: Namespace) -> int:
+    """Collect what a report of a problem needs."""
+    from kontain_preflight.checks import CHECKS, run_checks  # noqa: PLC0415  only this verb
+    from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
+
+    tell("run the checks")
+    checks = run_checks(CheckedHost(), CHECKS).as_dict()
+    file = Path(arguments.output or f"kontain-support-{supporting.stamp()}.tar.gz")
+    with named(f"cannot write {file}"):
+        names = supporting.write(Host(), file, checks)
+    if arguments.json:
+        return print_json({"file": str(file.absolute()), "holds": names})
+    print(f"{file}: {', '.join(names)}")
+    print("Passwords, tokens and keys were taken out; read it before you send it.")
+    return 0
+
+
+def fix() -> None:
+    """Mend what is safe to mend, and say what was; the checks follow."""
+    host = Host(tell=tell)
+    host.require_root()
+    for line in repair.fix(host):
+        print(f"fixed: {line}", file=sys.stderr)
+
+
+def _engines(text: Optional[str]) -> Optional[List[str]]:
+    """Return the engines of a list with commas; None stands for those that are present."""
+    if text is None:
+        return None
+    return [name for name in text.split(",") if name and name != "none"]
+
+
+def _confirm() -> None:
+    """Ask a person at the terminal; a script must say --yes."""
+    if not sys.stdin.isatty():
+        reason = "the standard input is no terminal, so nobody can be asked"
+        raise HostError("cannot uninstall without consent", reason, "give --yes", WRONG_USAGE)
+    print("Remove Kontain from this host? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if answer.strip().lower() not in ("y", "yes"):
+        reason = f"the answer was {answer.strip()!r}, wanted y"
+        raise HostError("nothing was uninstalled", reason, "answer y, or give --yes")

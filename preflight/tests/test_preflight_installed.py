@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kontain verify` finds each file that is not the installed one, and each wrong registration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kontain_preflight.check_installed import (
+    check_files,
+    check_registered_docker,
+    check_registered_podman,
+)
+from kontain_preflight.host import Host
+from kontain_preflight.results import FAIL, PASS, SKIP, Result
+
+FILES = {"bin/km": b"km", "bin/krun": b"krun", "share/hello.km": b"hello" * 1000}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Return a host with a release and the programs of both engines."""
+    release = tmp_path / "opt/kontain/versions/1.0.0"
+    for name, content in FILES.items():
+        place = release / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(0o755)
+    lines = [f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in FILES.items()]
+    (release / "MANIFEST").write_text("".join(lines))
+    (release / "VERSION").write_text("1.0.0\n")
+    (tmp_path / "opt/kontain/current").symlink_to("versions/1.0.0")
+    (tmp_path / "opt/kontain/bin").symlink_to("current/bin")
+    for program in ("dockerd", "podman"):
+        place = tmp_path / "usr/bin" / program
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch(0o755)
+    return Host(str(tmp_path), "/opt/kontain")
+
+
+def configure(host: Host, krun: str) -> None:
+    """Register a program as kontain in both engines."""
+    docker = Path(host.path("/etc/docker/daemon.json"))
+    podman = Path(host.path("/etc/containers/containers.conf.d/kontain.conf"))
+    for file in (docker, podman):
+        file.parent.mkdir(parents=True)
+    docker.write_text(f'{{"runtimes": {{"kontain": {{"path": "{krun}"}}}}}}')
+    podman.write_text(f'[engine.runtimes]\nkontain = ["{krun}"]\n')
+
+
+def test_intact_files_pass(host: Host) -> None:
+    """All files as in MANIFEST: pass, with their number."""
+    result = check_files(host)
+    assert (result.status, result.details["files"]) == (PASS, 3)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["changed", "missing", "directory"])
+def test_each_damaged_file_is_named(host: Host, name: str, damage: str) -> None:
+    """A changed byte, a missing file, a folder in its place: fail, with the file's name."""
+    place = Path(host.path(f"{host.release}/{name}"))
+    content = place.read_bytes()
+    place.unlink()
+    if damage == "changed":
+        place.write_bytes(content[:-1] + b"!")
+    elif damage == "directory":
+        place.mkdir()
+    result = check_files(host)
+    assert (result.status, result.details["wrong"]) == (FAIL, [name])
+    assert name in result.found
+
+
+@pytest.mark.parametrize("check", [check_registered_docker, check_registered_podman])
+def test_registration_is_judged(host: Host, check: Callable[[Host], Result]) -> None:
+    """Not registered: skip, with how; ours: pass; another program: fail, with both paths."""
+    assert (check(host).status, "--engines" in check(host).fix) == (SKIP, True)
+    configure(host, "/opt/kontain/bin/krun")
+    assert check(host).status == PASS
+    Path(host.path("/opt/kontain/versions/1.0.0/bin/krun")).unlink()
+    assert (check(host).status, check(host).cause) == (FAIL, "it is missing")
+
+
+@pytest.mark.parametrize("check", [check_registered_docker, check_registered_podman])
+def test_another_program_of_the_name_fails(host: Host, check: Callable[[Host], Result]) -> None:
+    """The name leads to another program: both paths are named."""
+    configure(host, "/usr/bin/runc")
+    result = check(host)
+    assert result.status == FAIL
+    assert "/usr/bin/runc, wanted /opt/kontain/bin/krun" in result.found
