@@ -38,6 +38,16 @@ def start_time(pid: int) -> Optional[float]:
     return None
 
 
+def unit(pid: int) -> str:
+    """Return the systemd unit that a process belongs to, "" where there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            parts = [part for part in line.split("/") if part.endswith((".service", ".scope"))]
+            if parts:
+                return parts[-1]
+    return ""
+
+
 def program(pid: int) -> Optional[str]:
     """Return the path of the program that a process executes, as its namespace names it."""
     with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ import re
 import tarfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Match
 
 from . import explain
 from .host import CONFIG, Host
@@ -89,7 +89,7 @@ def redact(text: str, name: str = "") -> str:
     return text
 
 
-def _quoted(match: re.Match[str]) -> str:
+def _quoted(match: Match[str]) -> str:
     """Return what takes a secret's place; a string stays one, so that JSON stays JSON."""
     value = match[0][len(match["before"]) :]
     quote = value[:1] if value[:1] in ("'", '"') else ""

@@ -93,6 +93,7 @@ def test_each_schema_has_its_table(
             "runtime_type": "io.containerd.runc.v2",
             "options": {"BinaryName": KRUN},
         }
+    assert ("runc" in handlers) == (plugin != RUNTIME)  # 1.x has no built-in one beside ours
     assert host.path(DROP_IN).exists() == (schema in (3, 4))
     assert not register(host).changed
     assert uninstall(host).left == []

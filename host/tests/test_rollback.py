@@ -48,7 +48,7 @@ def test_rollback_goes_to_the_version_before_and_forward_again(upgraded: SmallHo
 
 
 def test_uninstall_after_rollbacks_is_exact(host: SmallHost, make_bundle: BundleMaker) -> None:
-    """However often one goes to and fro, uninstall leaves the host as before."""
+    """However often one goes back and forth, uninstall leaves the host as before."""
     before = snapshot(Path(host.root))
     release.install(host, make_bundle(files=OLD))
     release.install(host, make_bundle("0.2.0", NEW))

@@ -29,6 +29,7 @@ DROP_IN = "/etc/containerd/conf.d/kontain.toml"
 _GLOB = "/etc/containerd/conf.d/*.toml"
 _IMPORTS = Wish(("imports",), quoted(_GLOB), is_item=True)
 _COMMENT = "# Made by Kontain; `kontain why` says more about this file.\n"
+_STOCK_RUNTIME = "runc"
 _SHIM = "io.containerd.runc.v2"
 _CRI: Dict[int, str] = {  # the plugin that has the runtimes, by the schema of the file
     1: "cri",
@@ -92,7 +93,9 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     reason = f"containerd finds the runtimes {', '.join(wanted)}"
     if schema <= 2:  # noqa: PLR2004  the schemas of containerd 1.x
         changes: List[Change] = [
-            ContainerdMerge(config, OWNER, reason, (*opening, *wishes), wish.restart)
+            ContainerdMerge(
+                config, OWNER, reason, (*opening, *_stock(own, schema), *wishes), wish.restart
+            )
         ]
     else:
         content = merge(_COMMENT, [Wish(("version",), str(schema)), *wishes]).encode()
@@ -112,7 +115,7 @@ def _warn(host: Host, changes: List[Change], report: Report) -> None:
     if (
         not isinstance(merged, ContainerdMerge)
         or merged.restart
-        or not containerd_daemon.find(host)
+        or not containerd_daemon.find(host, merged.path)
     ):
         return
     pending = any(change.is_pending(host) for change in changes)
@@ -178,6 +181,19 @@ def _wishes(schema: int, name: str, path: str) -> List[Wish]:
         Wish((*table, "runtime_type"), quoted(_SHIM)),
         Wish((*table, "options", "BinaryName"), quoted(path)),
     ]
+
+
+def _stock(own: Document, schema: int) -> List[Wish]:
+    """Return the wish for the stock runtime runc, where the file has no runtime yet.
+
+    In containerd 1.x a table of runtimes takes the place of its built-in one, and its CRI plugin
+    does not load without its default runtime (seen with 1.6.20).
+    """
+    name = own.value((*_table(schema)[:-1], "default_runtime_name")) or _STOCK_RUNTIME
+    table = (*_table(schema), _STOCK_RUNTIME)
+    if name != _STOCK_RUNTIME or own.below(table):
+        return []
+    return [Wish((*table, "runtime_type"), quoted(_SHIM))]
 
 
 def _taken(own: Document, table: Key, names: List[str]) -> Dict[str, Optional[str]]:

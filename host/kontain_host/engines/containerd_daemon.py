@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
-from typing import List, Optional, Sequence
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from .. import processes
 from ..errors import HostError
 from ..host import Host
+from .toml_text import Document, TomlError
 
 DEFAULT_CONFIG = "/etc/containerd/config.toml"
 UNIT = "containerd.service"
@@ -21,27 +22,36 @@ _POLL_S = 0.05
 _SOCKET = "/run/containerd/containerd.sock"
 
 
-def find(host: Host) -> Optional[int]:
-    """Return the process of the host's own containerd, or None; not that of a dockerd."""
-    for pid in processes.all_ids():
-        arguments = processes.command_line(pid)
-        program = (processes.program(pid) or "").replace(" (deleted)", "")
-        if not program.endswith("/containerd") or not arguments:
-            continue
-        if processes.same_place(pid, "/", host.root) and _config(arguments) is not None:
+def find(host: Host, config: str) -> Optional[int]:
+    """Return the containerd that reads the configuration at the host path `config`, or None."""
+    for pid, named in _running():
+        if processes.same_place(pid, named, str(host.path(config))):
             return pid
     return None
 
 
 def find_config(host: Host) -> str:
-    """Return the host path of the configuration of the containerd that runs, or the usual one."""
-    pid = find(host)
-    return (_config(processes.command_line(pid)) if pid else None) or DEFAULT_CONFIG
+    """Return the host path of the configuration of the containerd of the usual unit."""
+    for pid, config in _running():
+        if processes.same_place(pid, "/", host.root) and processes.unit(pid) == UNIT:
+            return config
+    return DEFAULT_CONFIG
+
+
+def _running() -> Iterator[Tuple[int, str]]:
+    """Yield process and configuration of each containerd; its shims and its ctr are others."""
+    for pid in processes.all_ids():
+        program = (processes.program(pid) or "").replace(" (deleted)", "")
+        if program.endswith("/containerd"):
+            yield pid, _config(processes.command_line(pid))
 
 
 def is_loaded(host: Host, files: Sequence[str]) -> bool:
-    """Return whether no containerd runs that started before one of its files was last replaced."""
-    pid = find(host)
+    """Return whether no containerd runs that started before one of its files was last replaced.
+
+    The first of the files is its configuration, the others are imported.
+    """
+    pid = find(host, files[0])
     began = processes.start_time(pid) if pid else None
     return began is None or began > max(_changed(host, file) for file in files)
 
@@ -51,7 +61,8 @@ def restart(host: Host, files: Sequence[str]) -> None:
     answer = host.run(["systemctl", "restart", UNIT])
     deadline = time.monotonic() + _PATIENCE_S
     while answer.returncode == 0 and time.monotonic() < deadline:
-        if find(host) and is_loaded(host, files) and _answers(host):
+        pid = find(host, files[0])
+        if pid and is_loaded(host, files) and _answers(pid, files[0]):
             return
         time.sleep(_POLL_S)
     raise HostError(
@@ -61,16 +72,12 @@ def restart(host: Host, files: Sequence[str]) -> None:
     )
 
 
-def _config(arguments: List[str]) -> Optional[str]:
-    """Return the configuration that a command line names; None for one of dockerd's own.
-
-    dockerd starts its own containerd with a configuration below its exec-root.
-    """
+def _config(arguments: List[str]) -> str:
+    """Return the configuration that a command line names."""
     for name, value in zip(arguments[1:], [*arguments[2:], ""]):
         option, has_value, rest = name.partition("=")
         if option in ("-c", "--config", "-config"):
-            config = rest if has_value else value
-            return None if "/docker/" in config else config
+            return rest if has_value else value
     return DEFAULT_CONFIG
 
 
@@ -85,8 +92,12 @@ def _changed(host: Host, file: str) -> float:
         return 0.0
 
 
-def _answers(host: Host) -> bool:
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(os.fspath(host.path(_SOCKET)))
-        return True
+def _answers(pid: int, config: str) -> bool:
+    """Return whether somebody listens at the socket of a containerd."""
+    with contextlib.suppress(OSError, TomlError, UnicodeDecodeError):
+        own = Document(Path(f"/proc/{pid}/root{config}").read_bytes().decode())
+        place = own.value(("grpc", "address")) or _SOCKET
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(f"/proc/{pid}/root{place}")
+            return True
     return False

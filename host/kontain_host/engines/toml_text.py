@@ -8,7 +8,7 @@ It reads TOML 1.0 as far as to know where each statement begins and ends and wha
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Match, NamedTuple, Optional, Pattern, Tuple
 
 Key = Tuple[str, ...]
 
@@ -206,7 +206,7 @@ def _line(text: str, place: int) -> int:
     return match.end()
 
 
-def _skip(pattern: re.Pattern[str], text: str, place: int) -> int:
+def _skip(pattern: Pattern[str], text: str, place: int) -> int:
     match = pattern.match(text, place)
     return match.end() if match else place
 
@@ -240,7 +240,7 @@ def _string(raw: str) -> str:
     return body if raw[0] == "'" else _ESCAPE.sub(_unescaped, body)
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescaped(match: Match[str]) -> str:
     escape = match[1]
     if escape[0] in "uU" and len(escape) > 1:
         return chr(min(int(escape[1:], 16), 0x10FFFF))
