@@ -29,7 +29,7 @@ def print_report(report: Report, *, as_json: bool, dry_run: bool = False) -> int
         print(f"{change['owner']:<8} {change['kind']:<16} {change['path']}: {change['reason']}")
     for left in report.left:
         print(f"left     {left['path']}: {left['why']}")
-        print(_indented(left["difference"]), end="")
+        print(_indented(left.get("difference", "")), end="")
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     done = "would change" if dry_run else "changed"

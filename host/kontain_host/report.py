@@ -12,8 +12,8 @@ class Report:
     """What was done, or in check mode would be: for people, for JSON and for Ansible alike.
 
     `changes` holds one dict for each change: `kind`, `path`, `owner`, `reason`. `left` holds what
-    an undo did not touch: `path`, `why`, and the three-way `difference` from what was made to what
-    is there and to what was there before. `diff` is as Ansible wants it.
+    an undo did not touch: `path`, `why`, and of a text the three-way `difference`: from what was made
+    to what is there, and to what was there before. `diff` is as Ansible wants it.
     """
 
     changes: List[Dict[str, str]] = field(default_factory=list)

@@ -209,8 +209,9 @@ def retract(host: Host, journal: Journal, report: Report, choose: Callable[[Entr
         report.add(entry)
         if left:
             before = journal.kept(str(entry.id)).decode(errors="replace") if entry.kept else ""
-            difference = _difference(host, journal, entry, before)
-            report.left.append({"path": entry.path, "why": left, "difference": difference})
+            found = {"difference": _difference(host, journal, entry, before)}
+            shown = found if found["difference"] else {}
+            report.left.append({"path": entry.path, "why": left, **shown})
 
 
 def foresee_retract(journal: Journal, report: Report, choose: Callable[[Entry], bool]) -> None:

@@ -51,7 +51,7 @@ def main() -> None:
     disk = folder / "disk"
     disk.mkdir()
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    outcomes = {try_size(bundle, disk, size) for size in range(60, 700, 4)}
+    outcomes = {try_size(bundle, disk, size) for size in range(60, 700, 6)}
     print("failed and installed" if outcomes == {False, True} else outcomes)
 
 

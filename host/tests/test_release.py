@@ -197,6 +197,6 @@ def test_a_full_disk_leaves_nothing_half_done(tmp_path: Path, make_bundle: Bundl
     script = Path(__file__).with_name("fill_disk.py")
     command = ["unshare", "--mount", sys.executable, str(script), str(bundle), str(tmp_path)]
     done = subprocess.run(
-        command, env=PYTHON_PATH, capture_output=True, text=True, check=False, timeout=120
+        command, env=PYTHON_PATH, capture_output=True, text=True, check=False, timeout=300
     )
     assert (done.stdout.splitlines()[-1:], done.stderr) == (["failed and installed"], "")

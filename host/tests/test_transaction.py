@@ -86,11 +86,10 @@ def test_an_edit_of_our_file_survives_uninstall_and_is_named(host: SmallHost) ->
     """What somebody edited stays, with the folder that holds it, and is reported."""
     perform(host, "test", lambda _: [_file(b"one")])
     host.path("/etc/new/a.conf").write_text("edited")
-    report = uninstall(host)
-    assert report.left == [
-        {"path": "/etc/new/a.conf", "why": "somebody changed it since"},
-        {"path": "/etc/new", "why": "it holds a.conf"},
-    ]
+    edited, folder = uninstall(host).left
+    assert (edited["path"], edited["why"]) == ("/etc/new/a.conf", "somebody changed it since")
+    assert "+edited" in edited["difference"]
+    assert folder == {"path": "/etc/new", "why": "it holds a.conf"}
     assert host.path("/etc/new/a.conf").read_text() == "edited"
 
 
