@@ -121,7 +121,7 @@ molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a 
 	$(PY) molecule/shared/scenarios.py
 
 molecule-all: venv bundle ## the same on each distribution, with all tests; fills the support matrix
-	$(PY) molecule/shared/scenarios.py --all --record
+	$(PY) molecule/shared/scenarios.py --all --record; status=$$?; $(PY) tools/support_matrix.py; exit $$status
 
 site: venv ## the documents as a site, build/site/index.html; any warning is an error
 	$(PY) tools/site_pages.py
