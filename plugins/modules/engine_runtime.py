@@ -10,8 +10,11 @@ short_description: Register Kontain's runtime in a container engine
 version_added: 0.1.0
 description:
   - For podman it writes a drop-in file below /etc/containers/containers.conf.d.
+  - A podman before 3.3 has it merged into /etc/containers/containers.conf.
+  - For containerd 1.x it merges the handler into config.toml; containerd 2.x and CRI-O get a
+    drop-in file. containerd loads it when it starts, CRI-O 1.26 and newer by SIGHUP.
   - For docker it merges into daemon.json, keeping every other byte, lets a running dockerd reload
-    by SIGHUP, and waits until it knows the runtime. No engine is restarted.
+    by SIGHUP, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
   - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
   - Removal restores the configuration as it was; what others changed in it since stays.
 author:
@@ -27,7 +30,7 @@ options:
   engine:
     description: The engine.
     type: str
-    choices: [docker, podman]
+    choices: [containerd, crio, docker, podman]
     required: true
   state:
     description: Whether the engine shall know the runtime.
@@ -44,9 +47,16 @@ options:
     default: false
   config_file:
     description:
-      - The configuration file of docker.
-      - The default is that of the dockerd at the usual socket, or else /etc/docker/daemon.json.
+      - The configuration file of docker or containerd.
+      - The default is that of the dockerd at the usual socket, or of the unit containerd, or else
+        /etc/docker/daemon.json or /etc/containerd/config.toml.
     type: path
+  restart:
+    description:
+      - Whether containerd may be restarted, by which alone it loads a configuration.
+      - Containers go on meanwhile.
+    type: bool
+    default: false
   force:
     description: With O(state=absent), remove the runtime also while containers run by it.
     type: bool
@@ -62,6 +72,11 @@ EXAMPLES = r"""
   kontain.platform.engine_runtime:
     engine: docker
     replace: true
+
+- name: Register the handler in the containerd of a Kubernetes node
+  kontain.platform.engine_runtime:
+    engine: containerd
+    restart: true
 """
 
 RETURN = r"""
@@ -112,7 +127,10 @@ def work(options: Dict[str, Any], *, check: bool) -> Report:
     if options["state"] == "absent":
         return withdraw(host, engine, force=options["force"], check=check)
     registration = engines.Registration(
-        path=options["path"], config=options["config_file"], replace=options["replace"]
+        path=options["path"],
+        config=options["config_file"],
+        replace=options["replace"],
+        restart=options["restart"],
     )
     return perform(
         host,
@@ -126,11 +144,12 @@ def main() -> None:
     """Translate between Ansible and the library."""
     module = AnsibleModule(
         argument_spec={
-            "engine": {"choices": ["docker", "podman"], "required": True},
+            "engine": {"choices": ["containerd", "crio", "docker", "podman"], "required": True},
             "state": {"choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path", "default": "/opt/kontain/bin/krun"},
             "replace": {"type": "bool", "default": False},
             "config_file": {"type": "path"},
+            "restart": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

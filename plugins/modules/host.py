@@ -236,7 +236,7 @@ class Visit:
         self.answer.update(changed=changed, changes=report.changes, diff=report.diff)
 
     def _engines(self) -> List[str]:
-        present = [e for e in self._details["engines"].get("engines", []) if e in engines.ENGINES]
+        present = [e for e in self._details["engines"].get("engines", []) if e in engines.USUAL]
         return self.options["engines"] or present or ["podman"]
 
     def _missing(self, wanted: List[str]) -> List[str]:

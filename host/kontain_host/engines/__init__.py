@@ -24,7 +24,11 @@ _PRESENT: Dict[str, Callable[[Host], bool]] = {
     podman.OWNER: podman.is_present,
 }
 ENGINES = sorted(_PRESENT)
-_USUAL = (docker.OWNER, podman.OWNER)
+USUAL = (docker.OWNER, podman.OWNER)
+"""Those that get the runtime when nobody chose any, as far as a host has them.
+
+The others serve Kubernetes, whose operator decides; containerd also would need a restart.
+"""
 
 
 def present(host: Host) -> List[str]:
@@ -33,11 +37,8 @@ def present(host: Host) -> List[str]:
 
 
 def usual(host: Host) -> List[str]:
-    """Return the engines that get the runtime when nobody chose any, of those that are present.
-
-    The others serve Kubernetes, whose operator decides; containerd also would need a restart.
-    """
-    return [engine for engine in _USUAL if _PRESENT[engine](host)]
+    """Return the usual engines of this host."""
+    return [engine for engine in USUAL if _PRESENT[engine](host)]
 
 
 def plan(
