@@ -7,6 +7,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -86,4 +87,39 @@ HANDLER(msgrcv)
     (void)vcpu;
     return guest_ok(args[1], 8) && guest_ok(args[1] + 8, args[2]) ? host_syscall(__NR_msgrcv, args)
                                                                   : -EFAULT;
+}
+
+/*
+ * int mq_notify(mqd_t mqdes, const struct sigevent *sevp)
+ *
+ * With SIGEV_THREAD the kernel takes 32 bytes behind sigev_value, and sigev_signo is the descriptor
+ * of a socket: both are the C library's.
+ */
+HANDLER(mq_notify)
+{
+    struct {
+        uint64_t value;
+        int32_t signo, notify;
+        uint8_t rest[48];
+    } event;
+    uint8_t cookie[32];
+    uint64_t with_copy[6] = {args[0], (uint64_t)&event};
+
+    (void)vcpu;
+    if (!args[1]) {
+        return host_syscall(__NR_mq_notify, args);
+    }
+    if (guest_read(&event, args[1], sizeof(event)) < 0) {
+        return -EFAULT;
+    }
+    if (event.notify == SIGEV_THREAD) {
+        if (fd_is_hidden((uint32_t)event.signo)) {
+            return -EBADF;
+        }
+        if (guest_read(cookie, event.value, sizeof(cookie)) < 0) {
+            return -EFAULT;
+        }
+        event.value = (uint64_t)cookie;
+    }
+    return host_syscall(__NR_mq_notify, with_copy);
 }

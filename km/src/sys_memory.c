@@ -7,6 +7,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* Each call of mm.c is made alone. */
@@ -92,4 +93,64 @@ HANDLER(futex)
         break;
     }
     return guest_ok(args[3], 16) ? host_syscall(__NR_futex, args) : -EFAULT;
+}
+
+/*
+ * long futex_waitv(struct futex_waitv *waiters, unsigned nr, unsigned flags, struct timespec *,
+ * clockid_t)
+ */
+HANDLER(futex_waitv)
+{
+    struct {
+        uint64_t value, address;
+        uint32_t flags, reserved;
+    } waiters[128]; /* FUTEX_WAITV_MAX */
+    uint64_t with_copy[6], count = (uint32_t)args[1];
+
+    (void)vcpu;
+    if (!count || count > ARRAY_LEN(waiters)) {
+        return -EINVAL;
+    }
+    if (guest_read(waiters, args[0], count * sizeof(*waiters)) < 0) {
+        return -EFAULT;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (!guest_ok(waiters[i].address, sizeof(waiters->value))) {
+            return -EFAULT;
+        }
+    }
+    memcpy(with_copy, args, sizeof(with_copy));
+    with_copy[0] = (uint64_t)waiters;
+    return host_syscall(__NR_futex_waitv, with_copy);
+}
+
+/* int get_mempolicy(int *mode, unsigned long *nodes, unsigned long maxnode, void *addr, int flags)
+ */
+HANDLER(get_mempolicy)
+{
+    (void)vcpu;
+    return guest_ok(args[3], 1) ? host_syscall(__NR_get_mempolicy, args) : -EFAULT;
+}
+
+/* ---- protection keys: as on a CPU that has none; pkeys(7) ---- */
+
+/* int pkey_alloc(unsigned flags, unsigned access_rights) */
+HANDLER(pkey_alloc)
+{
+    (void)vcpu;
+    return args[0] || args[1] & ~3UL ? -EINVAL : -ENOSPC;
+}
+
+/* int pkey_free(int pkey) */
+HANDLER(pkey_free)
+{
+    (void)vcpu;
+    (void)args;
+    return -EINVAL;
+}
+
+/* int pkey_mprotect(void *addr, size_t len, int prot, int pkey): without a key it is mprotect */
+HANDLER(pkey_mprotect)
+{
+    return (int)args[3] == -1 ? sys_mprotect(vcpu, args) : -EINVAL;
 }

@@ -120,3 +120,11 @@ HANDLER(prctl)
         return -EINVAL;
     }
 }
+
+/* A call that needs a privilege which no payload has: of a mount, a module, the machine itself. */
+HANDLER(refuse)
+{
+    (void)vcpu;
+    (void)args;
+    return -EPERM;
+}

@@ -245,6 +245,11 @@ HANDLER(mprotect);
 HANDLER(brk);
 HANDLER(mremap);
 HANDLER(madvise);
+HANDLER(get_mempolicy);
+HANDLER(pkey_mprotect);
+HANDLER(pkey_alloc);
+HANDLER(pkey_free);
+HANDLER(futex_waitv);
 
 /* sys_file.c */
 HANDLER(open);
@@ -280,6 +285,7 @@ HANDLER(msgctl);
 HANDLER(semctl);
 HANDLER(msgsnd);
 HANDLER(msgrcv);
+HANDLER(mq_notify);
 
 /* sys_socket.c */
 HANDLER(sendmsg);
@@ -297,6 +303,7 @@ HANDLER(exit_group);
 HANDLER(arch_prctl);
 HANDLER(uname);
 HANDLER(prctl);
+HANDLER(refuse);
 HANDLER(personality);
 
 /* process.c */

@@ -10,6 +10,15 @@
 
 #include "syscall.h"
 
+/* Newer than the headers of the oldest system that builds this. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#define __NR_fchmodat2 452
+#define __NR_futex_wake 454
+#define __NR_statmount 457
+#define __NR_listmount 458
+#endif
+
 #define INT {ARG_INT, NO_ARG, 0, SHOW_PLAIN}
 #define SIZE {ARG_SIZE, NO_ARG, 0, SHOW_PLAIN}
 #define UINT {ARG_UINT, NO_ARG, 0, SHOW_PLAIN}
@@ -125,6 +134,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(chmod, PATH, MODE),
     FORWARD(fchmod, FD, MODE),
     FORWARD(fchmodat, DIRFD, PATH, MODE),
+    FORWARD(fchmodat2, DIRFD, PATH, MODE, NAMED(AT)),
     FORWARD(chown, PATH, INT, INT),
     FORWARD(lchown, PATH, INT, INT),
     FORWARD(fchown, FD, INT, INT),
@@ -136,6 +146,11 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(umask, MODE),
     FORWARD(fsync, FD),
     FORWARD(fdatasync, FD),
+    FORWARD(cachestat, FD, IN(16), OUT(40), HEX),
+    FORWARD(ustat, HEX, OUT(32)),
+    FORWARD(name_to_handle_at, DIRFD, PATH, INOUT(UPTO), OUT(8), NAMED(AT)),
+    FORWARD(statmount, IN(UPTO), OUT_BY(2, 1), SIZE, HEX),
+    FORWARD(listmount, IN(UPTO), OUT_BY(2, 8), SIZE, HEX),
     FORWARD(sync),
     FORWARD(syncfs, FD),
     FORWARD(memfd_create, PATH, NAMED(MEMFD)),
@@ -216,6 +231,13 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(mlockall, HEX),
     FORWARD(munlockall),
     FORWARD(membarrier, INT, HEX, INT),
+    FORWARD(mbind, MAPPED(1), SIZE, INT, IN(UPTO), SIZE, HEX),
+    FORWARD(set_mempolicy, INT, IN(UPTO), SIZE),
+    HANDLE(get_mempolicy, get_mempolicy, OUT(4), OUT(UPTO), SIZE, ADDR, HEX),
+    FORWARD(set_mempolicy_home_node, MAPPED(1), SIZE, INT, HEX),
+    HANDLE(pkey_mprotect, pkey_mprotect, ADDR, SIZE, NAMED(PROT), INT),
+    HANDLE(pkey_alloc, pkey_alloc, HEX, HEX),
+    HANDLE(pkey_free, pkey_free, INT),
 
     /* sockets */
     HANDLE(socket, socket, NAMED(DOMAIN), NAMED(SOCKET), INT),
@@ -256,6 +278,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(mq_timedsend, FD, IN_BY(2, 1), SIZE, UINT, IN(TIMESPEC)),
     FORWARD(mq_timedreceive, FD, OUT_BY(2, 1), SIZE, OUT(4), IN(TIMESPEC)),
     FORWARD(mq_getsetattr, FD, IN(64), OUT(64)),
+    HANDLE(mq_notify, mq_notify, FD, IN(64)),
 
     /* time */
     FORWARD(time, OUT(8)),
@@ -360,6 +383,8 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(sched_setattr, INT, IN(56), HEX),
     FORWARD(getcpu, OUT(ID), OUT(ID), ADDR),
     HANDLE_WAIT(futex, futex, INOUT(4), NAMED(FUTEX), INT, HEX, HEX, INT),
+    HANDLE_WAIT(futex_waitv, futex_waitv, ADDR, UINT, HEX, IN(TIMESPEC), NAMED(CLOCK)),
+    FORWARD(futex_wake, INOUT(4), HEX, INT, HEX),
     FORWARD(sysinfo, OUT(SYSINFO)),
     FORWARD(syslog, INT, OUT_BY(2, 1), INT),
     FORWARD(getrandom, OUT_BY(1, 1), SIZE, NAMED(GETRANDOM)),
@@ -367,4 +392,24 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(setdomainname, IN_BY(1, 1), INT),
     HANDLE(personality, personality, HEX),
     HANDLE(unshare, unshare, NAMED(CLONE)),
+    FORWARD(process_mrelease, FD, HEX),
+
+    /* what Linux refuses to those who may not do it: nobody may here */
+    HANDLE(mount, refuse, PATH, PATH, PATH, HEX, ADDR),
+    HANDLE(umount2, refuse, PATH, HEX),
+    HANDLE(pivot_root, refuse, PATH, PATH),
+    HANDLE(setns, refuse, FD, HEX),
+    HANDLE(open_by_handle_at, refuse, FD, ADDR, NAMED(OPEN)),
+    HANDLE(fanotify_init, refuse, HEX, NAMED(OPEN)),
+    HANDLE(vhangup, refuse),
+    HANDLE(swapon, refuse, PATH, HEX),
+    HANDLE(swapoff, refuse, PATH),
+    HANDLE(reboot, refuse, HEX, HEX, HEX, ADDR),
+    HANDLE(acct, refuse, PATH),
+    HANDLE(init_module, refuse, ADDR, SIZE, PATH),
+    HANDLE(finit_module, refuse, FD, PATH, HEX),
+    HANDLE(delete_module, refuse, PATH, HEX),
+    HANDLE(kexec_load, refuse, HEX, SIZE, ADDR, HEX),
+    HANDLE(iopl, refuse, INT),
+    HANDLE(ioperm, refuse, HEX, SIZE, INT),
 };

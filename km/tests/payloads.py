@@ -82,6 +82,7 @@ MEMORY = (
     Payload("remap"),
     Payload("program_break"),
     Payload("memory_advice"),
+    Payload("newer_calls", ("glibc",)),
     Payload("sparse_memory"),
     Payload("many_mappings"),
     Payload("touch_gigabyte", needs_mib=2048),

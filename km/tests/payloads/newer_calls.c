@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Calls that few programs make: memory policies, keys, queues that notify, futexes by the vector.
+ */
+#include "payload.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <mqueue.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+static void policies(void)
+{
+    unsigned long nodes[2] = {0};
+    int mode = -1;
+    char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    SHOW(syscall(SYS_get_mempolicy, &mode, nodes, 64, NULL, 0));
+    SHOW(mode);
+    nodes[0] = 1;
+    SHOW(syscall(SYS_mbind, memory, 4 * PAGE, 2, nodes, 64, 0));
+    SHOW(syscall(SYS_get_mempolicy, &mode, NULL, 0, memory, 2));
+    SHOW(mode);
+    SHOW(syscall(SYS_mbind, memory + 1, PAGE, 2, nodes, 64, 0));
+    SHOW(syscall(SYS_set_mempolicy, 99, nodes, 64));
+    SHOW(syscall(SYS_pkey_mprotect, memory, PAGE, PROT_READ, -1));
+    SHOW(syscall(SYS_pkey_mprotect, memory + 1, PAGE, PROT_READ, -1));
+    memory[PAGE] = 1;
+}
+
+static void futexes(void)
+{
+    uint32_t words[2] = {1, 2};
+    struct {
+        uint64_t value, address;
+        uint32_t flags, reserved;
+    } waiters[2] = {{1, (uint64_t)&words[0], 2, 0}, {3, (uint64_t)&words[1], 2, 0}};
+    struct timespec soon;
+
+    SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, NULL, 0)); /* the second is not 3 */
+    SHOW(syscall(SYS_futex_waitv, waiters, 0, 0, NULL, 0));
+    SHOW(syscall(SYS_futex_waitv, waiters, 129, 0, NULL, 0));
+    (void)clock_gettime(CLOCK_MONOTONIC, &soon);
+    soon.tv_sec--;
+    waiters[1].value = 2;
+    SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, &soon, CLOCK_MONOTONIC));
+}
+
+static void queues(void)
+{
+    struct mq_attr attr = {.mq_maxmsg = 4, .mq_msgsize = 16};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    struct timespec second = {1, 0};
+    siginfo_t info;
+    sigset_t set;
+    mqd_t queue = mq_open("/kontain-test", O_RDWR | O_CREAT, 0600, &attr);
+
+    event.sigev_value.sival_int = 77;
+    (void)mq_unlink("/kontain-test");
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    SHOW(mq_notify(queue, &event));
+    SHOW(mq_notify(queue, &event));
+    SHOW(mq_send(queue, "text", 4, 1));
+    SHOW(sigtimedwait(&set, &info, &second));
+    SHOW(info.si_value.sival_int);
+    SHOW(info.si_code);
+    SHOW(mq_notify(queue, NULL));
+    SHOW(mq_notify(-1, &event));
+}
+
+int main(void)
+{
+    struct {
+        uint32_t bytes;
+        int32_t type;
+        uint8_t handle[128];
+    } handle = {0, 0, {0}};
+    uint64_t mount, none[5];
+
+    policies();
+    futexes();
+    queues();
+    SHOW(syscall(SYS_name_to_handle_at, AT_FDCWD, ".", &handle, &mount, 0)); /* too little room */
+    SHOW(syscall(451, -1, none, none, 0));                                   /* cachestat */
+    SHOW(syscall(452, AT_FDCWD, "no-such-file", 0600, AT_SYMLINK_NOFOLLOW)); /* fchmodat2 */
+    SHOW(syscall(SYS_process_mrelease, -1, 0));
+    return 0;
+}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write docs/reference/system-calls.md from km's table of them: `python3 tools/syscall_table.py`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "km" / "src" / "syscall_table.c"
+PAGE = ROOT / "docs" / "reference" / "system-calls.md"
+
+HEAD = """\
+# System calls
+
+Made by `tools/syscall_table.py` from `km/src/syscall_table.c`; do not edit it.
+
+What a payload finds when it makes a system call of Linux on x86-64.
+A call that is not here fails with `ENOSYS`, as on a kernel that does not have it.
+
+- *host*: the host's kernel makes the call once km has checked its arguments.
+- *km*: km makes the call itself, or looks at what it means first.
+- *refused*: it fails with `EPERM`, as for a user without the privilege that it needs.
+- *restarts*: after a signal whose handler has `SA_RESTART` it is made again; signal(7).
+"""
+
+_SECTION = re.compile(r"^    /\* (.+) \*/$")
+_LINE = re.compile(r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART))?\((\w+)(?:, (\w+))?")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call: the table's section, its name, who makes it, whether it is restarted."""
+
+    section: str
+    name: str
+    by: str
+    restarts: bool
+
+
+def read(text: str) -> list[Call]:
+    """Return the calls that the table's source has, in its order.
+
+    Raises:
+        ValueError: there are none, so that the table is not what this reads.
+    """
+    section, calls = "", []
+    for line in text.partition("syscall_table[SYSCALL_COUNT] = {")[2].splitlines():
+        if title := _SECTION.match(line):
+            section = title[1]
+        elif found := _LINE.match(line.strip()):
+            kind, waits, name, handler = found.groups()
+            by = "host" if kind != "HANDLE" else "refused" if handler == "refuse" else "km"
+            calls.append(Call(section, name, by, "RESTART" in (kind, waits)))
+    if not calls:
+        raise ValueError(f"{TABLE} has no system call")
+    return calls
+
+
+def render(calls: list[Call]) -> str:
+    """Return the page, with a part for each of the table's sections."""
+    lines = [HEAD, f"{len(calls)} calls are here.\n"]
+    for section in dict.fromkeys(call.section for call in calls):
+        lines += [
+            f"## {section[0].upper()}{section[1:]}\n",
+            "| call | made by | |",
+            "|---|---|---|",
+        ]
+        lines += [
+            f"| `{call.name}` | {call.by} | {'restarts' if call.restarts else ''} |"
+            for call in sorted(calls, key=lambda call: call.name)
+            if call.section == section
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(read(TABLE.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference of system calls says what km's table says."""
+
+import re
+
+import pytest
+
+import syscall_table
+
+
+def test_page_is_current() -> None:
+    """The page in docs/ is what the tool makes of the table as it is."""
+    calls = syscall_table.read(syscall_table.TABLE.read_text(encoding="utf-8"))
+    assert syscall_table.PAGE.read_text(encoding="utf-8") == syscall_table.render(calls)
+
+
+def test_every_line_of_the_table_is_read() -> None:
+    """Each entry of the table is a call of the page, once."""
+    text = syscall_table.TABLE.read_text(encoding="utf-8").partition("[SYSCALL_COUNT] = {")[2]
+    names = [call.name for call in syscall_table.read("syscall_table[SYSCALL_COUNT] = {" + text)]
+    assert len(names) == len(set(names)) == len(re.findall(r"^    [A-Z_]+\(", text, re.MULTILINE))
+
+
+def test_calls_are_told_apart() -> None:
+    """The host's, km's and the refused ones are named so; another text is an error."""
+    text = """syscall_table[SYSCALL_COUNT] = {
+    /* files */
+    RESTART(read, FD),
+    HANDLE_WAIT(ppoll, ppoll, FD,
+                SIZE),
+    HANDLE(mount, refuse, PATH),
+};"""
+    assert [(call.name, call.by, call.restarts) for call in syscall_table.read(text)] == [
+        ("read", "host", True),
+        ("ppoll", "km", False),
+        ("mount", "refused", False),
+    ]
+    assert "| `read` | host | restarts |" in syscall_table.render(syscall_table.read(text))
+    with pytest.raises(ValueError, match="no system call"):
+        syscall_table.read("")
