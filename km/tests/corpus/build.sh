@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# gcc and make -j: objects, an archive, a shared library, a program that uses both, g++ and gdb's data.
+# gcc and make -j: objects, an archive, a shared library, a program that uses both, and g++.
 mkdir src
 for n in $(seq 12); do
     echo "int part$n(int x) { int s = 0; for (int i = 0; i <= x; i++) s += i * $n; return s; }" > src/part$n.c
@@ -37,7 +37,7 @@ libparts.so: $(PARTS:.c=.o)
 libparts.a: $(PARTS:.c=.o)
 	$(AR) rcsD $@ $^
 main.o: src/main.cc
-	$(CXX) -O1 -g -c -o $@ $<
+	$(CXX) -O1 -c -o $@ $<
 %.o: %.c
 	$(CC) -O2 -fPIC -c -o $@ $<
 END
