@@ -222,6 +222,7 @@ HOSTILE = (
     Payload("few_descriptors", judge=ITSELF),
     Payload("vfork_robust", judge=ITSELF),
     Payload("personality", judge=ITSELF),
+    Payload("random_calls", runs=_each(["1 3000", "2 3000", "3 3000"]), judge=HELD),
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )
 
