@@ -265,9 +265,11 @@ void vcpu_release(struct vcpu *vcpu)
 bool vm_can_restore(const struct vm *vm)
 {
     struct rlimit limit;
+    uint64_t old = fd_raise_limit(); /* as vm_restore() does */
     int one = fcntl(vm->kvm_fd, F_DUPFD_CLOEXEC, 0), two = fcntl(vm->kvm_fd, F_DUPFD_CLOEXEC, 0);
     bool free = two >= 0;
 
+    fd_lower_limit(old);
     if (one >= 0) {
         (void)close(one);
     }
