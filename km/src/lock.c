@@ -161,7 +161,10 @@ static enum verdict verdict_of(uint32_t number)
             return VERDICT_ALLOW;
         }
     }
-    return number < SYSCALL_COUNT && syscall_table[number].name ? VERDICT_ALLOW : VERDICT_KILL;
+    return number < SYSCALL_COUNT && syscall_table[number].name &&
+                   syscall_table[number].handler != sys_refuse
+               ? VERDICT_ALLOW
+               : VERDICT_KILL;
 }
 
 /* Find the run that the number in the accumulator is in, one of [low, high), and do as it says. */
