@@ -138,6 +138,7 @@ THREADS = (
         ),
     ),
     Payload("thread_churn"),
+    Payload("watched", ("glibc", "dynamic"), flags=("-pthread",)),
     Payload("thread_signals", STATIC),
     Payload("thread_memory"),
     Payload("robust_mutex", STATIC),
