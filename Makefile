@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
-.PHONY: unit test molecule-all site bench clean dist
+.PHONY: unit test molecule-all site sources bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -125,6 +125,9 @@ molecule-all: venv bundle ## the same on each distribution, with all tests; fill
 
 site: venv ## the documents as a site, build/site/index.html; any warning is an error
 	$(PY) tools/site_pages.py
+
+sources: venv km hello ## real projects by gcc-kontain, their own tests under km; writes the page of results
+	$(PY) toolchain/sources/projects.py
 
 bench: venv km hello ## the figures, beside their budgets
 	$(PY) bench/run.py

@@ -31,6 +31,9 @@ def kontain(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
         (["build", "cobol", "--load=podman"], "there is no image 'cobol'"),
         (["build", "base"], "neither --output nor --load says where the image shall go"),
         (["build", "base", "--load=rkt"], "invalid choice: 'rkt'"),
+        (["build", "--package=../etc", "--load=podman"], "--package is '../etc'"),
+        (["build", "--package=bash=bin/sh", "--load=podman"], "--package is 'bash=bin/sh'"),
+        (["build", "--package=python3", "--load=podman"], "and not that of an image"),
         (["destroy"], "invalid choice: 'destroy'"),
     ],
 )

@@ -10,6 +10,7 @@ import tarfile
 import pytest
 from runenv_support import image
 
+from kontain_host.errors import HostError
 from kontain_runenv.bill import list_files, make_sbom
 from kontain_runenv.build import Builder, Image, write_image
 from kontain_runenv.elf import read_needs
@@ -145,3 +146,20 @@ def test_files_are_written_whole(tmp_path) -> None:  # type: ignore[no-untyped-d
 
     names = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()}
     assert names == {"base.tar": 0o644, "base.spdx.json": 0o644, "base.files": 0o644}
+
+
+def test_package_gives_its_program_and_what_it_needs() -> None:
+    """An image of a package has its program, what a link leads to, its libraries, and no other program."""
+    redis = image("redis-server")
+    programs = {path for path in redis.tree if path.startswith(("usr/bin/", "usr/sbin/"))}
+
+    assert programs == {"usr/bin/redis-server", "usr/bin/redis-check-rdb"}
+    assert redis.tree["usr/bin/redis-server"].target == "redis-check-rdb"
+    assert any(path.rpartition("/")[2].startswith("libjemalloc.so") for path in redis.tree)
+    assert redis.reference == "localhost/kontain/redis-server:latest"
+
+
+def test_program_that_a_package_lacks_is_named() -> None:
+    """A program that is not in the package is an error that names it."""
+    with pytest.raises(HostError, match="none of the image's packages has usr/bin/netbase"):
+        image("netbase")
