@@ -131,6 +131,7 @@ sources: venv km hello ## real projects by gcc-kontain, their own tests under km
 
 bench: venv km hello ## the figures, beside their budgets
 	$(PY) bench/run.py
+	$(PY) bench/check.py
 	$(PY) bench/krun_create.py
 	$(PY) bench/engines.py
 	$(PY) bench/fleet/run.py --ssh 8

@@ -106,3 +106,12 @@ def test_a_program_says_how_it_is_used(programs: Path, program: str) -> None:
     ran = call(programs / program)
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"usage: {program} ")
+
+
+def test_check_is_measured_beside_its_budget() -> None:
+    """The table has a line for each command, with its ratio to a Python that does nothing."""
+    ran = call(sys.executable, ROOT / "bench/check.py", "--rounds", "1")
+    assert ran.returncode == 0, ran.stderr
+    first, check, *_ = ran.stdout.splitlines()
+    assert first.startswith("python3 -IS -c pass") and " 1.0 x " in first  # noqa: PT018  one line
+    assert check.startswith("kontain check --no-proof") and "150 ms" in check  # noqa: PT018

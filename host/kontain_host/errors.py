@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import sys
 from typing import Iterator
 
 FAILED = 1
@@ -56,3 +57,14 @@ def named(what: str) -> Iterator[None]:
         why = f"{error.strerror or error}{place}"
         fix = _FIXES.get(error.errno or 0, "remove the cause, then run this again")
         raise HostError(what, why, fix) from error
+
+
+def complain(error: HostError) -> None:
+    """Print the two lines of an error, and before them the difference that it is about."""
+    print(indented(error.difference), end="", file=sys.stderr)
+    print(f"kontain: {error}", file=sys.stderr)
+
+
+def indented(text: str) -> str:
+    """Return a text whose lines stand four columns to the right."""
+    return "".join(f"    {line}" for line in text.splitlines(keepends=True))

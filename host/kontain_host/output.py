@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any, Iterator
 
-from .errors import HostError
+from .errors import indented
 from .report import Report
 
 _WIDTH = 79
@@ -29,7 +29,7 @@ def print_report(report: Report, *, as_json: bool, dry_run: bool = False) -> int
         print(f"{change['owner']:<8} {change['kind']:<16} {change['path']}: {change['reason']}")
     for left in report.left:
         print(f"left     {left['path']}: {left['why']}")
-        print(_indented(left.get("difference", "")), end="")
+        print(indented(left.get("difference", "")), end="")
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     done = "would change" if dry_run else "changed"
@@ -54,14 +54,3 @@ def show_progress() -> Iterator[None]:
     finally:
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def complain(error: HostError) -> None:
-    """Print the two lines of an error, and before them the difference that it is about."""
-    if error.difference:
-        print(_indented(error.difference), end="", file=sys.stderr)
-    print(f"kontain: {error}", file=sys.stderr)
-
-
-def _indented(text: str) -> str:
-    return "".join(f"    {line}" for line in text.splitlines(keepends=True))

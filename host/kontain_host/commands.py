@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of those verbs of `kontain` that the library of this folder carries out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Callable, List, NoReturn
+
+from . import explain, verbs
+from .engines import ENGINES
+from .errors import WRONG_USAGE, HostError, complain, named
+from .output import show_progress
+
+_STATUSES = (
+    "Exit status: 0 good, 1 failed, 2 wrong usage, 3 this host cannot run Kontain, 4 not root, "
+    "6 the host has drifted since the plan, 7 in use, 130 interrupted."
+)
+_EPILOG = f"{_STATUSES}\nDocumentation: {explain.DOCUMENTATION}"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors have Kontain's two lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and end."""
+        why = message.rstrip(".")
+        text = HostError("wrong usage", why, f"see `{self.prog} --help`", WRONG_USAGE)
+        complain(text)
+        raise SystemExit(WRONG_USAGE)
+
+
+def run(argv: List[str]) -> int:
+    """Run the verb of these arguments; return its status."""
+    arguments = parser().parse_args(argv)
+    with named("cannot go on"), show_progress():
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs; those of `check`, `verify`, `image` and `fleet` are their own."""
+    parser = _Parser(
+        prog="kontain",
+        description="Look after a Kontain host.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"kontain {_own_version()}")
+    group = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in (
+        ("check", "check that this host can run Kontain"),
+        ("verify", "prove that all is as installed, and runs in a VM"),
+        ("image", "build images that hold a payload and nothing else"),
+        ("fleet", "plan, apply, check and verify on many hosts, from a controller"),
+    ):
+        group.add_parser(verb, help=text, add_help=False)
+    for add in (_add_questions, _add_install, _add_plan, _add_way_back, _add_support):
+        add(group)
+    return parser
+
+
+def _add(group: Any, name: str, text: str, run: Callable[..., int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = group.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", metavar="BUNDLE", help="a file kontain-VERSION-x86_64.tar.gz")
+    parser.add_argument(
+        "--engines",
+        metavar="LIST",
+        help=f"{','.join(ENGINES)}, some of them, or none (default: docker and podman if present)",
+    )
+
+
+def _add_questions(group: Any) -> None:
+    _add(group, "info", "show the version, the paths and the engines", verbs.info)
+    parser = _add(group, "why", "say why a file is on this host", verbs.why)
+    parser.add_argument("file", metavar="FILE")
+
+
+def _add_install(group: Any) -> None:
+    text = "make this host a Kontain host from a release's bundle"
+    parser = _add(group, "install", text, verbs.install)
+    _add_bundle(parser)
+    _add_dry_run(parser)
+
+
+def _add_plan(group: Any) -> None:
+    text = "say what an installation would change, for `apply`"
+    parser = _add(group, "plan", text, verbs.plan)
+    _add_bundle(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the plan to FILE")
+    text = "carry out a plan, unless the host has drifted since"
+    parser = _add(group, "apply", text, verbs.apply)
+    parser.add_argument("plan", metavar="PLAN", help="a file of `kontain plan -o`")
+
+
+def _add_way_back(group: Any) -> None:
+    text = "go back to the version before; twice: forward again"
+    _add_dry_run(_add(group, "rollback", text, verbs.rollback))
+    text = "make this host what it was before Kontain"
+    parser = _add(group, "uninstall", text, verbs.uninstall)
+    parser.add_argument("--force", action="store_true", help="also while containers run by it")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    _add_dry_run(parser)
+
+
+def _add_support(group: Any) -> None:
+    text = "collect what a report of a problem needs, without secrets"
+    parser = _add(group, "support", text, verbs.support)
+    parser.add_argument("-o", "--output", metavar="FILE", help="the archive (.tar.gz) to write")
+
+
+def _own_version() -> str:
+    """Return the version of the release, or of the checkout, that this code belongs to."""
+    here = Path(__file__).resolve()
+    release, checkout = here.parents[3] / "VERSION", here.parents[2] / "galaxy.yml"
+    if release.is_file():
+        return release.read_text().strip()
+    for line in checkout.read_text().splitlines() if checkout.is_file() else []:
+        if line.startswith("version:"):
+            return line.partition(":")[2].strip()
+    return "unknown"
