@@ -98,7 +98,11 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"there is no run {unknown[0]}: wanted of {', '.join(known)}")
     chosen = [known[name] for name in options.runs]
     chosen = chosen or [run for run in RUNS if options.all or run.short]
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # SIGINT is ignored in the background of a shell
+        signal.signal(number, signal.default_int_handler)
     results = []
     try:
         for run in chosen:

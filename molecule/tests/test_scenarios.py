@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -77,3 +78,20 @@ def test_unknown_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
         scenarios.main(["install@potato"])
     assert ended.value.code == 2
     assert "install@trixie" in capsys.readouterr().err
+
+
+def test_termination_is_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM ends a run as Ctrl-C does, with status 130, even where SIGINT was ignored."""
+
+    def interrupted(*_: object, **__: object) -> dict[str, Any]:
+        signal.raise_signal(signal.SIGTERM)
+        return {}
+
+    monkeypatch.setattr(scenarios, "perform", interrupted)
+    monkeypatch.setattr(scenarios, "RESULTS", tmp_path)
+    before = [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        assert scenarios.main(["install@trixie"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
