@@ -134,8 +134,8 @@ static const uint16_t own_calls[] = {
 
 /* What is judged by its arguments, and what the monitor does for the payload in other ways. */
 static const uint16_t judged_calls[] = {
-    __NR_mmap,  __NR_mprotect, __NR_shmat, __NR_personality, __NR_execveat, __NR_execve,
-    __NR_vfork, __NR_clone3,   PROBE,
+    __NR_pkey_mprotect, __NR_mmap,   __NR_mprotect, __NR_shmat,  __NR_personality,
+    __NR_execveat,      __NR_execve, __NR_vfork,    __NR_clone3, PROBE,
 };
 
 enum verdict { VERDICT_KILL, VERDICT_ALLOW, VERDICT_JUDGE };
