@@ -18,6 +18,7 @@ from .record import Record, RecordError
 from .report import Report
 
 GOOD, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+ENGINES = ("containerd", "crio", "docker", "podman")
 COMPLETE, HALTED, STOPPED = "complete", "halted", "interrupted"
 
 
@@ -59,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")
     made.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
     made.add_argument("--bundle", default="", metavar="FILE", help="the release's bundle")
-    made.add_argument("--engines", default="", metavar="LIST", help="docker,podman or one of them")
+    made.add_argument("--engines", default="", metavar="LIST", help="some of " + ",".join(ENGINES))
     made.add_argument(
         "--waves", default="1,10%,100%", metavar="LIST", help="sizes of the waves of apply"
     )
@@ -115,8 +116,8 @@ def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
         variables["kontain_bundle"] = str(Path(options.bundle).absolute())
     if options.engines:
         variables["kontain_engines"] = options.engines.split(",")
-        if set(variables["kontain_engines"]) - {"docker", "podman"}:
-            problem = f"--engines is {options.engines!r}, wanted docker, podman or docker,podman"
+        if set(variables["kontain_engines"]) - set(ENGINES):
+            problem = f"--engines is {options.engines!r}, wanted some of {','.join(ENGINES)}"
             raise FleetError(problem, "name the engines so", WRONG_USAGE)
     if options.ignore:
         variables["kontain_ignore"] = options.ignore

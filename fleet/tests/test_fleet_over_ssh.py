@@ -176,7 +176,7 @@ def test_wrong_usage_is_refused(fleet: Fleet) -> None:
     """What is wrong on the command line ends with status 2 and two lines, and reaches no host."""
     for options in (
         ("apply", "--waves", "some"),
-        ("apply", "--engines", "crio"),
+        ("apply", "--engines", "lxc"),
         ("apply", "--bundle", "/nowhere"),
         ("check", "-i", "/nowhere"),
         ("check", "--resume"),  # the last run was another

@@ -37,10 +37,12 @@ options:
       - The default is the newest in the collection's folder C(build) or C(build/dist).
     type: path
   engines:
-    description: Engines to register with; the default is those that are there, or else podman.
+    description:
+      - Engines to register with; the default is docker and podman where they are there, or else podman.
+      - C(containerd) and C(crio) are registered with, but not installed.
     type: list
     elements: str
-    choices: [docker, podman]
+    choices: [containerd, crio, docker, podman]
     default: []
   proof:
     description:
@@ -125,7 +127,7 @@ from typing import Any, Dict, List, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
     engines,
-    kvm,
+    install,
     manifest,
     release,
 )
@@ -133,17 +135,11 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.bund
     Bundle,
     open_bundle,
 )
-from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.changes import (
-    Change,
-)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.errors import (
     HostError,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
     Host,
-)
-from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.report import (
-    Report,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
     perform,
@@ -164,6 +160,7 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight
     Report as Findings,
 )
 
+PROGRAMS = {"docker": "dockerd", "podman": "podman"}  # of the engines that are installed
 COLD_START = checks.PROOFS[0].id
 KEPT = ("check", "status", "found", "cause", "fix")
 
@@ -218,14 +215,7 @@ class Visit:
         if bundle is None:
             self._end_needing("bundle")
             return
-
-        def plan(report: Report) -> List[Change]:
-            changes = release.plan(self.host, bundle, report)
-            changes += kvm.plan(self.host, "leave", (), report)
-            for engine in wanted:
-                changes += engines.plan(self.host, engine, report)
-            return changes
-
+        plan = install.planner(self.host, bundle, wanted)
         check = self.module.check_mode
         report = perform(self.host, f"install {bundle.version}", plan, check=check)
         if report.changed and not check:
@@ -236,13 +226,12 @@ class Visit:
         self.answer.update(changed=changed, changes=report.changes, diff=report.diff)
 
     def _engines(self) -> List[str]:
-        present = [e for e in self._details["engines"].get("engines", []) if e in engines.USUAL]
-        return self.options["engines"] or present or ["podman"]
+        return self.options["engines"] or engines.usual(self.host) or ["podman"]
 
     def _missing(self, wanted: List[str]) -> List[str]:
         """Return the programs that packages must bring before Kontain can work."""
         there = self._details["engines"].get("engines", [])
-        missing = [{"docker": "dockerd"}.get(e, e) for e in wanted if e not in there]
+        missing = [PROGRAMS[e] for e in wanted if e not in there and e in PROGRAMS]
         if not self._details["backend"].get("fits"):
             hybrid = self._details["cgroup"].get("mode") == "hybrid"
             missing.append("runc" if hybrid else "crun")
@@ -283,7 +272,7 @@ def main() -> None:
             "engines": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["docker", "podman"],
+                "choices": ["containerd", "crio", "docker", "podman"],
                 "default": [],
             },
             "proof": {"choices": ["always", "changed", "never"], "default": "changed"},
