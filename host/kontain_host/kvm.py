@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make /dev/kvm be there, and usable by chosen users; its mode is never widened."""
+"""Make /dev/kvm be there, and usable by chosen users; its mode stays unless a rule is asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, List, Optional, Sequence
 
+from . import udev_rule
 from .changes import Change, File
 from .errors import HOST_REFUSED, WRONG_USAGE, HostError
 from .files import State
@@ -16,11 +17,12 @@ from .host import Host
 from .journal import Entry, Journal
 from .membership import Member
 from .report import Report
+from .udev_rule import UdevRule
 
 OWNER = "kvm"
 DEVICE = "/dev/kvm"
 GROUP = "kvm"
-POLICIES = ("leave", "group")
+POLICIES = ("leave", "group", "udev")
 
 _AT_BOOT = "/etc/modules-load.d/kontain.conf"
 _MODULES = {"GenuineIntel": "kvm_intel", "AuthenticAMD": "kvm_amd", "HygonGenuine": "kvm_amd"}
@@ -31,7 +33,9 @@ def plan(host: Host, policy: str, users: Sequence[str], report: Report) -> List[
 
     A missing device is a module to load, now and at boot. The policy "leave" touches nothing
     else; "group" makes `users` members of the group kvm. What membership gives depends on the
-    device's mode, which stays; where it gives nothing, `report` has a warning.
+    device's mode, which stays; where it gives nothing, `report` has a warning. "udev" adds a rule
+    that gives the device to that group with mode 0660, unless everybody may open it: a rule would
+    take that from others.
     """
     _judge_policy(policy, users)
     changes: List[Change] = []
@@ -44,11 +48,18 @@ def plan(host: Host, policy: str, users: Sequence[str], report: Report) -> List[
                 _AT_BOOT, OWNER, f"{reason} and shall be there after a boot", f"{name}\n".encode()
             ),
         ]
-    elif users and not _group_may_open(host):
+    elif policy == "udev" and udev_rule.look(host)["mode"] & stat.S_IWOTH:
+        report.warnings.append(f"everybody may open {DEVICE}, so no rule is needed, nor made")
+        policy = "group"
+    elif policy == "group" and users and not _group_may_open(host):
         report.warnings.append(
             f"{DEVICE} is not open to the group {GROUP}, so membership gives nothing; "
             "Kontain never widens its mode"
         )
+    if policy == "udev":
+        device = udev_rule.look(host)
+        reason = f"the group {GROUP} may open {DEVICE}"
+        changes.append(UdevRule(udev_rule.PATH, OWNER, reason, udev_rule.CONTENT, 0o644, device))
     for user in users:
         _require_user(host, user)
         reason = f"{user} may use {DEVICE}"
@@ -120,11 +131,11 @@ def _judge_policy(policy: str, users: Sequence[str]) -> None:
             "give one of them",
             WRONG_USAGE,
         )
-    if users and policy != "group":
+    if users and policy == "leave":
         raise HostError(
             f"cannot let {', '.join(users)} use {DEVICE}",
             f"the policy is {policy}, which puts nobody into a group",
-            "give the policy group",
+            "give the policy group or udev",
             WRONG_USAGE,
         )
 

@@ -150,3 +150,37 @@ def test_a_host_that_gets_no_kvm_is_refused(
     with pytest.raises(HostError, match=why):
         apply(host)
     assert snapshot(Path(host.root)) == before
+
+
+def device(host: SmallHost) -> tuple[str, int]:
+    """Return mode and group of the device."""
+    info = host.path("/dev/kvm").stat()
+    return oct(info.st_mode & 0o777), info.st_gid
+
+
+def test_a_rule_is_made_loaded_and_taken_back(host: SmallHost) -> None:
+    """With the policy udev the rule stands, udev applies it; after uninstall all is as before."""
+    host.path("/dev/kvm").chmod(0o600)
+    host.add_command("udevadm")
+    before, had = snapshot(Path(host.root)), device(host)
+    apply(host, "udev", ("alice",))
+    rule = host.path("/etc/udev/rules.d/65-kontain-kvm.rules").read_text()
+    assert rule == 'KERNEL=="kvm", GROUP="kvm", MODE="0660", OPTIONS+="static_node=kvm"\n'
+    wanted = [["udevadm", "control", "--reload"]]
+    wanted += [["udevadm", "trigger", "--name-match=kvm", "--settle"]]
+    assert host.ran[:2] == wanted
+    assert "carol,alice" in host.path("/etc/group").read_text()
+    host.path("/dev/kvm").chmod(0o660)  # what udev does
+    assert not apply(host, "udev", ("alice",)).changed
+    uninstall(host)
+    assert (snapshot(Path(host.root)), device(host)) == (before, had)
+    assert host.ran[-2:] == wanted
+
+
+def test_what_everybody_may_open_gets_no_rule(host: SmallHost) -> None:
+    """A rule would take the device from those who may open it now: a warning, and no rule."""
+    host.path("/dev/kvm").chmod(0o666)
+    report = apply(host, "udev")
+    assert "everybody may open /dev/kvm" in report.warnings[0]
+    assert not report.changed
+    assert device(host)[0] == "0o666"

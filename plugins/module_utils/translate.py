@@ -8,7 +8,7 @@ from typing import Callable
 from ansible.module_utils.basic import AnsibleModule
 
 # Whatever a module changes, the journal that it recovers may hold every kind of change.
-from .kontain_host import engines, membership, tree  # noqa: F401
+from .kontain_host import engines, kvm, membership, tree  # noqa: F401
 from .kontain_host.errors import HostError
 from .kontain_host.report import Report
 

@@ -10,7 +10,7 @@ short_description: Make /dev/kvm usable
 version_added: 0.1.0
 description:
   - Loads the module kvm_intel or kvm_amd, now and at boot, where /dev/kvm is missing.
-  - Makes users members of the group kvm on request. The mode of /dev/kvm is never changed.
+  - Makes users members of the group kvm on request. The mode of /dev/kvm stays, but with O(policy=udev).
 author:
   - Kontain platform contributors (@kontain)
 attributes:
@@ -25,11 +25,13 @@ options:
     description:
       - V(leave) lets groups be as they are.
       - V(group) makes O(users) members of the group kvm.
+      - V(udev) also adds a rule of udev that gives the device to that group with mode 0660, unless
+        everybody may open it.
     type: str
-    choices: [leave, group]
+    choices: [leave, group, udev]
     default: leave
   users:
-    description: Users that shall open /dev/kvm; only with O(policy=group).
+    description: Users that shall open /dev/kvm; not with O(policy=leave).
     type: list
     elements: str
     default: []
@@ -78,7 +80,7 @@ def main() -> None:
     """Translate between Ansible and the library."""
     module = AnsibleModule(
         argument_spec={
-            "policy": {"choices": ["leave", "group"], "default": "leave"},
+            "policy": {"choices": ["leave", "group", "udev"], "default": "leave"},
             "users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -25,7 +25,7 @@ class Engine(NamedTuple):
 DOCKER = Engine(
     "docker", "dockerd", "/run/docker.sock", (1, 12), "it reads runtimes of daemon.json"
 )
-PODMAN = Engine("podman", "podman", "", (3, 3), "it reads files below containers.conf.d")
+PODMAN = Engine("podman", "podman", "", (2, 0), "it reads containers.conf")
 CONTAINERD = Engine(
     "containerd",
     "containerd",

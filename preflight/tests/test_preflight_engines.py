@@ -98,9 +98,9 @@ def test_the_engines_that_are_there_are_listed(host: MadeUpHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "status"), [("3.0.1", WARN), ("3.3.0", PASS), ("5.4.2-dev", PASS), ("?", PASS)]
+    ("version", "status"), [("1.9.3", WARN), ("3.0.1", PASS), ("5.4.2-dev", PASS), ("?", PASS)]
 )
-def test_podman_must_know_drop_in_files(host: MadeUpHost, version: str, status: str) -> None:
+def test_podman_must_read_containers_conf(host: MadeUpHost, version: str, status: str) -> None:
     """An older podman is a warning with the version that is wanted."""
     host.program("/usr/bin/podman", f"podman version {version}")
     result = find(host, "engine-podman")
