@@ -35,6 +35,13 @@ def test_run_in_a_vm(krun: Runtime, bundle: BundleFolder) -> None:
     assert (done.stdout, done.returncode) == ("sh /\n", 3)
 
 
+def test_help_leads_on() -> None:
+    """`--help` and nothing at all end with where to read on."""
+    for words in (["--help"], ["help"], []):
+        done = subprocess.run([KRUN, *words], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1].startswith("Documentation: https://")
+
+
 def test_bundle_is_only_read(krun: Runtime, bundle: BundleFolder) -> None:
     """After a container's whole life the bundle has the files, bytes and times that it had."""
     path = bundle.args("true")

@@ -25,6 +25,7 @@ Run containers in virtual machines: an OCI runtime on top of crun or runc.
   --version --help
 
 Every other option is the backend's. See krun(1): man -l {man}.
+
 Documentation: https://github.com/kontainapp/platform/tree/main/docs
 """
 

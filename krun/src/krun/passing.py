@@ -31,7 +31,7 @@ def run(call: Call) -> int:
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
         return features.show(below)
-    own = _own_folders(call.root) if call.verb in ("list", "state") else []
+    own = _own_folders(call) if call.verb in ("list", "state") else []
     if not own:
         call.become(below, call.words)
     status, text = output(below, [*call.words_before(below), *call.words])
@@ -61,12 +61,13 @@ def _of(call: Call, container_id: str) -> Backend:
     return _default(call)
 
 
-def _own_folders(root: str) -> list[str]:
-    """Return the containers that krun keeps a folder of."""
+def _own_folders(call: Call) -> list[str]:
+    """Return the containers that krun keeps a folder of; for `state` only the one that is asked."""
     try:
-        return posix.listdir(state.shadow_path(root, ""))
+        own = posix.listdir(state.shadow_path(call.root, ""))
     except OSError:
         return []
+    return own if call.verb == "list" else [name for name in own if name in call.arguments]
 
 
 def output(below: Backend, words: list[str], *, quiet: bool = False) -> tuple[int, str]:
