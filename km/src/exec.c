@@ -72,8 +72,8 @@ static int64_t check_file(const char *path)
     return S_ISREG(st.st_mode) && file_may_execute(path) ? 0 : -EACCES;
 }
 
-/* Follow scripts to the program that runs; its path is left in *path. */
-static int64_t resolve(struct script *script, const char **path)
+/* Follow scripts, and links to km, to the program that runs; its path is left in *path. */
+static int64_t resolve(struct script *script, const char **path, char beside[PATH_MAX])
 {
     int64_t found;
 
@@ -81,6 +81,9 @@ static int64_t resolve(struct script *script, const char **path)
         found = check_file(*path);
         if (found < 0) {
             return found;
+        }
+        if (exec_is_monitor(*path) && payload_beside(*path, beside)) {
+            *path = beside;
         }
         found = script_resolve(script, *path);
         if (found > 0) {
@@ -216,7 +219,8 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
 static int64_t exec_path(struct vcpu *vcpu, const char *path, uint64_t argv, uint64_t envp)
 {
     struct script script = {0};
-    int64_t error = resolve(&script, &path);
+    char beside[PATH_MAX];
+    int64_t error = resolve(&script, &path, beside);
 
     return error < 0 ? error : become(vcpu, path, -1, &script, argv, envp);
 }

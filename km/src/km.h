@@ -139,6 +139,9 @@ void complain(const char *fix, const char *what, ...) __attribute__((format(prin
 /* Fill `options` from the command line, or print help, version or an error and exit. */
 void options_parse(char **argv);
 
+/* `python` may be a link to km that stands for `python.km` beside it: whether, and its path. */
+bool payload_beside(const char *program, char path[4096]);
+
 /* ---- kvm.c: the VM and its vCPUs ---- */
 
 /* musl's ioctl() takes the request as an int. */

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
@@ -168,10 +169,38 @@ static int take(char **argv, char **argv0)
     return 1;
 }
 
+bool payload_beside(const char *program, char path[PATH_MAX])
+{
+    return snprintf(path, PATH_MAX, "%s.km", program) < PATH_MAX && access(path, F_OK) == 0;
+}
+
+/* km is called by the name of a link to it, beside which the link's payload stands. */
+static bool is_called_as_payload(char **argv)
+{
+    static char path[PATH_MAX];
+    const char *name = argv[0], *slash = name ? strrchr(name, '/') : NULL;
+
+    if (!name || !strcmp(slash ? slash + 1 : name, "km")) {
+        return false;
+    }
+    if (!slash) { /* found in PATH */
+        name = (const char *)getauxval(AT_EXECFN);
+    }
+    if (!name || !payload_beside(name, path)) {
+        return false;
+    }
+    options.payload = path;
+    options.argv = argv;
+    return true;
+}
+
 void options_parse(char **argv)
 {
     char *argv0 = NULL;
 
+    if (is_called_as_payload(argv)) {
+        return;
+    }
     if (*argv) {
         argv++;
     }

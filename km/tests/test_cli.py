@@ -218,3 +218,25 @@ def test_unreadable_payload_is_refused(km: Path, hello: Path) -> None:
     assert_refused(
         run(["unshare", "-m", "sh", "-c", script, km, hello]), CANNOT_RUN, "cannot read"
     )
+
+
+def test_link_to_km_stands_for_the_payload_beside_it(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """`name`, a link to km, runs `name.km`: by its path, from PATH, by #!, and from a payload."""
+    (tmp_path / "greet").symlink_to(km)
+    (tmp_path / "greet.km").symlink_to(build("arguments"))
+    script = tmp_path / "script"
+    script.write_text(f"#!{tmp_path}/greet --help\n", encoding="utf-8")
+    script.chmod(0o755)
+    search = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for words in (["./greet", "--trace", "b"], [str(km), "/bin/sh", "-c", "greet --trace b"],
+                  ["sh", "-c", "greet --trace b"]):  # fmt: skip
+        done = subprocess.run(
+            words, cwd=tmp_path, env=search, capture_output=True, text=True, check=False
+        )
+        assert "--trace" in done.stdout, done
+        assert done.stderr == ""
+    assert "--help" in run([script]).stdout
+    (tmp_path / "alone").symlink_to(km)
+    assert run([tmp_path / "alone", "--version"]).stdout.startswith("km ")
