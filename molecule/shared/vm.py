@@ -39,6 +39,7 @@ from vm_image import ensure_image
 from vm_machine import Hardware, Vm
 
 VMS = Path(__file__).resolve().parent.parent.parent / "build" / "vms"
+CONSOLES = VMS.parent / "log"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -94,8 +95,13 @@ def set_clock(vm: Vm) -> None:
 
 
 def stop_vm(name: str) -> None:
-    """Stop a VM, if it runs, and remove all of it."""
-    vm_machine.remove(named_vm(name))
+    """Stop a VM, if it runs, and remove all of it but its console, which goes to build/log."""
+    vm = named_vm(name)
+    vm_machine.end(vm)
+    if vm.console.exists():
+        CONSOLES.mkdir(parents=True, exist_ok=True)
+        shutil.copy(vm.console, CONSOLES / f"console-{name}.log")
+    vm_machine.remove(vm)
 
 
 def main(arguments: Sequence[str]) -> int:
