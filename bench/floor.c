@@ -6,10 +6,12 @@
  *   floor exit N    also let it exit N times; print the nanoseconds of one
  *   floor sync N    likewise, and read and write the registers at each exit, through
  * KVM_CAP_SYNC_REGS
+ *   floor call N    as sync, and the guest leaves by a SYSCALL, as a payload does
  *
  * The guest is a loop of one `out` at CPL 3 in 64-bit mode, where payloads run. Both ways that may
  * let it use the port are open, since kinds of KVM differ in which one they honour: IOPL 3, and the
- * bitmap of the TSS. Layouts: Intel SDM volume 3, chapters 3.4, 4.5 and 8.7.
+ * bitmap of the TSS. Layouts: Intel SDM volume 3, chapters 3.4, 4.5 and 8.7. The loop of SYSCALL is
+ * for KVM in software alone, where LSTAR is entered at CPL 3.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -27,6 +29,8 @@
 #define TSS 0x4000UL
 #define IO_BITMAP 104 /* the offset of the bitmap in the TSS: right behind it */
 #define PORT 0x10
+#define CALL_CODE 0x40UL
+#define CALL_STUB 0x50UL
 #define PRESENT_WRITE_USER 0x7UL
 #define LARGE 0x80UL
 #define USER_CS 0x33
@@ -61,10 +65,14 @@ static void *map(size_t size, int flags, int fd)
 
 static void fill_memory(uint8_t *memory)
 {
-    static const uint8_t loop[] = {0xe6, PORT, 0xeb, 0xfc}; /* out %al, $PORT; jmp to it */
+    static const uint8_t loop[] = {0xe6, PORT, 0xeb, 0xfc};      /* out %al, $PORT; jmp to it */
+    static const uint8_t call_loop[] = {0x0f, 0x05, 0xeb, 0xfc}; /* syscall; jmp to it */
+    static const uint8_t call_stub[] = {0xe6, PORT, 0xff, 0xe1}; /* out; jmp *%rcx */
     uint64_t *tables = (uint64_t *)(memory + TABLES);
 
     memcpy(memory + CODE, loop, sizeof(loop));
+    memcpy(memory + CALL_CODE, call_loop, sizeof(call_loop));
+    memcpy(memory + CALL_STUB, call_stub, sizeof(call_stub));
     tables[0] = (TABLES + 0x1000) | PRESENT_WRITE_USER;
     tables[512] = (TABLES + 0x2000) | PRESENT_WRITE_USER;
     tables[1024] = PRESENT_WRITE_USER | LARGE;
@@ -80,7 +88,7 @@ static void set_registers(int vcpu)
     sregs.cr0 = 0x80010033; /* PG WP NE ET MP PE */
     sregs.cr3 = TABLES;
     sregs.cr4 = 0x620;  /* OSXMMEXCPT OSFXSR PAE */
-    sregs.efer = 0x500; /* LMA LME */
+    sregs.efer = 0x501; /* LMA LME SCE */
     sregs.cs = (struct kvm_segment){.limit = ~0U,
                                     .selector = USER_CS,
                                     .type = 11,
@@ -131,6 +139,21 @@ static void run_to_exit(const struct guest *guest)
     }
 }
 
+/* The guest goes on in the loop of SYSCALL. */
+static void leave_by_call(const struct guest *guest)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entries[2];
+    } msrs = {.head.nmsrs = 2,
+              .entries = {{.index = 0xc0000081, .data = 0x23UL << 48 | 0x10UL << 32}, /* STAR */
+                          {.index = 0xc0000082, .data = CALL_STUB}}};                 /* LSTAR */
+    struct kvm_regs regs = {.rip = CALL_CODE, .rflags = 0x3002};
+
+    REQUEST(guest->vcpu, KVM_SET_MSRS, &msrs);
+    REQUEST(guest->vcpu, KVM_SET_REGS, &regs);
+}
+
 static double time_exits(const struct guest *guest, long count, int sync)
 {
     struct timespec start, end;
@@ -157,7 +180,12 @@ int main(int argc, char **argv)
 
     run_to_exit(&guest);
     if (count > 0) {
-        printf("%.0f\n", time_exits(&guest, count, strcmp(argv[1], "sync") == 0));
+        int call = strcmp(argv[1], "call") == 0;
+
+        if (call) {
+            leave_by_call(&guest);
+        }
+        printf("%.0f\n", time_exits(&guest, count, call || strcmp(argv[1], "sync") == 0));
     }
     return 0;
 }

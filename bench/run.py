@@ -161,6 +161,7 @@ def exits(km: Path, rounds: int, calls: str) -> list[Figure]:
     commands: dict[str, Command] = {
         "exit, bare": [PROGRAMS / "floor", "exit", calls],
         "exit, registers synchronized": [PROGRAMS / "floor", "sync", calls],
+        "exit by SYSCALL, likewise": [PROGRAMS / "floor", "call", calls],
         "getpriority: native": [PROGRAMS / "syscall", calls],
         "getpriority: km": [km, PROGRAMS / "syscall", calls],
     }
@@ -170,6 +171,10 @@ def exits(km: Path, rounds: int, calls: str) -> list[Figure]:
             taken[name].append(float(output(*command)))
     bare = taken["exit, bare"]
     figures = [figure(name, times, "ns", bare, "bare exit") for name, times in taken.items()]
+    by_call = taken["exit by SYSCALL, likewise"]
+    figures[-1] = figure(
+        "getpriority: km", taken["getpriority: km"], "ns", by_call, "such an exit"
+    )
     figures[-1].budget, figures[-1].goal = "1.1", "3,000 ns"
     return figures
 

@@ -34,7 +34,7 @@ def call(*command: "str | Path") -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.needs_kvm
 @pytest.mark.usefixtures("kvm")
-@pytest.mark.parametrize("mode", ["exit", "sync"])
+@pytest.mark.parametrize("mode", ["exit", "sync", "call"])
 def test_floor_counts_real_exits(programs: Path, mode: str) -> None:
     """The floor program's guest leaves the VM each time: that costs more than a native call."""
     ran = call(programs / "floor", mode, "100")
