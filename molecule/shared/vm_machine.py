@@ -152,8 +152,9 @@ def qemu_command(image: Image, hardware: Hardware) -> list[Argument]:
         "qemu-system-x86_64",
         *("-machine", "q35,accel=tcg", "-smp", "2", "-m", str(hardware.memory_mib)),
         # Without protection keys, which guests of km do not have: QEMU's own are reported in faults
-        # of pages that have none any more.
-        *("-cpu", f"max,-pku,{'+' if hardware.svm else '-'}svm"),
+        # of pages that have none any more. Without page tables of five levels, with which QEMU 7.2
+        # has programs of the initial RAM disk read what is not there, when there is no SVM.
+        *("-cpu", f"max,-pku,-la57,{'+' if hardware.svm else '-'}svm"),
         *("-kernel", image.kernel, "-initrd", image.initrd),
         *("-append", " ".join(KERNEL_OPTIONS), "-no-reboot"),
         *("-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"),

@@ -33,7 +33,7 @@ print(
 print(sorted(os.listdir("/proc/self/fd")), sorted(os.listdir("/proc/self/fdinfo")))
 print(
     re.findall(
-        r"^(Name|State|Threads|Uid|SigIgn|NoNewPrivs):\t(.*)",
+        r"^(Name|State|Threads|Uid|SigIgn):\t(.*)",
         (proc / "status").read_text(),
         re.MULTILINE,
     )

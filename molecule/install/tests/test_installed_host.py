@@ -19,7 +19,7 @@ def test_host_is_one_of_today(host: Host) -> None:
 def test_release_is_whole(host: Host) -> None:
     """Every file of the release is there and has the contents that its manifest says."""
     assert host.run(f"cd {PREFIX}/current && sha256sum --check --quiet MANIFEST").rc == 0
-    assert host.file(f"{PREFIX}/bin").linked_to == f"{PREFIX}/current/bin"
+    assert host.check_output(f"readlink {PREFIX}/bin") == "current/bin"
 
 
 def test_release_is_roots_alone(host: Host) -> None:
