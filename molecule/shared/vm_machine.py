@@ -150,7 +150,11 @@ def qemu_command(image: Image, hardware: Hardware) -> list[Argument]:
     """Return what is the same for all VMs of an image: a saved state fits just this."""
     return [
         "qemu-system-x86_64",
-        *("-machine", "q35,accel=tcg", "-smp", "2", "-m", str(hardware.memory_mib)),
+        # One thread for both CPUs: with a thread for each, one may run code that the other has just
+        # patched. KVM patches its static keys with each first VM, and the guest's kernel dies of it
+        # (Oops: int3 in finish_task_switch).
+        *("-machine", "q35", "-accel", "tcg,thread=single"),
+        *("-smp", "2", "-m", str(hardware.memory_mib)),
         # Without protection keys, which guests of km do not have: QEMU's own are reported in faults
         # of pages that have none any more. Without page tables of five levels, with which QEMU 7.2
         # has programs of the initial RAM disk read what is not there, when there is no SVM.
