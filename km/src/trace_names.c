@@ -73,7 +73,7 @@ static const struct name arch_prctls[] = {N(ARCH_SET_GS), N(ARCH_SET_FS), N(ARCH
                                           N(ARCH_GET_GS)};
 static const struct name at_flags[] = {N(AT_SYMLINK_NOFOLLOW), N(AT_SYMLINK_FOLLOW),
                                        N(AT_NO_AUTOMOUNT), N(AT_EMPTY_PATH), N(AT_EACCESS)};
-static const struct name advices[] = {
+static const struct name advice_names[] = {
     N(MADV_NORMAL),     N(MADV_RANDOM),    N(MADV_SEQUENTIAL),  N(MADV_WILLNEED),
     N(MADV_DONTNEED),   N(MADV_FREE),      N(MADV_REMOVE),      N(MADV_DONTFORK),
     N(MADV_DOFORK),     N(MADV_MERGEABLE), N(MADV_UNMERGEABLE), N(MADV_HUGEPAGE),
@@ -258,7 +258,7 @@ static const struct name whences[] = {
 static const struct names names[SHOW_NAMES_END] = {[SHOW_ACCESS] = FLAGS(access_modes),
                                                    [SHOW_ARCH_PRCTL] = CHOICE(arch_prctls),
                                                    [SHOW_AT] = FLAGS(at_flags),
-                                                   [SHOW_ADVICE] = CHOICE(advices),
+                                                   [SHOW_ADVICE] = CHOICE(advice_names),
                                                    [SHOW_CLOCK] = CHOICE(clocks),
                                                    [SHOW_CLONE] = MIXED(clone_flags, 0xff),
                                                    [SHOW_CLOSE_RANGE] = FLAGS(close_range_flags),
