@@ -67,7 +67,7 @@ class Run:
 
 RUNS = (
     Run("install", "trixie", short=True),
-    Run("km_on_svm", "trixie"),
+    Run("km_on_svm", "trixie", short=True),
     Run("krun_on_svm", "trixie"),
     Run("refuse_without_kvm", "trixie", short=True),
     Run("install", "bookworm"),

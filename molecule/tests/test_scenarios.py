@@ -38,6 +38,8 @@ def test_no_machine_is_left(
     ending: type[BaseException] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However a run ends, molecule is ended in order first, and then its machines are."""
+    # As main() does: the background of a shell ignores it, and so would what is started.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     program = tmp_path / "molecule"
     program.write_text(
         f"#!/bin/sh\ntrap 'echo >{tmp_path}/ended; exit 1' INT\necho started\n"
