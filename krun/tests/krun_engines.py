@@ -19,7 +19,7 @@ START_TIMEOUT_S = 60 * PATIENCE
 # and what is written to its /etc is seen by nobody else; crun wants no hybrid cgroups.
 PRIVATE = """set -e
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/upper /run/work
+mkdir -p /run/upper /run/work "${XDG_RUNTIME_DIR:-/run}"
 mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc
 mkdir -p /etc/kontain
 ip link set lo up

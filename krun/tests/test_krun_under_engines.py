@@ -38,7 +38,7 @@ def test_status_is_that_of_runc(engine: Engine, args: list[str], status: int, wo
 
     assert ours.returncode == theirs.returncode == status, ours.stderr
     assert words in ours.stderr
-    assert words in theirs.stderr
+    assert words in theirs.stderr or "is a directory" in theirs.stderr  # so says a newer runc
     assert ours.stdout == theirs.stdout
 
 
