@@ -38,7 +38,8 @@ def test_status_is_that_of_runc(engine: Engine, args: list[str], status: int, wo
 
     assert ours.returncode == theirs.returncode == status, ours.stderr
     assert words in ours.stderr
-    assert words in theirs.stderr or "is a directory" in theirs.stderr  # so says a newer runc
+    if args != ["/bin"] or "is a directory" not in theirs.stderr:  # a newer runc's words for it
+        assert words in theirs.stderr
     assert ours.stdout == theirs.stdout
 
 
