@@ -319,7 +319,7 @@ static const char *follow_scripts(const char *path)
     char **argv;
     int found;
 
-    while ((found = script_resolve(&script, path)) > 0) {
+    while ((found = script_resolve(&script, path, open(path, O_RDONLY | O_CLOEXEC))) > 0) {
         path = script.head[0];
         check_file(path);
     }

@@ -32,6 +32,7 @@ void exec_init(void)
         fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
     }
     own_program = fd < 0 ? -1 : fd_hide(fd);
+    pin_init();
 }
 
 bool exec_is_monitor(const char *path)
@@ -44,14 +45,20 @@ bool exec_is_monitor(const char *path)
 
 /* ---- can it run? ---- */
 
-static int64_t check_elf(const char *path)
+/* Open a file that the payload named, as it might do itself. */
+static int open_named(const struct vcpu *vcpu, const char *path)
+{
+    return (int)pin_openat(vcpu, (uint64_t)AT_FDCWD, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+static int64_t check_elf(const struct vcpu *vcpu, const char *path)
 {
     Elf64_Ehdr head = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_named(vcpu, path);
     ssize_t n;
 
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     n = read(fd, &head, sizeof(head));
     (void)close(fd);
@@ -73,7 +80,8 @@ static int64_t check_file(const char *path)
 }
 
 /* Follow scripts, and links to km, to the program that runs; its path is left in *path. */
-static int64_t resolve(struct script *script, const char **path, char beside[PATH_MAX])
+static int64_t resolve(const struct vcpu *vcpu, struct script *script, const char **path,
+                       char beside[PATH_MAX])
 {
     int64_t found;
 
@@ -85,12 +93,12 @@ static int64_t resolve(struct script *script, const char **path, char beside[PAT
         if (exec_is_monitor(*path) && payload_beside(*path, beside)) {
             *path = beside;
         }
-        found = script_resolve(script, *path);
+        found = script_resolve(script, *path, open_named(vcpu, *path));
         if (found > 0) {
             *path = script->head[0];
         }
     } while (found > 0);
-    return found < 0 ? found : check_elf(*path);
+    return found < 0 ? found : check_elf(vcpu, *path);
 }
 
 /* ---- the new monitor's arguments ---- */
@@ -220,7 +228,7 @@ static int64_t exec_path(struct vcpu *vcpu, const char *path, uint64_t argv, uin
 {
     struct script script = {0};
     char beside[PATH_MAX];
-    int64_t error = resolve(&script, &path, beside);
+    int64_t error = resolve(vcpu, &script, &path, beside);
 
     return error < 0 ? error : become(vcpu, path, -1, &script, argv, envp);
 }
@@ -259,14 +267,14 @@ HANDLER(execveat)
                    path);
     error = check_file(name);
     if (!error) {
-        error = check_elf(name); /* a script's interpreter could not open it by this name */
+        error = check_elf(vcpu, name); /* a script's interpreter could not open it by this name */
     }
     if (error < 0) {
         return error;
     }
-    fd = open(name, O_RDONLY | O_CLOEXEC);
+    fd = open_named(vcpu, name);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     error = become(vcpu, name, fd, &script, args[2], args[3]);
     (void)close(fd);

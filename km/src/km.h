@@ -452,6 +452,9 @@ void exec_init(void);
 /* Whether `path` leads to km's own program. */
 bool exec_is_monitor(const char *path);
 
+/* pin.c: whether a descriptor that was just made is what it is called, and not another thread's. */
+bool pin_is(int fd, const char *wanted);
+
 /* ---- script.c ---- */
 
 #define SCRIPT_DEPTH_MAX 5  /* as the kernel follows #! lines */
@@ -466,10 +469,11 @@ struct script {
 };
 
 /*
- * When the file at `path` is a script, put its interpreter, the line's argument and `path` in
- * front, and return 1. 0 when it is none, -ENOEXEC for a line without interpreter, -ELOOP.
+ * When the file at `path`, open at `fd` or -1, is a script, put its interpreter, the line's argument
+ * and `path` in front, and return 1. 0 when it is none, -ENOEXEC for a line without interpreter,
+ * -ELOOP. Closes `fd`.
  */
-int script_resolve(struct script *script, const char *path);
+int script_resolve(struct script *script, const char *path, int fd);
 
 /* ---- elf.c, stack.c: the payload's image and what it finds on its stack ---- */
 

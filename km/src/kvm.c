@@ -196,11 +196,15 @@ static bool map_at(uint64_t where, size_t size, int flags, int fd)
 /* Let KVM make the vCPU that `vcpu` describes. */
 static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
+    char name[32];
+
     vcpu->fd = fd_make(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
     if (vcpu->fd < 0) {
         return false;
     }
-    if (!map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
+    (void)snprintf(name, sizeof(name), "anon_inode:kvm-vcpu:%u", vcpu->id);
+    if (!pin_is(vcpu->fd, name) ||
+        !map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
         fd_close_hidden(vcpu->fd);
         vcpu->fd = -1;
         return false;

@@ -57,6 +57,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     int32_t tid = getpid();
 
     thread_after_fork();
+    pin_after_fork();
     stop_after_fork(vcpu);
     gdb_after_fork(vcpu);
     stats_after_fork();

@@ -31,11 +31,10 @@ static bool split(char *line, char **interpreter, char **argument)
     return **interpreter;
 }
 
-int script_resolve(struct script *script, const char *path)
+int script_resolve(struct script *script, const char *path, int fd)
 {
     char *interpreter, *argument, *line = script->lines[script->depth];
     ssize_t n;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t keep = script->count ? script->count - 1 : 0;
 
     if (fd < 0) {

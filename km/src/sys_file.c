@@ -51,42 +51,64 @@ HANDLER(statx)
 
 /* ---- open ---- */
 
-static int64_t open_at(uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mode)
+static int64_t open_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
+                       uint64_t mode)
 {
-    uint64_t args[6] = {dirfd, path, flags, mode};
-
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
-        args[1] = (uint64_t)image.path;
+        path = (uint64_t)image.path;
     }
-    return proc_judge(host_syscall(__NR_openat, args));
+    return pin_openat(vcpu, dirfd, path, flags, mode);
 }
 
 /* int open(const char *pathname, int flags, mode_t mode) */
 HANDLER(open)
 {
-    (void)vcpu;
-    return open_at((uint64_t)AT_FDCWD, args[0], args[1], args[2]);
+    return open_at(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], args[2]);
 }
 
 /* int openat(int dirfd, const char *pathname, int flags, mode_t mode) */
 HANDLER(openat)
 {
-    (void)vcpu;
-    return open_at(args[0], args[1], args[2], args[3]);
+    return open_at(vcpu, args[0], args[1], args[2], args[3]);
 }
 
 /* int creat(const char *pathname, mode_t mode) */
 HANDLER(creat)
 {
-    (void)vcpu;
-    return open_at((uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
+    return open_at(vcpu, (uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
 }
 
-/* long openat2(int dirfd, const char *pathname, struct open_how *how, size_t size) */
+/* What open(2) knows; openat2(2) refuses others. */
+#define OPEN_FLAGS                                                                                 \
+    ((uint64_t)O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |         \
+     O_SYNC | O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW |          \
+     O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+
+/* int openat2(int dirfd, const char *pathname, struct open_how *how, size_t size) */
 HANDLER(openat2)
 {
-    (void)vcpu;
-    return proc_judge(host_syscall(__NR_openat2, args));
+    uint64_t how[3]; /* flags, mode, resolve: what is behind it must be zero */
+    uint8_t more;
+
+    if (args[3] < sizeof(how) || args[3] > PAGE_SIZE) {
+        return args[3] < sizeof(how) ? -EINVAL : -E2BIG;
+    }
+    if (guest_read(how, args[2], sizeof(how)) < 0) {
+        return -EFAULT;
+    }
+    for (uint64_t i = sizeof(how); i < args[3]; i++) {
+        if (guest_read(&more, args[2] + i, 1) < 0) {
+            return -EFAULT;
+        }
+        if (more) {
+            return -E2BIG;
+        }
+    }
+    if (how[0] & ~OPEN_FLAGS ||
+        (how[1] && !(how[0] & (O_CREAT | (O_TMPFILE & ~(uint64_t)O_DIRECTORY))))) {
+        return -EINVAL;
+    }
+    return pin_openat2(vcpu, args[0], args[1], how);
 }
 
 /* ---- descriptors ---- */

@@ -21,16 +21,23 @@
         return result_;                                                                            \
     } while (0)
 
+static int64_t map_file(int fd, const uint64_t *args)
+{
+    int64_t result;
+
+    mm_lock();
+    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], fd, args[5]);
+    mm_unlock();
+    return result;
+}
+
 /* void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) */
 HANDLER(mmap)
 {
-    bool anonymous = args[3] & MAP_ANONYMOUS;
-
-    if (!anonymous && fd_is_hidden(args[4])) {
-        return -EBADF;
+    if (!(args[3] & MAP_ANONYMOUS)) {
+        return fd_is_hidden(args[4]) ? -EBADF : pin_map(vcpu, (int)args[4], map_file, args);
     }
-    LOCKED(mm_map(args[0], args[1], (int)args[2], (int)args[3], anonymous ? -1 : (int)args[4],
-                  anonymous ? 0 : args[5]));
+    LOCKED(mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, 0));
 }
 
 /* int munmap(void *addr, size_t length) */

@@ -129,6 +129,20 @@ static bool is_memory(int fd, const struct stat *st)
            errno == EINVAL;
 }
 
+bool proc_may_open(int fd, const struct stat *st)
+{
+    struct proc_file file;
+
+    if (is_kvm(st)) {
+        return false;
+    }
+    if (!S_ISREG(st->st_mode) || (st->st_mode & 0777) != 0600 || !is_on_proc((uint64_t)fd)) {
+        return true;
+    }
+    look_at((uint64_t)fd, &file); /* the others of this mode are the machine's settings */
+    return strstr(file.name, "/sys/") && strcmp(file.last, "mem") != 0;
+}
+
 int64_t proc_judge(int64_t fd)
 {
     struct proc_file file;

@@ -183,6 +183,25 @@ bool proc_is_own_exe(uint64_t path);
  */
 int64_t proc_judge(int64_t fd);
 
+/* The same of what is open by O_PATH only, with its stat: whether it may be opened. */
+struct stat;
+bool proc_may_open(int fd, const struct stat *st);
+
+/* ---- pin.c: how a process of several threads opens a file ---- */
+
+/* Must be called before the payload's first instruction; in the child of fork(). */
+void pin_init(void);
+void pin_after_fork(void);
+
+/* As openat(2) and openat2(2), but for what proc_judge() refuses. */
+int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
+                   uint64_t mode);
+int64_t pin_openat2(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3]);
+
+/* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's. */
+int64_t pin_map(const struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
+                const uint64_t *args);
+
 /* ---- proc_text.c: such a file's content ---- */
 
 /* Write what the file `last` of the process `pid` shall say, of which `fd` is the host's. False

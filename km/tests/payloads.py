@@ -46,6 +46,7 @@ PROCESS = (
 FILES = (
     Payload("file_io", STATIC),
     Payload("file_names", STATIC),
+    Payload("open_threaded"),
     Payload("directory", STATIC),
     Payload("descriptors", STATIC),
     Payload("no_descriptor", ("musl", "dynamic")),
@@ -195,6 +196,7 @@ HOSTILE = (
     Payload("unknown_calls"),
     Payload("monitor_descriptors"),
     Payload("own_memory_file", judge=ITSELF),
+    Payload("open_race", runs=_each(["refused", "swapped", "replaced", "vcpu"]), judge=ITSELF),
     Payload("monitor_memory", judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
