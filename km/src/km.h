@@ -469,9 +469,9 @@ struct script {
 };
 
 /*
- * When the file at `path`, open at `fd` or -1, is a script, put its interpreter, the line's argument
- * and `path` in front, and return 1. 0 when it is none, -ENOEXEC for a line without interpreter,
- * -ELOOP. Closes `fd`.
+ * When the file at `path`, open at `fd` or -1, is a script, put its interpreter, the line's
+ * argument and `path` in front, and return 1. 0 when it is none, -ENOEXEC for a line without
+ * interpreter, -ELOOP. Closes `fd`.
  */
 int script_resolve(struct script *script, const char *path, int fd);
 

@@ -198,7 +198,8 @@ int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint6
                    uint64_t mode);
 int64_t pin_openat2(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3]);
 
-/* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's. */
+/* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's.
+ */
 int64_t pin_map(const struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
                 const uint64_t *args);
 
