@@ -333,8 +333,8 @@ struct vma {
 
 #define VMA_VDSO 0x10000000 /* backed by vdso.c, not by the host's memory at the same address */
 
-/* System V shared memory; with its id, so that neighbours are not merged. */
-#define VMA_SHM(id) (0x20000000 | (((id) & 0xffff) << 8))
+/* System V shared memory; with the attachment's number, so that neighbours are not merged. */
+#define VMA_SHM(number) (0x20000000 | (int)(((number) & 0xffff) << 8))
 
 void vma_init(void);
 /* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */

@@ -458,6 +458,7 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
 
 int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
 {
+    static unsigned number;
     uint64_t len = ROUND_UP(size, PAGE_SIZE);
     void *p;
 
@@ -489,7 +490,7 @@ int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
                                 .end = addr + len,
                                 .prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
                                         (flags & SHM_EXEC ? PROT_EXEC : 0),
-                                .flags = MAP_SHARED | VMA_SHM(id)}) < 0
+                                .flags = MAP_SHARED | VMA_SHM(number++)}) < 0
                ? -ENOMEM
                : (int64_t)addr;
 }
@@ -498,11 +499,15 @@ int64_t mm_detach(uint64_t addr)
 {
     const struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
     uint64_t end;
+    int flags;
 
     if (!vma || vma->start != addr || !(vma->flags & VMA_SHM(0))) {
         return -EINVAL;
     }
-    end = vma->end;
+    for (flags = vma->flags, end = addr; vma && vma->start == end && vma->flags == flags;
+         vma = vma_next((struct vma *)vma)) { /* what mprotect(2) cut is one attachment still */
+        end = vma->end;
+    }
     changed();
     pt_unmap(vm, addr, end - addr);
     if (shmdt((void *)addr) < 0) {

@@ -8,7 +8,9 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/nsfs.h>
 #include <linux/random.h>
 #include <linux/sockios.h>
@@ -16,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define TERMIO 18
 #define TERMIOS 36
 #define TERMIOS2 44
 #define IFREQ 40
@@ -27,6 +30,12 @@ static const struct {
     {TCSETS, TERMIOS},
     {TCSETSW, TERMIOS},
     {TCSETSF, TERMIOS},
+    {TCGETA, TERMIO},
+    {TCSETA, TERMIO},
+    {TCSETAW, TERMIO},
+    {TCSETAF, TERMIO},
+    {TIOCGLCKTRMIOS, TERMIOS},
+    {TIOCSLCKTRMIOS, TERMIOS},
     {0x802c542a, TERMIOS2},
     {0x402c542b, TERMIOS2},
     {0x402c542c, TERMIOS2},
@@ -42,6 +51,11 @@ static const struct {
     {TIOCGSID, 4},
     {TIOCSCTTY, 0},
     {TIOCNOTTY, 0},
+    {TIOCSBRK, 0},
+    {TIOCCBRK, 0},
+    {TIOCMIWAIT, 0},
+    {TIOCSIG, 0},
+    {TIOCGPKT, 4},
     {TIOCEXCL, 0},
     {TIOCNXCL, 0},
     {TIOCOUTQ, 4},
@@ -72,6 +86,7 @@ static const struct {
     {FS_IOC_GETVERSION, 8},
     {FS_IOC_FSGETXATTR, 28},
     {FS_IOC_FSSETXATTR, 28},
+    {FS_IOC_FIEMAP, 32}, /* and extents: less than 4 GiB, the gap above GUEST_TOP */
     {BLKGETSIZE64, 8},
     {BLKSSZGET, 4},
     {BLKROGET, 4},
@@ -122,6 +137,20 @@ static const struct {
     {NS_GET_NSTYPE, 0},
     {NS_GET_OWNER_UID, 4},
     {SIOCSPGRP, 4},
+    {TUNSETIFF, IFREQ},
+    {TUNGETIFF, IFREQ},
+    {TUNSETQUEUE, IFREQ},
+    {TUNGETFEATURES, 4},
+    {TUNSETPERSIST, 0},
+    {TUNSETOWNER, 0},
+    {TUNSETGROUP, 0},
+    {TUNSETLINK, 0},
+    {TUNSETOFFLOAD, 0},
+    {TUNSETNOCSUM, 0},
+    {TUNGETSNDBUF, 4},
+    {TUNSETSNDBUF, 4},
+    {TUNGETVNETHDRSZ, 4},
+    {TUNSETVNETHDRSZ, 4},
 };
 
 /* SIOCGIFCONF's structure holds a pointer: struct ifconf { int length; char *buffer; } */

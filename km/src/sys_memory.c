@@ -71,6 +71,20 @@ HANDLER(madvise)
     LOCKED(mm_advise(args[0], args[1], (int)args[2]));
 }
 
+/*
+ * int remap_file_pages(void *addr, size_t size, int prot, size_t pgoff, int flags)
+ *
+ * The host replaces pages of a shared mapping by others of the same file, with the same rights: for
+ * the list of mappings nothing changes.
+ */
+HANDLER(remap_file_pages)
+{
+    if (!guest_ok(args[0], args[1])) {
+        return -EINVAL;
+    }
+    LOCKED(host_syscall(__NR_remap_file_pages, args));
+}
+
 /* long futex(uint32_t *uaddr, int op, uint32_t val, struct timespec *, uint32_t *uaddr2, uint32_t
  * val3)
  *

@@ -83,7 +83,6 @@ HANDLER(prctl)
     case PR_SET_NAME:
     case PR_GET_PDEATHSIG:
     case PR_GET_CHILD_SUBREAPER:
-    case PR_GET_TID_ADDRESS:
         if (!guest_ok(args[1], sizeof(name))) {
             return -EFAULT;
         }
@@ -93,6 +92,8 @@ HANDLER(prctl)
             return -errno;
         }
         return guest_write(args[1], name, sizeof(name));
+    case PR_GET_TID_ADDRESS:
+        return guest_write(args[1], &vcpu->clear_tid, sizeof(vcpu->clear_tid));
     case PR_SET_PDEATHSIG:
     case PR_SET_CHILD_SUBREAPER:
     case PR_GET_DUMPABLE:
@@ -117,7 +118,6 @@ HANDLER(prctl)
     case 0x53564d41: /* PR_SET_VMA: a name for a mapping */
         return 0;
     default:
-        (void)vcpu;
         return -EINVAL;
     }
 }

@@ -265,6 +265,7 @@ HANDLER(mprotect);
 HANDLER(brk);
 HANDLER(mremap);
 HANDLER(madvise);
+HANDLER(remap_file_pages);
 HANDLER(get_mempolicy);
 HANDLER(pkey_mprotect);
 HANDLER(pkey_alloc);

@@ -222,6 +222,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(mprotect, mprotect, ADDR, SIZE, NAMED(PROT)),
     HANDLE(mremap, mremap, ADDR, SIZE, SIZE, NAMED(MREMAP), ADDR),
     HANDLE(madvise, madvise, ADDR, SIZE, NAMED(ADVICE)),
+    HANDLE(remap_file_pages, remap_file_pages, ADDR, SIZE, NAMED(PROT), SIZE, HEX),
     HANDLE(brk, brk, ADDR),
     FORWARD(msync, MAPPED(1), SIZE, NAMED(MSYNC)),
     FORWARD(mincore, MAPPED(1), SIZE, OUT_BY(1, 1)),

@@ -60,6 +60,7 @@ FILES = (
     Payload("socket_unix"),
     Payload("socket_message"),
     Payload("interfaces", ("musl", "glibc")),
+    Payload("terminal"),
 )
 
 COMPUTING = (
@@ -83,6 +84,8 @@ MEMORY = (
     Payload("remap"),
     Payload("program_break"),
     Payload("memory_advice"),
+    Payload("file_pages"),
+    Payload("shared_segment", STATIC),
     Payload("newer_calls", ("glibc",)),
     Payload("sparse_memory"),
     Payload("many_mappings"),

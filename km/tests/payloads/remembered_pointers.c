@@ -3,6 +3,7 @@
 #include "payload.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 static void handler(int signo)
@@ -15,8 +16,11 @@ int main(int argc, char **argv)
     uint64_t place = strtoul(argv[1], NULL, 0);
     stack_t stack = {.ss_sp = (void *)place, .ss_size = 64 << 10};
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    uint64_t remembered = 0;
 
     SHOW(syscall(SYS_set_tid_address, place) == getpid());
+    SHOW(prctl(PR_GET_TID_ADDRESS, &remembered));
+    SHOW(remembered == place);
     (void)syscall(SYS_set_robust_list, place, 24); /* the monitor may refuse it at once */
     SHOW(sigaltstack(&stack, NULL));
     if (argc > 2) {
