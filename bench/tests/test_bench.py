@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_check_is_measured_beside_its_budget() -> None:
     first, check, *_ = ran.stdout.splitlines()
     assert first.startswith("python3 -IS -c pass") and " 1.0 x " in first  # noqa: PT018  one line
     assert check.startswith("kontain check --no-proof") and "150 ms" in check  # noqa: PT018
+
+
+def test_image_sizes_stand_beside_slim_ones(tmp_path: Path) -> None:
+    """An image without a shell and a package manager is smaller than the slim one beside it."""
+    if os.geteuid() or not shutil.which("mmdebstrap"):
+        pytest.skip("needs root and the Debian package mmdebstrap")
+    output = tmp_path / "sizes.json"
+    ran = call(sys.executable, ROOT / "bench/image_sizes.py", "base", "--output", output)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    (sizes,) = json.loads(output.read_text())
+    assert 0 < sizes["packed"] < sizes["slim_packed"] < sizes["slim_unpacked"]
+    assert sizes["packed"] < sizes["unpacked"]
