@@ -7,6 +7,7 @@
  * execve (descriptors, ignored signals, the mask, timers) it keeps here too.
  */
 #include "km.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -145,9 +146,9 @@ static void add_fd(struct arguments *to, const char *option, int fd, char text[1
 }
 
 /* Let the descriptors that the new monitor takes over live through execve, or not. */
-static void keep_open(const struct vcpu *vcpu, int program, int gdb, bool keep)
+static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters, bool keep)
 {
-    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, program, gdb};
+    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, program, gdb, filters};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -158,12 +159,13 @@ static void keep_open(const struct vcpu *vcpu, int program, int gdb, bool keep)
 
 /*
  * Become the monitor of `path`; only failure returns. `program` is an open descriptor of the
- * program where its path does not lead there, or -1.
+ * program where its path does not lead there, or -1; `filters` likewise of what seccomp_save()
+ * left.
  */
-static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
-                      uint64_t argv, uint64_t envp)
+static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int filters,
+                           const struct script *script, uint64_t argv, uint64_t envp)
 {
-    char kvm[16], keeper[16], report[16], program_text[16];
+    char kvm[16], keeper[16], report[16], program_text[16], filters_text[16];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
     void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
@@ -189,6 +191,7 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
         add(&to, gdb);
     }
     add_fd(&to, "--payload-fd", program, program_text);
+    add_fd(&to, "--seccomp-fd", filters, filters_text);
     for (size_t i = 0; i < CARRIED_COUNT; i++) {
         if (options.carried[i]) {
             add(&to, options.carried[i]);
@@ -216,9 +219,26 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
                          (uint64_t)(to.at + environment), AT_EMPTY_PATH},
            sizeof(args));
     ending_exec(vcpu);
-    keep_open(vcpu, program, gdb_fd, true);
+    keep_open(vcpu, program, gdb_fd, filters, true);
     error = host_syscall(__NR_execveat, args);
-    keep_open(vcpu, program, gdb_fd, false);
+    keep_open(vcpu, program, gdb_fd, filters, false);
+    return error;
+}
+
+static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
+                      uint64_t argv, uint64_t envp)
+{
+    bool filtered = !seccomp_is_off(vcpu);
+    int filters = filtered ? seccomp_save(vcpu) : -1;
+    int64_t error;
+
+    if (filtered && filters < 0) {
+        return -ENOMEM;
+    }
+    error = become_with(vcpu, path, program, filters, script, argv, envp);
+    if (filtered) {
+        fd_close_hidden(filters);
+    }
     return error;
 }
 

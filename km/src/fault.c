@@ -3,6 +3,7 @@
  * fault.c: a CPU exception of the payload becomes memory that was promised, or a signal.
  */
 #include "km.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -46,9 +47,12 @@ static bool vsyscall(struct vcpu *vcpu, const struct exception *exception)
         guest_read(&back, regs->rsp, sizeof(back)) < 0 || back >= GUEST_TOP) {
         return false;
     }
-    regs->rax = (uint64_t)syscall_serve(vcpu, numbers[call], args);
     regs->rip = back;
     regs->rsp += sizeof(back);
+    regs->rax = numbers[call];
+    if (seccomp_is_off(vcpu) || seccomp_allows(vcpu, exception->cr2, numbers[call], args)) {
+        regs->rax = (uint64_t)syscall_serve(vcpu, numbers[call], args);
+    }
     return true;
 }
 

@@ -50,6 +50,7 @@ struct options {
     int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
     int keeper_fd;       /* an open socket to the keeper, or -1 */
     int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
+    int seccomp_fd;      /* an open descriptor of what seccomp_save() wrote, or -1 */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
     bool inspect;        /* print what the payload is, run nothing */
@@ -109,6 +110,11 @@ struct vcpu {
     uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
     uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
     struct exception fault;   /* of the forced signal, for its frame */
+    struct {
+        struct filter *filters; /* the newest, or NULL */
+        unsigned mode;          /* of prctl(PR_GET_SECCOMP) */
+        uint64_t synced;        /* of sys_seccomp.c */
+    } seccomp;
     struct {
         uint64_t sp;
         int32_t flags, padding;
@@ -434,7 +440,8 @@ void vdso_restore(struct vm *vm);
 int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
                      uint64_t parent_tid, uint64_t child_tid);
 
-/* End this payload thread; the process too when it is the last. */
+/* End this payload thread, by signal -status if that is below 0; the process too when it is the
+ * last. */
 _Noreturn void thread_end(struct vcpu *vcpu, int status);
 
 /* In the child of fork(): this thread is the only one. */
@@ -611,6 +618,9 @@ struct action {
 /* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
 extern _Thread_local int signal_waiting;
 
+/* The vCPU that the calling thread drives. */
+struct vcpu *signal_vcpu(void);
+
 /* Must be called once, and by each further thread the other, before its vCPU runs. */
 void signal_init(struct vcpu *vcpu);
 void signal_init_thread(struct vcpu *vcpu, uint64_t mask);
@@ -635,6 +645,9 @@ bool signal_restarts(bool restarts);
 
 /* A signal that the payload's own instruction caused: its handler runs next, or it dies of it. */
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr);
+
+/* The same with all that its siginfo says. */
+void signal_force_info(struct vcpu *vcpu, const void *forced);
 
 /*
  * Whether a siginfo that the payload made says that an instruction caused the signal; then its

@@ -160,7 +160,8 @@ static enum verdict verdict_of(uint32_t number)
         }
     }
     return number < SYSCALL_COUNT && syscall_table[number].name &&
-                   syscall_table[number].handler != sys_refuse
+                   syscall_table[number].handler != sys_refuse &&
+                   syscall_table[number].handler != sys_seccomp /* which answers itself */
                ? VERDICT_ALLOW
                : VERDICT_KILL;
 }

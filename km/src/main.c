@@ -3,6 +3,7 @@
  * main.c: the story of a start.
  */
 #include "km.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 struct image image;
@@ -33,6 +34,9 @@ int main(int argc, char **argv, char **envp)
     }
     stop_enter(vcpu, NULL);
     signal_init(vcpu);
+    if (options.seccomp_fd >= 0) {
+        seccomp_load(vcpu, options.seccomp_fd);
+    }
     exec_init();
     vcpu->regs->rsp = stack_create(&image, vdso_create(vcpu), options.argv, envp);
     if (options.trace) {

@@ -5,6 +5,7 @@
  * has in the guest; proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5).
  */
 #include "coredump.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <dirent.h>
@@ -88,12 +89,17 @@ static uint64_t caught(void)
 static void write_status(FILE *to, const char *line, const char *folder, bool own)
 {
     static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
+    static const char seccomp[] = "Seccomp:\t", filters[] = "Seccomp_filters:\t";
 
     if (!strncmp(line, threads, strlen(threads))) {
         (void)fprintf(to, "%s%lu\n", threads,
                       count_threads(folder, strtoul(line + strlen(threads), NULL, 10)));
     } else if (own && !strncmp(line, handled, strlen(handled))) {
         (void)fprintf(to, "%s%016lx\n", handled, caught());
+    } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
+        (void)fprintf(to, "%s%u\n", seccomp, own ? signal_vcpu()->seccomp.mode : 0);
+    } else if (!strncmp(line, filters, strlen(filters))) {
+        (void)fprintf(to, "%s%u\n", filters, own ? seccomp_count(signal_vcpu()) : 0);
     } else {
         (void)fprintf(to, "%s\n", line);
     }

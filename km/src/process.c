@@ -8,6 +8,7 @@
  * it.
  */
 #include "km.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -159,8 +160,8 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     cpu_save(vcpu, &parent);
     signal_hold();
     signal_actions_save(actions);
-    memcpy(&thread, vcpu, sizeof(thread));
     stop_away(vcpu, &parent);
+    memcpy(&thread, vcpu, sizeof(thread));
     gdb_before_vfork();
     pid = clone(vfork_main, (char *)stack + stack_size,
                 CLONE_VM | CLONE_VFORK | (int)how->exit_signal, &start);
@@ -173,6 +174,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_actions_load(actions);
     gdb_after_vfork();
     stop_back(vcpu);
+    seccomp_after_vfork(vcpu);
     cpu_load(vcpu, &parent);
     stub_set_answers(vcpu); /* they were the child's */
     signal_release(vcpu);
@@ -302,7 +304,7 @@ HANDLER(exit)
         ending_exit(vcpu, (int)args[0], true);
         _exit((int)args[0]);
     }
-    thread_end(vcpu, (int)args[0]);
+    thread_end(vcpu, (int)args[0] & 0xff);
 }
 
 /* pid_t set_tid_address(int *tidptr) */

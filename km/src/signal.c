@@ -160,6 +160,11 @@ static bool is_watched(int signo)
            signo != SIGKILL && kills(signo) && getpid() != 1;
 }
 
+struct vcpu *signal_vcpu(void)
+{
+    return current;
+}
+
 void signal_hold(void)
 {
     uint64_t all = ~SIGNALS_OF_MONITOR;
@@ -428,12 +433,14 @@ bool signal_restarts(bool restarts)
            (restarts && action->flags & SA_RESTART);
 }
 
-void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
+void signal_force_info(struct vcpu *vcpu, const void *forced)
 {
-    siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
+    siginfo_t info;
     uint64_t handler;
+    int signo;
 
-    signo = gdb_signal(vcpu, signo, &info);
+    memcpy(&info, forced, sizeof(info));
+    signo = gdb_signal(vcpu, info.si_signo, &info);
     if (!signo) {
         return;
     }
@@ -448,4 +455,11 @@ void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
     }
     memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
     enter_handler(vcpu, signo);
+}
+
+void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
+{
+    siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
+
+    signal_force_info(vcpu, &info);
 }

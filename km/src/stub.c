@@ -10,6 +10,7 @@
  * On PVM the payload can execute the code and write the data. That gives it nothing: it would
  * deceive its own thread.
  */
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -79,13 +80,17 @@ void stub_set_answers(struct vcpu *vcpu)
     if (options.trace || options.stats || options.gdb || options.gdb_session) { /* they see all */
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(answered); i++) {
+    for (size_t i = 0; seccomp_is_off(vcpu) && i < ARRAY_LEN(answered); i++) {
         bool of_user = i >= FIRST_OF_USER;
         uint64_t value = (uint64_t)syscall(answered[i]);
 
         data->value[i] = value;
         data->kind[answered[i]] =
             of_user && (ids_may_change || value == OVERFLOW_ID) ? 0 : (uint8_t)(i + 1);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!seccomp_is_off(vcpu)) { /* another thread may just have set it: filters see all, too */
+        memset(data->kind, 0, sizeof(data->kind));
     }
 }
 

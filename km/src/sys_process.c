@@ -2,6 +2,7 @@
 /*
  * sys_process.c: the system calls of the process: its end, its identity, its thread's registers.
  */
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/prctl.h>
@@ -111,8 +112,10 @@ HANDLER(prctl)
     case PR_GET_THP_DISABLE:
     case PR_SET_THP_DISABLE:
         return host_syscall(157, args);
-    case PR_GET_SECCOMP: /* of the payload: it has no filter */
-        return 0;
+    case PR_GET_SECCOMP: /* of the payload, not of the monitor */
+        return vcpu->seccomp.mode;
+    case PR_SET_SECCOMP:
+        return seccomp_set(vcpu, args[1], args[2]);
     case PR_SET_DUMPABLE:
         return args[1] > 1 ? -EINVAL : 0;
     case 0x53564d41: /* PR_SET_VMA: a name for a mapping */

@@ -327,6 +327,9 @@ HANDLER(prctl);
 HANDLER(refuse);
 HANDLER(personality);
 
+/* sys_seccomp.c */
+HANDLER(seccomp);
+
 /* process.c */
 HANDLER(fork);
 HANDLER(vfork);

@@ -335,6 +335,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(set_robust_list, set_robust_list, ADDR, SIZE),
     HANDLE(get_robust_list, get_robust_list, INT, OUT(8), OUT(8)),
     HANDLE(prctl, prctl, NAMED(PRCTL), HEX, HEX, HEX, HEX),
+    HANDLE(seccomp, seccomp, UINT, HEX, ADDR),
     HANDLE(uname, uname, OUT(UTSNAME)),
     FORWARD(getpid),
     FORWARD(getppid),

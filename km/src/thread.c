@@ -3,6 +3,7 @@
  * thread.c: the payload's threads: each a thread of the host, with its tid, that drives a vCPU.
  */
 #include "km.h"
+#include "seccomp.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -133,10 +134,12 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
     if (start.vcpu) {
         __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
         stop_enter(start.vcpu, parent);
+        seccomp_inherit(start.vcpu, parent);
         error = create(&start);
         if (error) {
             __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
             stop_leave(start.vcpu);
+            seccomp_release(start.vcpu);
             vcpu_release(start.vcpu);
         }
     }
@@ -211,8 +214,15 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
         wake(vcpu->clear_tid);
     }
     last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
+    if (status < 0) {
+        status = -status;
+        if (last) {
+            signal_die(status);
+        }
+    }
     ending_exit(vcpu, status, last);
     stop_leave(vcpu);
+    seccomp_release(vcpu);
     gdb_thread_ended(vcpu);
     if (last) { /* KVM may have a thread of its own in this process, which would stay */
         _exit(status);

@@ -2,6 +2,7 @@
 /*
  * vcpu.c: the run loop: enter the guest, see why it came back, serve it, again.
  */
+#include "seccomp.h"
 #include "stop.h"
 #include "syscall.h"
 
@@ -47,6 +48,9 @@ static void serve_syscall(struct vcpu *vcpu)
     if (!vcpu->vm->hardware) {
         regs->rip = regs->rcx;
         regs->rflags = regs->r11;
+    }
+    if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
+        return;
     }
     result = syscall_serve(vcpu, number, args);
     if (number == __NR_rt_sigreturn) { /* all registers are what the frame said */

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from payload import ALL, HELD, ITSELF, STATIC, Payload, build
+from payload import ALL, HELD, ITSELF, SMALL, STATIC, Payload, build
 
 
 def _each(words: Iterable[str]) -> tuple[tuple[str, ...], ...]:
@@ -232,7 +232,22 @@ HOSTILE = (
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )
 
-PAYLOADS = (*PROCESS, *FILES, *COMPUTING, *MEMORY, *SIGNALS, *THREADS, *HOSTILE)
+FILTERS = (
+    Payload(
+        "filters",
+        SMALL,
+        _each(
+            (
+                "errors", "arguments", "arithmetic", "refusals", "trap", "trap-blocked",
+                "kill-process", "unknown-action", "strict", "strict-exit", "kill-thread", "threads",
+                "processes", "status",
+            )
+        ),
+        flags=("-pthread",),
+    ),
+)  # fmt: skip
+
+PAYLOADS = (*PROCESS, *FILES, *COMPUTING, *MEMORY, *SIGNALS, *THREADS, *FILTERS, *HOSTILE)
 
 
 def find(name: str) -> Payload:

@@ -96,16 +96,20 @@ def test_memory_is_sealed(monitor: int, words: tuple[int, ...]) -> None:
     assert subvert.call(monitor, *words) == -errno.EPERM
 
 
+def _locks(pid: "int | str") -> dict[str, str]:
+    """What the host says of a process: the lines of its status by their names."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return dict(line.split(":\t") for line in lines if line.startswith(("NoNewPrivs", "Seccomp")))
+
+
 def test_programs_of_programs_have_one_filter(km: Path, kvm: None) -> None:
     """What the payload starts is locked in by the same filter, not by one more each time."""
     del kvm
-    script = "sh -c 'sh -c \"grep -hE ^No[N]ew\\|^Seccomp /proc/self/status\"'"
-    done = subprocess.run(
-        [km, "/bin/sh", "-c", script], capture_output=True, text=True, check=True
-    )
-    lines = dict(line.split(":\t") for line in done.stdout.splitlines())
-    outside = Path("/proc/self/status").read_text(encoding="ascii")
-    before = next(line for line in outside.splitlines() if line.startswith("Seccomp_filters"))
-    assert lines["NoNewPrivs"] == "1"
-    assert lines["Seccomp"] == "2"
-    assert int(lines["Seccomp_filters"]) == int(before.split()[1]) + 1
+    script = "exec sh -c 'exec sh -c \"exec sleep 100\"'"
+    with subprocess.Popen([km, "/bin/sh", "-c", script]) as process:
+        subvert.wait_for_call(process.pid, CLOCK_NANOSLEEP)
+        inside = _locks(process.pid)
+        process.kill()
+    assert inside["NoNewPrivs"] == "1"
+    assert inside["Seccomp"] == "2"
+    assert int(inside["Seccomp_filters"]) == int(_locks("self")["Seccomp_filters"]) + 1

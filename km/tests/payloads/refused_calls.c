@@ -56,7 +56,7 @@ int main(void)
     REFUSED(iopl, 3);
     REFUSED(ioperm, 0, 100, 1);
     REFUSED(modify_ldt, 0, room, 16);
-    REFUSED(seccomp, 0, 0, NULL);
+    OUTSIDE(seccomp, 1, 0, 0x7e0000000000);
     REFUSED(set_thread_area, room);
     REFUSED(remap_file_pages, 0x7e0000000000, PAGE, 0, 0, 0);
     REFUSED(fanotify_init, 0, 0);

@@ -19,8 +19,7 @@ int main(void)
     uint32_t eax = 0, ebx, ecx, edx;
     int kvm = open("/dev/kvm", O_RDWR);
 
-    FAILS(prctl(PR_SET_SECCOMP, 1, 0, 0, 0));
-    FAILS(prctl(PR_SET_SECCOMP, 2, &selector, 0, 0));
+    FAILS(prctl(PR_SET_SECCOMP, 2, 0x7e0000000000, 0, 0));
     FAILS(prctl(59, 1, 0, 1UL << 47, &selector)); /* PR_SET_SYSCALL_USER_DISPATCH */
     FAILS(prctl(PR_SET_MM, PR_SET_MM_START_BRK, 0x7e0000000000, 0, 0));
     FAILS(prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0));

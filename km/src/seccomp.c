@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * seccomp.c: judge each system call of a payload's thread by the filters that it has set.
+ *
+ * What they say is done as the kernel does it for a process that nobody traces and whose listener
+ * nobody is. A filter is never changed; a thread has the newest, which leads to the older ones, so
+ * that threads and forks share them.
+ */
+#include "seccomp.h"
+
+#include "bpf.h"
+#include "stop.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- filters ---- */
+
+static size_t size_of(unsigned short count)
+{
+    return sizeof(struct filter) + count * sizeof(struct sock_filter);
+}
+
+struct filter *filter_alloc(unsigned short count)
+{
+    struct filter *filter =
+        mmap(NULL, size_of(count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (filter == MAP_FAILED) {
+        return NULL;
+    }
+    filter->count = count;
+    return filter;
+}
+
+void filter_free(struct filter *filter)
+{
+    (void)munmap(filter, size_of(filter->count));
+}
+
+void filter_drop(struct filter *filter)
+{
+    while (filter && --filter->users == 0) {
+        struct filter *older = filter->older;
+
+        filter_free(filter);
+        filter = older;
+    }
+}
+
+void seccomp_give(struct vcpu *vcpu, struct filter *filters, unsigned mode)
+{
+    struct filter *old = vcpu->seccomp.filters;
+
+    if (filters) {
+        filters->users++;
+    }
+    __atomic_store_n(&vcpu->seccomp.filters, filters, __ATOMIC_RELEASE);
+    __atomic_store_n(&vcpu->seccomp.mode, mode, __ATOMIC_SEQ_CST);
+    if (mode) {
+        stub_set_answers(vcpu); /* there are none now */
+    }
+    if (!vcpu->vforked) { /* its parent gets the old ones back, and has counted them */
+        filter_drop(old);
+    }
+}
+
+void seccomp_add(struct vcpu *vcpu, struct filter *filter)
+{
+    filter->older = vcpu->seccomp.filters;
+    if (filter->older) {
+        filter->older->users++;
+    }
+    seccomp_give(vcpu, filter, SECCOMP_MODE_FILTER);
+}
+
+void seccomp_release(struct vcpu *vcpu)
+{
+    stop_lock();
+    seccomp_give(vcpu, NULL, SECCOMP_MODE_DISABLED);
+    stop_unlock();
+}
+
+unsigned seccomp_count(const struct vcpu *vcpu)
+{
+    unsigned count = 0;
+
+    for (const struct filter *f = vcpu->seccomp.filters; f; f = f->older) {
+        count++;
+    }
+    return count;
+}
+
+/* ---- the verdict ---- */
+
+/* Of several filters the sternest counts, of equally stern ones the newest. */
+static uint32_t run_all(const struct vcpu *vcpu, const struct seccomp_data *data)
+{
+    uint32_t verdict = SECCOMP_RET_ALLOW;
+
+    for (const struct filter *f = __atomic_load_n(&vcpu->seccomp.filters, __ATOMIC_ACQUIRE); f;
+         f = f->older) {
+        uint32_t found = bpf_run(f->code, data);
+
+        if ((int32_t)(found & SECCOMP_RET_ACTION_FULL) <
+            (int32_t)(verdict & SECCOMP_RET_ACTION_FULL)) {
+            verdict = found;
+        }
+    }
+    return verdict;
+}
+
+/* The siginfo of SIGSYS; asm-generic/siginfo.h. */
+static void describe(siginfo_t *info, const struct seccomp_data *data, uint32_t reason)
+{
+    *info = (siginfo_t){.si_signo = SIGSYS, .si_code = 1 /* SYS_SECCOMP */};
+    info->si_errno = (int)(reason & SECCOMP_RET_DATA);
+    info->si_call_addr = (void *)data->instruction_pointer;
+    info->si_syscall = data->nr;
+    info->si_arch = data->arch;
+}
+
+static _Noreturn void kill_by(struct vcpu *vcpu, int signo, bool thread_only, const siginfo_t *info)
+{
+    memcpy(vcpu->signal_info, info, sizeof(vcpu->signal_info));
+    if (thread_only && thread_several() && !vcpu->vforked) {
+        thread_end(vcpu, -signo);
+    }
+    signal_die(signo);
+}
+
+static bool strict_allows(uint64_t number)
+{
+    return number == __NR_read || number == __NR_write || number == __NR_exit ||
+           number == __NR_rt_sigreturn;
+}
+
+static void trap(struct vcpu *vcpu, const siginfo_t *info)
+{
+    cpu_leave_stub(vcpu); /* RAX is the call's number still, as Linux leaves it */
+    vcpu->fault = (struct exception){0};
+    signal_force_info(vcpu, info);
+}
+
+static void refuse(struct vcpu *vcpu, uint64_t number, const uint64_t *args, uint32_t error)
+{
+    uint64_t start = options.stats ? stats_clock() : 0;
+
+    if (options.trace) {
+        trace_begin(vcpu, number, args);
+    }
+    vcpu->regs->rax = -(uint64_t)error;
+    syscall_ended(vcpu, number, args, -(int64_t)error, start);
+}
+
+bool seccomp_allows(struct vcpu *vcpu, uint64_t next, uint64_t number, const uint64_t *args)
+{
+    struct seccomp_data data = {
+        .nr = (int)number, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = next};
+    uint32_t verdict, error;
+    siginfo_t info;
+
+    if (vcpu->seccomp.mode == SECCOMP_MODE_STRICT) {
+        if (strict_allows(number)) {
+            return true;
+        }
+        kill_by(vcpu, SIGKILL, true, &(siginfo_t){.si_signo = SIGKILL, .si_code = SI_KERNEL});
+    }
+    memcpy(data.args, args, sizeof(data.args));
+    verdict = run_all(vcpu, &data);
+    describe(&info, &data, verdict);
+    switch (verdict & SECCOMP_RET_ACTION_FULL) {
+    case SECCOMP_RET_ALLOW:
+    case SECCOMP_RET_LOG:
+        return true;
+    case SECCOMP_RET_ERRNO:
+        error = verdict & SECCOMP_RET_DATA;
+        refuse(vcpu, number, args, error < 4095 ? error : 4095); /* MAX_ERRNO */
+        return false;
+    case SECCOMP_RET_TRACE:
+    case SECCOMP_RET_USER_NOTIF:
+        refuse(vcpu, number, args, ENOSYS);
+        return false;
+    case SECCOMP_RET_TRAP:
+        trap(vcpu, &info);
+        return false;
+    case SECCOMP_RET_KILL_THREAD:
+        kill_by(vcpu, SIGSYS, true, &info);
+    default: /* SECCOMP_RET_KILL_PROCESS, and what no kernel knows */
+        kill_by(vcpu, SIGSYS, false, &info);
+    }
+}
+
+/* ---- the way through execve ---- */
+
+struct carried { /* then the filters, the oldest first: a uint32_t, and so many instructions */
+    uint32_t mode, filters;
+};
+
+static const struct filter *nth(const struct vcpu *vcpu, unsigned n)
+{
+    const struct filter *filter = vcpu->seccomp.filters;
+
+    while (n--) {
+        filter = filter->older;
+    }
+    return filter;
+}
+
+static bool put(int fd, const void *bytes, size_t size)
+{
+    return write(fd, bytes, size) == (ssize_t)size;
+}
+
+int seccomp_save(const struct vcpu *vcpu)
+{
+    struct carried head = {vcpu->seccomp.mode, seccomp_count(vcpu)};
+    int fd = memfd_create("seccomp", MFD_CLOEXEC);
+    bool whole;
+
+    fd = fd < 0 ? -1 : fd_hide(fd);
+    whole = fd >= 0 && put(fd, &head, sizeof(head));
+    for (unsigned n = head.filters; whole && n-- > 0;) {
+        const struct filter *filter = nth(vcpu, n);
+        uint32_t count = filter->count;
+
+        whole =
+            put(fd, &count, sizeof(count)) && put(fd, filter->code, count * sizeof(*filter->code));
+    }
+    if (fd >= 0 && !whole) {
+        fd_close_hidden(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static bool get(int fd, void *bytes, size_t size)
+{
+    return read(fd, bytes, size) == (ssize_t)size;
+}
+
+static bool load_filter(struct vcpu *vcpu, int fd)
+{
+    struct filter *filter;
+    uint32_t count;
+
+    if (!get(fd, &count, sizeof(count)) || count > BPF_MAXINSNS) {
+        return false;
+    }
+    filter = filter_alloc((unsigned short)count);
+    if (!filter || !get(fd, filter->code, count * sizeof(*filter->code)) ||
+        !bpf_check(filter->code, count)) {
+        return false;
+    }
+    seccomp_add(vcpu, filter);
+    return true;
+}
+
+void seccomp_load(struct vcpu *vcpu, int fd)
+{
+    struct carried head;
+    bool whole = lseek(fd, 0, SEEK_SET) == 0 && get(fd, &head, sizeof(head)) &&
+                 (head.mode == SECCOMP_MODE_STRICT || head.mode == SECCOMP_MODE_FILTER);
+
+    for (uint32_t i = 0; whole && i < head.filters; i++) {
+        whole = load_filter(vcpu, fd);
+    }
+    if (!whole) {
+        die(STATUS_FAILED, "give no --seccomp-fd: it is km's own, for execve",
+            "descriptor %d holds no filters of system calls", fd);
+    }
+    vcpu->seccomp.mode = head.mode;
+    (void)close(fd);
+}
