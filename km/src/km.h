@@ -177,8 +177,8 @@ void vcpu_release(struct vcpu *vcpu);
 void vm_restore(struct vm *vm, struct vcpu *vcpu);
 
 /*
- * Whether a child would find descriptors for that: free ones, or those of the VM that it has not,
- * unless the limit is below them now.
+ * Whether a child would find what it needs for that: address space; descriptors, free ones or those
+ * of the VM that it has not, unless the limit is below them now.
  */
 bool vm_can_restore(const struct vm *vm);
 

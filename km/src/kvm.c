@@ -266,6 +266,19 @@ void vcpu_release(struct vcpu *vcpu)
     parked = vcpu;
 }
 
+/* Whether the payload's limit on address space leaves room for a vCPU's kvm_run. */
+static bool has_room(const struct vm *vm)
+{
+    struct rlimit limit;
+    void *room;
+
+    if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return true;
+    }
+    room = mmap(NULL, vm->run_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return room != MAP_FAILED && munmap(room, vm->run_size) == 0;
+}
+
 bool vm_can_restore(const struct vm *vm)
 {
     struct rlimit limit;
@@ -279,6 +292,9 @@ bool vm_can_restore(const struct vm *vm)
     }
     if (two >= 0) {
         (void)close(two);
+    }
+    if (!has_room(vm)) {
+        return false;
     }
     return free || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > (rlim_t)vm->vm_fd);
 }

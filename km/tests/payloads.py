@@ -192,10 +192,32 @@ ATTACKS = (
     *(f"jump {place}" for place in (*STUBS, *MONITOR, *NOWHERE)),
 )
 
+STARVED_SOON = (0, 1, 2, 3, 4, 8, 9, 10, 12)
+"""Limits of which 65,536 is little: bytes, mostly; the others would have to be raised."""
+
+BOMBS = (
+    "threads", "mappings", "address-space", "data", "timers", "signals", "pipes", "events",
+    "rights", "processes",
+)  # fmt: skip
+
 HOSTILE = (
     Payload("bad_pointers"),
     Payload("bad_lengths"),
+    Payload("nested_pointers", judge=ITSELF),
+    Payload("double_fetch", judge=ITSELF),
     Payload("bad_counts", judge=HELD),
+    Payload("absurd_counts", judge=HELD),
+    Payload("other_monitor", judge=ITSELF),
+    Payload("resource_bomb", runs=_each(BOMBS), judge=HELD),
+    Payload("starved", runs=_each(f"{limit} 0" for limit in range(16)), judge=HELD),
+    Payload(
+        "starved_soon",
+        runs=_each(f"{limit} 65536" for limit in STARVED_SOON),
+        source="starved",
+        judge=HELD,
+    ),
+    Payload("signal_storm", judge=HELD),
+    Payload("signal_everybody"),
     Payload("unknown_calls"),
     Payload("monitor_descriptors"),
     Payload("own_memory_file", judge=ITSELF),

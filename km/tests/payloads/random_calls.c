@@ -3,6 +3,7 @@
  * Makes random system calls with hostile arguments, each round in a process of its own: a seed and
  * a number of calls are its arguments. Whatever becomes of the process, the monitor does not fail.
  */
+#include "any_call.h"
 #include "payload.h"
 
 #include <grp.h>
@@ -24,54 +25,6 @@ static uint64_t next(void) /* xorshift64*, Vigna 2016 */
     state ^= state << 25;
     state ^= state >> 27;
     return state * 0x2545f4914f6cdd1d;
-}
-
-/* What reaches beyond this process, or waits for good, is not a random call's to do. */
-static bool is_left_out(long number)
-{
-    static const short numbers[] = {
-        SYS_kill,
-        SYS_tkill,
-        SYS_tgkill,
-        SYS_rt_sigqueueinfo,
-        SYS_rt_tgsigqueueinfo,
-        SYS_pause,
-        SYS_unlink,
-        SYS_unlinkat,
-        SYS_rmdir,
-        SYS_rename,
-        SYS_reboot,
-        SYS_sethostname,
-        SYS_setdomainname,
-        SYS_clock_settime,
-        SYS_settimeofday,
-        SYS_vhangup,
-        SYS_adjtimex,
-        SYS_clock_adjtime,
-        SYS_prlimit64,
-        SYS_setpriority,
-        SYS_sync,
-        SYS_syncfs,
-        SYS_pidfd_send_signal,
-        SYS_ioprio_set,
-        SYS_sched_setattr,
-        SYS_sched_setscheduler,
-        SYS_sched_setparam,
-        SYS_sched_setaffinity,
-        SYS_fork,
-        SYS_vfork,
-        SYS_clone,
-        SYS_clone3,
-        SYS_setpgid,
-        SYS_setsid,
-    };
-
-    for (size_t i = 0; i < LEN(numbers); i++) {
-        if (numbers[i] == number) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static uint64_t argument(void)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host may have that would help a payload out: mounts, set-user-ID files, privileges."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534
+READ_DOOR = """
+import os
+for flags in (os.O_RDONLY, os.O_RDWR, os.O_PATH):
+    try:
+        fd = os.open("door", flags)
+        os.pread(fd, 8, 0x7E0000000000)
+        print("read")
+    except OSError as error:
+        print(error.strerror)
+"""
+THREADED = "import threading, time\nthreading.Thread(target=time.sleep, args=(1,)).start()\n"
+AT_SECURE = 23
+WHO = (
+    f"import ctypes, os, re; print(os.getuid(), os.geteuid(), ctypes.CDLL(None).getauxval({AT_SECURE}),"
+    " re.findall('(?m)^(?:CapEff|NoNewPrivs):\\t(.*)', open('/proc/self/status').read()))"
+)
+
+pytestmark = [pytest.mark.needs_kvm, pytest.mark.needs_root, pytest.mark.usefixtures("kvm")]
+
+
+@pytest.fixture(autouse=True)
+def _root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("it mounts and sets owners: run it as root")
+
+
+@pytest.mark.parametrize("threads", ["", THREADED], ids=["alone", "with threads"])
+def test_mount_of_its_memory_is_refused(threads: str, km: Path, tmp_path: Path) -> None:
+    """The process's memory file is refused also where it is mounted under another name."""
+    (tmp_path / "door").touch()
+    script = 'mount --bind /proc/$$/mem door && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", km, "/usr/bin/python3", "-c", threads + READ_DOOR],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "Permission denied\nPermission denied\nBad file descriptor\n", done
+
+
+@pytest.mark.parametrize("by", ["km", "execve"])
+def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
+    """A set-user-ID program runs as who started it, and its C library is told no other."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to("/tmp/"):  # noqa: S108
+            folder.chmod(folder.stat().st_mode | 0o011)
+    program = tmp_path / "python3"
+    shutil.copy(Path("/usr/bin/python3").resolve(), program)
+    program.chmod(0o6755)
+    monitor = shutil.copy(km, tmp_path / "km")
+    start = [] if by == "km" else ["/usr/bin/env"]
+    kvm = os.open("/dev/kvm", os.O_RDWR)
+    done = subprocess.run(
+        [monitor, "--kvm-fd", str(kvm), *start, program, "-c", WHO],
+        user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", pass_fds=[kvm],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(kvm)
+    assert done.stdout == f"{NOBODY} {NOBODY} 0 ['0000000000000000', '1']\n", done
