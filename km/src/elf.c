@@ -197,6 +197,11 @@ void elf_open(struct elf *elf, const char *path, int fd)
         }
         check_head(elf);
     }
+    elf->snapshot = !memcmp(elf->head.e_ident, SNAPSHOT_MAGIC, sizeof(SNAPSHOT_MAGIC));
+    if (elf->snapshot) {
+        elf->head = (Elf64_Ehdr){0};
+        return;
+    }
     check_head(elf);
     phdrs_size = elf->head.e_phnum * sizeof(Elf64_Phdr);
     if (elf->head.e_phoff > LONG_MAX ||
@@ -308,6 +313,7 @@ static void open_loader(struct image *to, const Elf64_Phdr *phdr)
             "cannot run %s: its loader %s does not exist", payload.path, path);
     }
     elf_open(&loader, path, -1);
+    check_head(&loader);
     to->has_loader = true;
 }
 
@@ -369,6 +375,7 @@ void image_open(struct image *to)
     }
     elf_open(&payload, path, options.payload_fd);
     name_image(to, path);
+    to->snapshot_fd = payload.snapshot ? payload.fd : -1;
     for (size_t i = 0; i < payload.head.e_phnum; i++) {
         if (payload.phdrs[i].p_type == PT_INTERP) {
             open_loader(to, &payload.phdrs[i]);
@@ -390,7 +397,7 @@ void image_load(struct image *to)
     to->phdr_count = payload.head.e_phnum;
     to->start = bias + low;
     to->end = bias + high;
-    mm_set_brk(to->end);
+    mm_set_brk(to->end, to->end);
     if (to->has_loader) {
         elf_extent(&loader, &low, &high);
         to->loader_base = elf_map(&loader, mm_find_gap(high - low));

@@ -6,6 +6,7 @@
 #define KM_ELF_H
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PHDRS_MAX 128
@@ -14,6 +15,7 @@ struct elf {
     const char *path;
     int fd;
     uint64_t size; /* of the file */
+    bool snapshot; /* it is one, and no program: there are no headers */
     Elf64_Ehdr head;
     Elf64_Phdr phdrs[PHDRS_MAX];
 };

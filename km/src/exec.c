@@ -63,6 +63,10 @@ static int64_t check_elf(const struct vcpu *vcpu, const char *path)
     }
     n = read(fd, &head, sizeof(head));
     (void)close(fd);
+    if (n == (ssize_t)sizeof(head) &&
+        !memcmp(head.e_ident, SNAPSHOT_MAGIC, sizeof(SNAPSHOT_MAGIC))) {
+        return 0;
+    }
     return n == (ssize_t)sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG) &&
                    head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == EM_X86_64 &&
                    (head.e_type == ET_EXEC || head.e_type == ET_DYN)

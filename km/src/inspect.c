@@ -158,6 +158,11 @@ _Noreturn void inspect_payload(void)
     bool fixed, loader;
 
     elf_open(&elf, elf_find(found), options.payload_fd);
+    if (elf.snapshot) {
+        printf("file:       %s\nprogram:    snapshot, which goes on where it was written\n",
+               elf.path);
+        exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
+    }
     fixed = elf.head.e_type == ET_EXEC;
     loader = find_segment(&elf, PT_INTERP);
     printf("file:       %s\n", elf.path);

@@ -39,7 +39,12 @@
 #define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
 
 /* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
-enum { STATUS_FAILED = 125, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+enum {
+    STATUS_ELSEWHERE = 124, /* a snapshot cannot go on here, but may elsewhere */
+    STATUS_FAILED = 125,
+    STATUS_CANNOT_RUN = 126,
+    STATUS_NOT_FOUND = 127,
+};
 
 /* Options that the monitor of the next program gets too, when the payload calls execve. */
 enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_COUNT };
@@ -60,6 +65,8 @@ struct options {
     bool report_shared;      /* report_fd is another process's too */
     const char *report_file; /* or NULL: standard error */
     const char *coredump;    /* the absolute path of the core to write, %p: the process, or NULL */
+    const char *snapshot;    /* the absolute path of the snapshot to write, or NULL */
+    bool live;               /* the program goes on after it */
     const char *gdb;         /* a port, or a socket's path, to wait for gdb at, or NULL */
     const char *gdb_session; /* the connection with gdb that the program before had, or NULL */
     const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */
@@ -395,9 +402,12 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, ui
 int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags);
 int64_t mm_detach(uint64_t addr);
 int64_t mm_advise(uint64_t addr, uint64_t len, int advice);
-/* As brk(2): the new break, or the old one. mm_set_brk() says where it starts. */
+/* As brk(2): the new break, or the old one. mm_set_brk() says where it starts and where it is. */
 uint64_t mm_brk(uint64_t addr);
-void mm_set_brk(uint64_t start);
+void mm_set_brk(uint64_t start, uint64_t end);
+void mm_get_brk(uint64_t *start, uint64_t *end);
+/* The host's rights to memory that the payload has with these. */
+int mm_host_prot(int prot);
 /*
  * The page fault of an access: 0 when the access can be tried again, SIGSEGV's si_code, or
  * MM_NO_FILE behind the end of a mapped file.
@@ -421,10 +431,27 @@ void prefault(uint64_t addr, uint64_t len, int prot, int flags);
  */
 void prefault_next(uint64_t addr, uint64_t len);
 
+/* ---- backing.c: payload memory that the host has from a snapshot's file ---- */
+
+/* [start, start + size) is so. */
+bool backing_add(uint64_t start, uint64_t size);
+
+/*
+ * Make what of [addr, addr + len) is so ordinary memory, with its content or without. Before what
+ * the host does otherwise to a file's. 0, or -errno.
+ */
+int64_t backing_copy(uint64_t addr, uint64_t len);
+int64_t backing_forget(uint64_t addr, uint64_t len);
+
+/* So with memory that is a snapshot's. */
+void prefault_piece(uint64_t addr, uint64_t len, int prot);
+
 /* ---- vdso.c ---- */
 
 /* Reserve the place of the host's vDSO. The gva of its ELF image for AT_SYSINFO_EHDR, or 0. */
 uint64_t vdso_create(const struct vcpu *vcpu);
+/* What the monitor has of its ELF image, and the bytes; NULL where the host has none. */
+const void *vdso_content(size_t *size);
 /* Make it present, at its first touch. False when KVM refuses. */
 bool vdso_back(struct vm *vm);
 /* Where its ELF image is, or 0. */
@@ -439,6 +466,11 @@ void vdso_restore(struct vm *vm);
 /* Start a payload's thread with this state. Its tid, or -errno. */
 int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
                      uint64_t parent_tid, uint64_t child_tid);
+
+/* One that a snapshot has, which waits for threads_go(). Its tid of the host, or -errno. */
+int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_t mask,
+                      struct vcpu **made);
+void threads_go(void);
 
 /* End this payload thread, by signal -status if that is below 0; the process too when it is the
  * last. */
@@ -494,6 +526,7 @@ struct image {
     bool has_loader;
     bool stack_executable; /* PT_GNU_STACK */
     const char *execfn;    /* the path that was opened: AT_EXECFN */
+    int snapshot_fd;       /* the open file when it is a snapshot, else -1 */
     char path[4096];       /* the same, resolved: what /proc/self/exe shows */
 };
 
@@ -517,6 +550,16 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
 
 /* The auxiliary vector that stack_create() left, and its bytes. */
 const void *stack_auxv(size_t *size);
+
+/* What of the stack /proc/PID/{cmdline,environ,stat} show, see PR_SET_MM in prctl(2). */
+struct stack_shown {
+    uint64_t sp, arg_start, arg_end, env_end;
+};
+
+const struct stack_shown *stack_get_shown(void);
+
+/* Show it, and this auxiliary vector, as stack_create() does. */
+void stack_show(const struct stack_shown *what, const void *from, size_t size);
 
 extern struct image image;
 
@@ -593,6 +636,42 @@ void gdb_after_vfork(void);
 
 /* Write the core that options ask for. The process must die of `signo` afterwards. */
 void coredump_write(struct vcpu *vcpu, int signo);
+
+/* ---- snapshot.c: a running program in a file, and back; snapshot.h ---- */
+
+#define SNAPSHOT_MAGIC "\x7fkmsnap" /* 8 bytes, with its end */
+
+/* Read and judge what image_open() found. Ends km when it cannot be resumed here. */
+void snapshot_open(void);
+
+/* Map its memory, instead of a program's, and become its process; then, locked in, its threads. */
+void snapshot_resume(struct vcpu *vcpu);
+void snapshot_resume_threads(struct vcpu *vcpu);
+
+/* Whether an open(2) of the payload asks for a snapshot; what it returns then. */
+bool snapshot_is_asked(uint64_t path);
+
+/* The payload made this socketpair. */
+void snapshot_note_pair(const int ends[2]);
+int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags);
+
+/* ---- ids.c: the numbers of processes and threads of a resumed program ---- */
+
+/* Room for so many threads; one of them; all are known. */
+bool ids_reserve(size_t threads);
+void ids_add(pid_t shown, pid_t host);
+void ids_complete(void);
+
+/* Whether any is not the host's. */
+bool ids_translated(void);
+
+/* The host's number of what a call names, a group's with a minus too; the payload's number. */
+uint64_t ids_to_host(uint64_t shown);
+pid_t ids_shown(pid_t host);
+
+/* The result of a call that may return one; a siginfo that may name who sent it. */
+int64_t ids_of_result(uint64_t number, int64_t result);
+void ids_of_info(uint8_t info[128]);
 
 /* ---- ending.c: what is said when the payload ends ---- */
 

@@ -6,13 +6,28 @@
 #include "seccomp.h"
 #include "syscall.h"
 
+#include <unistd.h>
+
 struct image image;
+
+/* The program starts at its first instruction, with its arguments on its stack. */
+static void begin(struct vcpu *vcpu, char **envp)
+{
+    vcpu->regs->rsp = stack_create(&image, vdso_create(vcpu), options.argv, envp);
+    if (options.trace) {
+        trace_start(vcpu->regs->rsp + sizeof(uint64_t));
+    }
+    vcpu->regs->rip = image.entry;
+    vcpu->regs->rflags = cpu_clean_flags(0);
+    vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+}
 
 int main(int argc, char **argv, char **envp)
 {
     static struct vm vm;
     struct vcpu *vcpu;
     uint64_t limit = fd_raise_limit();
+    bool resumes;
 
     (void)argc;
     options_parse(argv);
@@ -20,6 +35,10 @@ int main(int argc, char **argv, char **envp)
         inspect_payload();
     }
     image_open(&image);
+    resumes = image.snapshot_fd >= 0;
+    if (resumes) {
+        snapshot_open();
+    }
     trace_choose(options.trace_calls);
     report_open();
     keeper_find();
@@ -27,7 +46,9 @@ int main(int argc, char **argv, char **envp)
     cpu_system_create(&vm);
     layout_choose();
     mm_init(&vm);
-    image_load(&image);
+    if (!resumes) {
+        image_load(&image);
+    }
     vcpu = vcpu_acquire(&vm);
     if (!vcpu) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
@@ -38,15 +59,19 @@ int main(int argc, char **argv, char **envp)
         seccomp_load(vcpu, options.seccomp_fd);
     }
     exec_init();
-    vcpu->regs->rsp = stack_create(&image, vdso_create(vcpu), options.argv, envp);
-    if (options.trace) {
-        trace_start(vcpu->regs->rsp + sizeof(uint64_t));
+    if (resumes) {
+        snapshot_resume(vcpu);
+    } else {
+        begin(vcpu, envp);
     }
-    vcpu->regs->rip = image.entry;
-    vcpu->regs->rflags = cpu_clean_flags(0);
-    vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (options.snapshot && !resumes) { /* what others opened could not be made again */
+        (void)sys_close_range(vcpu, (uint64_t[6]){STDERR_FILENO + 1, UINT32_MAX});
+    }
     fd_lower_limit(limit);
     lock_in();
+    if (resumes) {
+        snapshot_resume_threads(vcpu);
+    }
     if (options.gdb || options.gdb_session) {
         gdb_start(vcpu);
     }

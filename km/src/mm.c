@@ -57,7 +57,7 @@ static void changed(void)
 }
 
 /* x86 pages that can be written or executed can be read. */
-static int host_prot(int prot)
+int mm_host_prot(int prot)
 {
     return prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? PROT_READ | (prot & PROT_WRITE)
                                                        : PROT_NONE;
@@ -91,7 +91,7 @@ void mm_populate(uint64_t addr, uint64_t len)
         uint64_t gva = vma->start > addr ? vma->start : addr;
         uint64_t stop = vma->end < end ? vma->end : end;
 
-        while (host_prot(vma->prot) && !(vma->flags & VMA_VDSO) && gva && gva < stop) {
+        while (mm_host_prot(vma->prot) && !(vma->flags & VMA_VDSO) && gva && gva < stop) {
             gva = map_block(vma, gva, gva, stop); /* without a slot, a touch will tell */
         }
     }
@@ -107,7 +107,7 @@ void mm_populate(uint64_t addr, uint64_t len)
  */
 static void zap(uint64_t start, uint64_t size, int prot)
 {
-    int host = host_prot(prot);
+    int host = mm_host_prot(prot);
     int more = host & PROT_WRITE ? host | PROT_EXEC : host | PROT_WRITE;
 
     changed();
@@ -193,7 +193,7 @@ static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, 
     }
     changed();
     pt_unmap(vm, addr, len);
-    p = mmap((void *)addr, len, host_prot(prot), flags, fd, (off_t)offset);
+    p = mmap((void *)addr, len, mm_host_prot(prot), flags, fd, (off_t)offset);
     if (p == MAP_FAILED) {
         return -errno;
     }
@@ -326,7 +326,7 @@ static bool vma_is_stack(const struct vma *vma, uint64_t from, uint64_t to)
 static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, int prot)
 {
     uint64_t size = to - from;
-    int before = host_prot(vma->prot), after = host_prot(prot);
+    int before = mm_host_prot(vma->prot), after = mm_host_prot(prot);
 
     changed();
     pt_protect(vm, from, size, guest_rights(prot));
@@ -436,6 +436,9 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
         old + old_len > vma->end) {
         return -EFAULT;
     }
+    if (backing_copy(old, old_len) < 0) {
+        return -ENOMEM;
+    }
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
         return move_vma(*vma, old, old_len, len, flags, addr);
     }
@@ -526,12 +529,23 @@ int64_t mm_advise(uint64_t addr, uint64_t len, int advice)
     if (advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE) {
         return -EPERM;
     }
+    if ((advice == MADV_DONTNEED || advice == MADV_FREE) && !(addr % PAGE_SIZE) &&
+        backing_forget(addr, ROUND_UP(len, PAGE_SIZE)) < 0) {
+        return -ENOMEM;
+    }
     return madvise((void *)addr, len, advice) < 0 ? -errno : 0;
 }
 
-void mm_set_brk(uint64_t start)
+void mm_set_brk(uint64_t start, uint64_t end)
 {
-    brk_start = brk_end = start;
+    brk_start = start;
+    brk_end = end;
+}
+
+void mm_get_brk(uint64_t *start, uint64_t *end)
+{
+    *start = brk_start;
+    *end = brk_end;
 }
 
 uint64_t mm_brk(uint64_t addr)

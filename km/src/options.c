@@ -33,6 +33,9 @@ static const char help[] =
     "  --coredump=FILE  likewise to FILE; %p in it is the process\n"
     "  -o FILE        write the trace and the counts to FILE instead\n"
     "  --report-fd FD  write them to the open descriptor FD\n"
+    "  --snapshot FILE  when the payload opens /proc/kontain/snapshot, write it to FILE and end;\n"
+    "                 FILE is then a PAYLOAD that goes on from there\n"
+    "  --live         with --snapshot: the payload goes on, too\n"
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
@@ -44,6 +47,7 @@ static const char help[] =
     "  --help         print this text\n"
     "\n"
     "Exit status: the payload's; death by a signal is death by that signal. When km itself fails:\n"
+    "  124  a snapshot cannot go on here: another km, kernel or CPU, or a file is not there\n"
     "  125  no KVM, wrong usage, or another failure of km\n"
     "  126  PAYLOAD cannot be run: it is a directory, not executable, or no x86-64 ELF program\n"
     "  127  PAYLOAD does not exist\n"
@@ -94,25 +98,37 @@ static bool is_option(const char *option, const char *name, const char **value)
     return !option[length] || *value;
 }
 
+/* Its name as an absolute path at `to`, of PATH_MAX bytes twice: wherever the payload goes. */
+static void make_absolute(const char *option, const char *file, char *to)
+{
+    if (!*file || strlen(file) >= PATH_MAX || file[strlen(file) - 1] == '/') {
+        die(STATUS_FAILED, "give the name of a file", "%s cannot write to '%s'", option, file);
+    }
+    if (*file != '/') {
+        if (!getcwd(to, PATH_MAX)) {
+            die(STATUS_FAILED, "give an absolute path", "the working directory has no path: %m");
+        }
+        to += strlen(to);
+        *to++ = '/';
+    }
+    memcpy(to, file, strlen(file) + 1);
+}
+
+static void take_snapshot(const char *file)
+{
+    static char path[2 * PATH_MAX];
+
+    make_absolute("--snapshot", file, path);
+    options.snapshot = path;
+}
+
 /* The core goes where km was started, wherever the payload goes. */
 static void take_coredump(const char *file)
 {
     static char word[sizeof("--coredump=") + 2UL * PATH_MAX] = "--coredump=";
-    char *path = word + strlen(word), *end = path;
+    char *path = word + strlen(word);
 
-    file = file ? file : "core.%p";
-    if (!*file || strlen(file) >= PATH_MAX || file[strlen(file) - 1] == '/') {
-        die(STATUS_FAILED, "give the name of a file, as in --coredump=core",
-            "--coredump cannot write to '%s'", file);
-    }
-    if (*file != '/') {
-        if (!getcwd(path, PATH_MAX)) {
-            die(STATUS_FAILED, "give an absolute path", "the working directory has no path: %m");
-        }
-        end = path + strlen(path);
-        *end++ = '/';
-    }
-    memcpy(end, file, strlen(file) + 1);
+    make_absolute("--coredump", file ? file : "core.%p", path);
     options.coredump = path;
     options.carried[CARRIED_COREDUMP] = word;
 }
@@ -139,6 +155,11 @@ static int take(char **argv, char **argv0)
         options.carried[CARRIED_STATS] = option;
     } else if (is_option(option, "--coredump", &value)) {
         take_coredump(value);
+    } else if (!strcmp(option, "--snapshot")) {
+        take_snapshot(value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--live")) {
+        options.live = true;
     } else if (!strcmp(option, "--gdb")) {
         options.gdb = value_of(option, argv[1]);
         return 2;
@@ -218,6 +239,12 @@ void options_parse(char **argv)
     }
     if (options.report_file && !options.trace && !options.stats) {
         die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
+    }
+    if (options.live && !options.snapshot) {
+        die(STATUS_FAILED, "give --snapshot FILE as well", "--live says how, but not what");
+    }
+    if (options.snapshot && (options.gdb || options.gdb_session)) {
+        die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
     }
     if (!*argv) {
         die(STATUS_FAILED, "see km --help", "no payload was named");

@@ -14,6 +14,12 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+#define PIECES_MAX                                                                                 \
+    (32UL << 20) /* of a snapshot, what can be written: copied at once, not one by one */
 #define WRITTEN_MAX (1UL << 20) /* of memory that is new: heaps and buffers */
 #define FILE_MAX (4UL << 20)    /* of a file */
 #define DENSE_PAGES 448         /* of the 512 of a huge page: its neighbour will be used as well */
@@ -46,5 +52,17 @@ void prefault_next(uint64_t addr, uint64_t len)
     }
     if (count >= DENSE_PAGES) {
         (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
+    }
+}
+
+void prefault_piece(uint64_t addr, uint64_t len, int prot)
+{
+    static uint64_t copied;
+
+    if (prot & PROT_WRITE && copied + len <= PIECES_MAX) {
+        copied += len;
+        (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
+    } else if (prot) {
+        (void)madvise((void *)addr, len, MADV_POPULATE_READ);
     }
 }

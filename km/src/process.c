@@ -55,7 +55,7 @@ static void child_state(struct vcpu *vcpu, const struct clone *how, struct cpu_s
 /* In the child: from the copy of the parent's memory make a process that can run. */
 static void become_child(struct vcpu *vcpu, const struct clone *how, const struct cpu_state *state)
 {
-    int32_t tid = getpid();
+    int32_t tid = ids_shown(getpid());
 
     thread_after_fork();
     pin_after_fork();
@@ -198,7 +198,7 @@ static int64_t new_thread(struct vcpu *vcpu, const struct clone *how)
 static int64_t new_process(struct vcpu *vcpu, const struct clone *how)
 {
     int64_t pid = how->flags & CLONE_VM ? vfork_process(vcpu, how) : fork_process(vcpu, how);
-    int32_t tid = (int32_t)pid, pidfd;
+    int32_t tid = ids_shown((pid_t)pid), pidfd;
 
     if (pid <= 0) {
         return pid;
@@ -319,7 +319,8 @@ HANDLER(set_tid_address)
  *
  * The kernel walks the list when the process ends, however that comes about. For a thread that ends
  * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on. Nor
- * must that of a vfork's child, in its parent's memory: it is kept, but nobody walks it.
+ * must that of a vfork's child, in its parent's memory: it is kept, but nobody walks it. What holds
+ * the numbers of a resumed program says nothing to the kernel.
  */
 HANDLER(set_robust_list)
 {
@@ -327,7 +328,9 @@ HANDLER(set_robust_list)
         return -EINVAL;
     }
     vcpu->robust_list = args[0]; /* any address: who walks there finds out */
-    return guest_ok(args[0], 24) && !vcpu->vforked ? host_syscall(__NR_set_robust_list, args) : 0;
+    return guest_ok(args[0], 24) && !vcpu->vforked && !ids_translated()
+               ? host_syscall(__NR_set_robust_list, args)
+               : 0;
 }
 
 /* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */

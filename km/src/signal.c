@@ -394,6 +394,7 @@ static void deliver(struct vcpu *vcpu, int signo)
         return;
     }
     undisguise(signo, vcpu->signal_info);
+    ids_of_info(vcpu->signal_info);
     signo = gdb_signal(vcpu, signo, vcpu->signal_info);
     if (signo) {
         handler = signal_action(signo)->handler;

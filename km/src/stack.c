@@ -19,6 +19,7 @@
 
 static Elf64_auxv_t auxv[AUX_MAX];
 static size_t auxc;
+static struct stack_shown shown;
 
 const void *stack_auxv(size_t *size)
 {
@@ -111,9 +112,8 @@ static void stack_map(struct builder *b, bool executable)
  * Let /proc/PID/{cmdline,environ,auxv,stat,comm} show the payload, not the monitor. A kernel
  * without checkpoint/restore does not offer this; then they show km and its arguments.
  */
-static void show_process(uint64_t sp, uint64_t arg_start, uint64_t arg_end, uint64_t env_end)
+static void show_process(void)
 {
-    const char *slash = strrchr(image.execfn, '/');
     struct prctl_mm_map map = {
         .start_code = image.start,
         .end_code = image.end,
@@ -121,18 +121,30 @@ static void show_process(uint64_t sp, uint64_t arg_start, uint64_t arg_end, uint
         .end_data = image.end,
         .start_brk = image.end,
         .brk = image.end,
-        .start_stack = sp,
-        .arg_start = arg_start,
-        .arg_end = arg_end,
-        .env_start = arg_end,
-        .env_end = env_end,
+        .start_stack = shown.sp,
+        .arg_start = shown.arg_start,
+        .arg_end = shown.arg_end,
+        .env_start = shown.arg_end,
+        .env_end = shown.env_end,
         .auxv = (void *)auxv,
         .auxv_size = (uint32_t)(auxc * sizeof(*auxv)),
         .exe_fd = (uint32_t)-1,
     };
 
     (void)prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
-    (void)prctl(PR_SET_NAME, slash ? slash + 1 : image.execfn);
+}
+
+const struct stack_shown *stack_get_shown(void)
+{
+    return &shown;
+}
+
+void stack_show(const struct stack_shown *what, const void *from, size_t size)
+{
+    shown = *what;
+    auxc = size / sizeof(*auxv);
+    memcpy(auxv, from, auxc * sizeof(*auxv));
+    show_process();
 }
 
 uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp)
@@ -140,7 +152,8 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
     size_t argc = count(argv), envc = count(envp), words = 1 + argc + 1 + envc + 1;
     uint8_t random[16] = {0};
     struct builder b;
-    uint64_t execfn, random_at, platform, arg_start, arg_end, env_end, zero = 0, *table;
+    uint64_t execfn, random_at, platform, zero = 0, *table;
+    const char *slash = strrchr(from->execfn, '/');
 
     stack_map(&b, from->stack_executable);
     (void)push(&b, &zero, sizeof(zero));
@@ -158,18 +171,20 @@ uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char
     }
     table[0] = argc;
     b.bottom += (words + 2 * auxc) * sizeof(*table);
-    env_end = b.at;
+    shown.env_end = b.at;
     push_strings(&b, envp, envc, &table[1 + argc + 1]);
-    arg_end = b.at;
+    shown.arg_end = b.at;
     push_strings(&b, argv, argc, &table[1]);
-    arg_start = b.at;
+    shown.arg_start = b.at;
     b.at = ROUND_DOWN(b.at, 16);
     if (words % 2) { /* so that the stack pointer is a multiple of 16 */
         (void)push(&b, &zero, sizeof(zero));
     }
     (void)push(&b, auxv, auxc * sizeof(*auxv));
     (void)push(&b, table, words * sizeof(*table));
-    show_process(b.at, arg_start, arg_end, env_end);
+    shown.sp = b.at;
+    show_process();
+    (void)prctl(PR_SET_NAME, slash ? slash + 1 : from->execfn);
     memset(table, 0, (words + 2 * auxc) * sizeof(*table));
     return b.at;
 }

@@ -82,7 +82,7 @@ void stub_set_answers(struct vcpu *vcpu)
     }
     for (size_t i = 0; seccomp_is_off(vcpu) && i < ARRAY_LEN(answered); i++) {
         bool of_user = i >= FIRST_OF_USER;
-        uint64_t value = (uint64_t)syscall(answered[i]);
+        uint64_t value = (uint64_t)ids_of_result(answered[i], syscall(answered[i]));
 
         data->value[i] = value;
         data->kind[answered[i]] =

@@ -54,6 +54,9 @@ HANDLER(statx)
 static int64_t open_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
                        uint64_t mode)
 {
+    if (snapshot_is_asked(path)) {
+        return snapshot_ask(vcpu, flags);
+    }
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
         path = (uint64_t)image.path;
     }

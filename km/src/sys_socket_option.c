@@ -134,3 +134,16 @@ HANDLER(socket)
         return host_syscall(__NR_socket, args);
     }
 }
+
+/* int socketpair(int domain, int type, int protocol, int sv[2]) */
+HANDLER(socketpair)
+{
+    int64_t result = host_syscall(__NR_socketpair, args);
+    int ends[2];
+
+    (void)vcpu;
+    if (!result && guest_read(ends, args[3], sizeof(ends)) == 0) {
+        snapshot_note_pair(ends);
+    }
+    return result;
+}

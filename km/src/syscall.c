@@ -101,6 +101,9 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
     case ARG_FD:
     case ARG_DIRFD:
         return fd_is_hidden(args[i]) ? -EBADF : 0;
+    case ARG_PID:
+        args[i] = ids_to_host(args[i]);
+        return 0;
     case ARG_PATH:
         return guest_ok(args[i], 0) ? 0 : -EFAULT;
     case ARG_IN:
@@ -157,7 +160,7 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
     if (!call || !call->name) {
         result = -ENOSYS;
     } else {
-        result = serve(vcpu, call, number, args);
+        result = ids_of_result(number, serve(vcpu, call, number, args));
         stub_after_call(vcpu, number);
     }
     syscall_ended(vcpu, number, args, result, start);

@@ -19,6 +19,7 @@
 enum arg_kind {
     ARG_NONE,
     ARG_INT,  /* shown as a signed number */
+    ARG_PID,  /* likewise; of a resumed program's it becomes the host's */
     ARG_SIZE, /* shown as an unsigned number */
     ARG_UINT, /* likewise; the kernel takes the lower 32 bits only */
     ARG_HEX,
@@ -318,6 +319,7 @@ HANDLER(recvmmsg);
 HANDLER(getsockopt);
 HANDLER(setsockopt);
 HANDLER(socket);
+HANDLER(socketpair);
 
 /* sys_process.c */
 HANDLER(exit_group);

@@ -28,6 +28,7 @@ struct start {
     struct vcpu *vcpu;
     const struct cpu_state *state;
     uint64_t flags, parent_tid, child_tid, mask;
+    void *(*main)(void *);
     int64_t tid;
     sem_t ready;
 };
@@ -57,23 +58,50 @@ static void *thread_main(void *argument)
 {
     struct start *start = argument;
     struct vcpu *vcpu = start->vcpu;
-    int32_t tid = (int32_t)syscall(__NR_gettid);
+    int32_t tid = (int32_t)syscall(__NR_gettid), shown = ids_shown(tid);
 
     is_first = false;
     vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
     vcpu->robust_list = 0;
     cpu_load(vcpu, start->state);
     if (start->flags & CLONE_CHILD_SETTID) {
-        (void)guest_write(start->child_tid, &tid, sizeof(tid));
+        (void)guest_write(start->child_tid, &shown, sizeof(shown));
     }
     if (start->flags & CLONE_PARENT_SETTID) {
-        (void)guest_write(start->parent_tid, &tid, sizeof(tid));
+        (void)guest_write(start->parent_tid, &shown, sizeof(shown));
     }
     start->tid = tid;
     uint64_t mask = start->mask;
     (void)sem_post(&start->ready);
     signal_init_thread(vcpu, mask);
     vcpu_run(vcpu);
+}
+
+/* Held while a snapshot's threads are made: none runs before all are there. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static bool gate_is_held;
+
+static void *resumed_main(void *argument)
+{
+    struct start *start = argument;
+    struct vcpu *vcpu = start->vcpu;
+
+    is_first = false;
+    cpu_load(vcpu, start->state);
+    start->tid = syscall(__NR_gettid);
+    signal_init_thread(vcpu, start->mask);
+    (void)sem_post(&start->ready);
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+    vcpu_run(vcpu);
+}
+
+void threads_go(void)
+{
+    if (gate_is_held) {
+        gate_is_held = false;
+        (void)pthread_mutex_unlock(&gate);
+    }
 }
 
 /* Once: it is locked then, and a forked process finds it in its copy of the memory. */
@@ -105,12 +133,43 @@ static int create(struct start *start)
     }
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setstack(&attr, (void *)(stack + PAGE_SIZE), STACK_SIZE - PAGE_SIZE);
-    error = pthread_create((pthread_t *)&vcpu->host_thread, &attr, thread_main, start);
+    error = pthread_create((pthread_t *)&vcpu->host_thread, &attr, start->main, start);
     (void)pthread_attr_destroy(&attr);
     if (error) {
         vcpu->host_thread = NULL;
     }
     return error;
+}
+
+/* The new thread's tid, or -EAGAIN. */
+static int64_t start_thread(struct vcpu *parent, struct start *start)
+{
+    int error = EAGAIN;
+
+    (void)sem_init(&start->ready, 0, 0);
+    signal_hold();
+    thread_lock();
+    mm_lock(); /* a new vCPU takes system memory, as new page tables do */
+    start->vcpu = vcpu_acquire(parent->vm);
+    mm_unlock();
+    if (start->vcpu) {
+        __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+        stop_enter(start->vcpu, parent);
+        seccomp_inherit(start->vcpu, parent);
+        error = create(start);
+        if (error) {
+            __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
+            stop_leave(start->vcpu);
+            seccomp_release(start->vcpu);
+            vcpu_release(start->vcpu);
+        }
+    }
+    thread_unlock();
+    if (!error) {
+        (void)sem_wait(&start->ready);
+    }
+    signal_release(parent);
+    return error ? -EAGAIN : start->tid;
 }
 
 int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
@@ -122,33 +181,25 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
         .parent_tid = parent_tid,
         .child_tid = child_tid,
         .mask = parent->signal_mask,
+        .main = thread_main,
     };
-    int error = EAGAIN;
 
-    (void)sem_init(&start.ready, 0, 0);
-    signal_hold();
-    thread_lock();
-    mm_lock(); /* a new vCPU takes system memory, as new page tables do */
-    start.vcpu = vcpu_acquire(parent->vm);
-    mm_unlock();
-    if (start.vcpu) {
-        __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
-        stop_enter(start.vcpu, parent);
-        seccomp_inherit(start.vcpu, parent);
-        error = create(&start);
-        if (error) {
-            __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
-            stop_leave(start.vcpu);
-            seccomp_release(start.vcpu);
-            vcpu_release(start.vcpu);
-        }
+    return start_thread(parent, &start);
+}
+
+int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_t mask,
+                      struct vcpu **made)
+{
+    struct start start = {.state = state, .mask = mask, .main = resumed_main};
+    int64_t tid;
+
+    if (!gate_is_held) {
+        gate_is_held = true;
+        (void)pthread_mutex_lock(&gate);
     }
-    thread_unlock();
-    if (!error) {
-        (void)sem_wait(&start.ready);
-    }
-    signal_release(parent);
-    return error ? -EAGAIN : start.tid;
+    tid = start_thread(first, &start);
+    *made = start.vcpu;
+    return tid;
 }
 
 /* ---- the end of a thread ---- */
@@ -183,7 +234,7 @@ static void robust_release(uint64_t futex, int32_t tid)
 static void robust_walk(const struct vcpu *vcpu)
 {
     uint64_t head[3], entry;
-    int32_t tid = (int32_t)syscall(__NR_gettid);
+    int32_t tid = ids_shown((pid_t)syscall(__NR_gettid));
 
     if (!vcpu->robust_list || guest_read(head, vcpu->robust_list, sizeof(head)) < 0) {
         return;

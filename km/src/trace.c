@@ -112,6 +112,7 @@ static void show_number(struct line *line, const struct arg *arg, uint64_t value
 {
     switch (arg->kind) {
     case ARG_INT:
+    case ARG_PID:
     case ARG_FD:
         line_put(line, "%d", (int)value);
         break;

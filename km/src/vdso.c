@@ -102,6 +102,12 @@ uint64_t vdso_image(void)
     return vdso.size ? VDSO_GVA + vdso.elf : 0;
 }
 
+const void *vdso_content(size_t *size)
+{
+    *size = vdso.size - vdso.elf;
+    return vdso.size ? (const void *)(vdso.hva + vdso.elf) : NULL;
+}
+
 uint64_t vdso_hva(uint64_t gva)
 {
     return gva - VDSO_GVA < vdso.size ? gva - VDSO_GVA + vdso.hva : gva;

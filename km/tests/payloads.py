@@ -144,6 +144,7 @@ THREADS = (
     Payload("thread_churn"),
     Payload("watched", ("glibc", "dynamic"), flags=("-pthread",)),
     Payload("thread_signals", STATIC),
+    Payload("snapshot", STATIC, _each(["memory", "threads", "signals", "descriptors", "server"])),
     Payload("thread_memory"),
     Payload("robust_mutex", STATIC),
     Payload("fork", ALL),
