@@ -62,6 +62,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     stop_after_fork(vcpu);
     gdb_after_fork(vcpu);
     stats_after_fork();
+    aio_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);

@@ -329,6 +329,15 @@ HANDLER(prctl);
 HANDLER(refuse);
 HANDLER(personality);
 
+/* sys_aio.c */
+void aio_after_fork(void);
+HANDLER(io_setup);
+HANDLER(io_destroy);
+HANDLER(io_submit);
+HANDLER(io_cancel);
+HANDLER(io_getevents);
+HANDLER(io_pgetevents);
+
 /* sys_seccomp.c */
 HANDLER(seccomp);
 

@@ -217,6 +217,14 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(timerfd_settime, FD, NAMED(TIMER), IN(ITIMERSPEC), OUT(ITIMERSPEC)),
     FORWARD(timerfd_gettime, FD, OUT(ITIMERSPEC)),
 
+    /* asynchronous reading and writing */
+    HANDLE(io_setup, io_setup, UINT, INOUT(8, SHOW_OFFSET)),
+    HANDLE(io_destroy, io_destroy, HEX),
+    HANDLE(io_submit, io_submit, HEX, INT, ADDR),
+    HANDLE(io_cancel, io_cancel, HEX, ADDR, OUT(32)),
+    HANDLE_WAIT(io_getevents, io_getevents, HEX, INT, INT, OUT_BY(2, 32), IN(TIMESPEC)),
+    HANDLE_WAIT(io_pgetevents, io_pgetevents, HEX, INT, INT, OUT_BY(2, 32), IN(TIMESPEC), IN(16)),
+
     /* memory */
     HANDLE(mmap, mmap, ADDR, SIZE, NAMED(PROT), NAMED(MAP), INT, HEX),
     HANDLE(munmap, munmap, ADDR, SIZE),

@@ -61,6 +61,7 @@ FILES = (
     Payload("socket_message"),
     Payload("interfaces", ("musl", "glibc")),
     Payload("terminal"),
+    Payload("aio"),
 )
 
 COMPUTING = (

@@ -31,7 +31,7 @@ int main(void)
     REFUSED(userfaultfd, 0);
     REFUSED(io_uring_setup, 8, room);
     REFUSED(io_uring_register, 0, 0, room, 0);
-    REFUSED(io_setup, 1, room);
+    OUTSIDE(io_setup, 1, 0x7e0000000000);
     REFUSED(bpf, 0, room, 8);
     REFUSED(perf_event_open, room, 0, -1, -1, 0);
     REFUSED(keyctl, 0, 0, 0, 0, 0);
