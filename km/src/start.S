@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * start.S: the monitor's entry. musl's own crt1.o cannot be linked where the monitor lives (km.h):
+ * start.S: the monitor's entry. musl's own crt1.o cannot be linked where the monitor lives (base.h):
  * it reaches undefined weak symbols, that is address 0, with 32-bit offsets.
  */
     .section .note.GNU-stack, "", @progbits

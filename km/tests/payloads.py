@@ -170,7 +170,7 @@ EDGES = ("0", "0x4000000000000000", "0x8000000000000000", "0xffffffffffffffff")
 """Addresses that no program has: of nothing, not canonical, of the kernel."""
 
 MONITOR = ("0x7d0000000000", "0x7d1000000000", "0x7d2000000000", "0x7d3000000000")
-"""Where the monitor has memory of its own: km.h."""
+"""Where the monitor has memory of its own: base.h."""
 
 MONITOR_IMAGE = ("0x7e0000000000", "0x7e0000001000")
 

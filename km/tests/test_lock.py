@@ -23,7 +23,7 @@ IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
     0x7D2000000000,
     0x7D4000000000,
 )
-"""Where the monitor and its memory are: km.h."""
+"""Where the monitor and its memory are: base.h."""
 
 NOT_IN_TABLE = {
     "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "init_module": 175,

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * base.h: what all of the monitor has in common: the address space, the options, its messages.
+ *
+ * Addresses: a gva (guest virtual) of payload memory equals the hva (host virtual) of the same
+ * byte. A gpa (guest physical) is handed out compactly, see memslot.c. All three are uint64_t; only
+ * an address that passed guest_ok() may be given to the host kernel on the payload's behalf.
+ */
+#ifndef KM_BASE_H
+#define KM_BASE_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define PAGE_SIZE 4096UL
+#define HUGE_SIZE (2UL << 20)
+#define ROUND_DOWN(x, to) ((x) & ~((uint64_t)(to) - 1))
+#define ROUND_UP(x, to) ROUND_DOWN((x) + (uint64_t)(to) - 1, to)
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never
+ * mapped, so that a string or a structure of bounded size that starts below GUEST_TOP cannot reach
+ * further. The monitor lives above: its image (linked there by the Makefile), its memory, its
+ * stack.
+ */
+#define GUEST_BOTTOM 0x10000UL
+#define GUEST_TOP 0x6fff00000000UL
+#define SYSTEM_HVA 0x7d0000000000UL  /* structures that the guest's CPU reads; also their gva */
+#define VMA_HVA 0x7d1000000000UL     /* the list of VMAs */
+#define RUN_HVA 0x7d2000000000UL     /* kvm_run of each vCPU */
+#define VCPU_HVA 0x7d4000000000UL    /* struct vcpu[] */
+#define STACK_HVA 0x7d5000000000UL   /* the monitor's stack of each thread but the first */
+#define EXEC_HVA 0x7d6000000000UL    /* argv and envp on the way through execve */
+#define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
+
+/* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
+enum {
+    STATUS_ELSEWHERE = 124, /* a snapshot cannot go on here, but may elsewhere */
+    STATUS_FAILED = 125,
+    STATUS_CANNOT_RUN = 126,
+    STATUS_NOT_FOUND = 127,
+};
+
+/* Options that the monitor of the next program gets too, when the payload calls execve. */
+enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_COUNT };
+
+struct options {
+    const char *payload; /* as given */
+    char **argv;         /* as the payload sees it, NULL at the end */
+    int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
+    int keeper_fd;       /* an open socket to the keeper, or -1 */
+    int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
+    int seccomp_fd;      /* an open descriptor of what seccomp_save() wrote, or -1 */
+    int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
+    bool search;         /* look a payload without a slash up in PATH only */
+    bool inspect;        /* print what the payload is, run nothing */
+    bool trace;          /* report each system call */
+    const char *trace_calls; /* their names, separated by commas, or NULL: all */
+    bool stats;              /* report counts and times at the end */
+    bool report_shared;      /* report_fd is another process's too */
+    const char *report_file; /* or NULL: standard error */
+    const char *coredump;    /* the absolute path of the core to write, %p: the process, or NULL */
+    const char *snapshot;    /* the absolute path of the snapshot to write, or NULL */
+    bool live;               /* the program goes on after it */
+    const char *gdb;         /* a port, or a socket's path, to wait for gdb at, or NULL */
+    const char *gdb_session; /* the connection with gdb that the program before had, or NULL */
+    const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */
+};
+
+extern struct options options;
+
+/* ---- log.c: messages for the person who ran km ---- */
+
+/*
+ * Write "km: WHAT." and "To fix: FIX." to standard error and end km with `status`. In both, %m is
+ * errno's text.
+ */
+_Noreturn void die(int status, const char *fix, const char *what, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same, and go on. */
+void complain(const char *fix, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
+#define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
+#define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
+
+/* ---- options.c ---- */
+
+/* Fill `options` from the command line, or print help, version or an error and exit. */
+void options_parse(char **argv);
+
+/* `python` may be a link to km that stands for `python.km` beside it: whether, and its path. */
+bool payload_beside(const char *program, char path[4096]);
+
+#endif /* KM_BASE_H */

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * signals.h: signals of the payload, and the exceptions that become some.
+ */
+#ifndef KM_SIGNALS_H
+#define KM_SIGNALS_H
+
+#include "vm.h"
+
+/* ---- fault.c: exceptions become signals ---- */
+
+void fault_handle(struct vcpu *vcpu, const struct exception *exception);
+
+/* ---- signal.c: signals of the payload ---- */
+
+/* The kernel's struct sigaction, of rt_sigaction(2). */
+struct action {
+    uint64_t handler, flags, restorer, mask;
+};
+
+#define SIGNAL_MAX 64
+#define SIGNAL_STOP (SIGNAL_MAX + 1) /* waits: not a signal, but stop.c */
+#define SIGNAL_BIT(signo) (1UL << ((signo) - 1))
+
+/* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
+extern _Thread_local int signal_waiting;
+
+/* The vCPU that the calling thread drives. */
+struct vcpu *signal_vcpu(void);
+
+/* Must be called once, and by each further thread the other, before its vCPU runs. */
+void signal_init(struct vcpu *vcpu);
+void signal_init_thread(struct vcpu *vcpu, uint64_t mask);
+
+/* All handlers become the default, as CLONE_CLEAR_SIGHAND says. */
+void signal_clear_handlers(void);
+
+/* Keep all signals from this thread while it changes what their handler looks at. */
+void signal_hold(void);
+void signal_release(struct vcpu *vcpu);
+
+/* The payload's actions, all of them, to bring back after a vfork. */
+void signal_actions_save(struct action to[SIGNAL_MAX + 1]);
+void signal_actions_load(const struct action from[SIGNAL_MAX + 1]);
+
+/* Deliver what waits: the payload's handler is what the vCPU runs next, or the process dies. */
+void signal_deliver(struct vcpu *vcpu);
+
+/* Whether a call that the waiting signal broke off is made again; `restarts`: as SA_RESTART says.
+ */
+bool signal_restarts(bool restarts);
+
+/* A signal that the payload's own instruction caused: its handler runs next, or it dies of it. */
+void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr);
+
+/* The same with all that its siginfo says. */
+void signal_force_info(struct vcpu *vcpu, const void *forced);
+
+/*
+ * Whether a siginfo that the payload made says that an instruction caused the signal; then its
+ * si_code is changed on the way through the host, and changed back at delivery.
+ */
+bool signal_disguise(int signo, uint8_t info[128]);
+
+/* Whether the default action of `signo` is to die with a core. */
+bool signal_dumps_core(int signo);
+
+/* Die of `signo` as a process does that has no handler for it. */
+_Noreturn void signal_die(int signo);
+
+/* The payload's action for signo; set one, for the host too. */
+const struct action *signal_action(int signo);
+int64_t signal_set_action(int signo, const struct action *action);
+
+/*
+ * Make a call that blocks *mask while it waits, such as sigsuspend(2). A signal that ends it finds
+ * its handler under that mask; what the thread blocks after it is as before.
+ */
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t number,
+                               const uint64_t *args);
+
+/* Make `mask` what the payload blocks. */
+void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
+
+/* Bytes of the XSAVE image of the features that a guest has here, in standard form. */
+uint32_t xsave_size(uint64_t *features);
+
+/* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
+
+/* Save the payload's state on its stack and enter its handler. False when the stack is not there.
+ */
+bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask);
+
+/* Restore what sigframe_push() saved, as far as a payload may set it. False for a bad frame. */
+bool sigframe_pop(struct vcpu *vcpu, uint64_t *mask);
+
+#endif /* KM_SIGNALS_H */

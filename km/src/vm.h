@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vm.h: the virtual machine, its vCPUs, and what their CPUs read.
+ */
+#ifndef KM_VM_H
+#define KM_VM_H
+
+#include "base.h"
+
+/* One virtual machine: this process has one. */
+struct vm {
+    int kvm_fd;
+    int vm_fd;
+    size_t run_size;          /* bytes of a kvm_run mapping */
+    bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
+    unsigned slot_count;      /* memslots in use; the next one's number */
+    uint64_t next_gpa;        /* for payload memory, see memslot.c */
+    uint64_t root_gpa;        /* of the page tables: CR3 */
+    struct kvm_cpuid2 *cpuid; /* what every vCPU is told */
+};
+
+/* What an exception stub's exit left: the interrupted state and why. */
+struct exception {
+    unsigned vector;
+    uint64_t error, cr2;
+};
+
+/* One vCPU, driven by one host thread. */
+struct vcpu {
+    struct vm *vm;
+    int fd;
+    unsigned id;
+    struct kvm_run *run;
+    struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
+    unsigned char *scratch; /* SCRATCH_SIZE bytes for copies of guest structures */
+    size_t scratch_used;
+    uint8_t *stub;             /* in system memory: its code and its data, a page each */
+    void *tss;                 /* in system memory: the exception stack, see cpu.c */
+    void *host_thread;         /* pthread_t that drives it or did last, or NULL: the first thread */
+    bool tsc_is_host;          /* RDTSC in the guest is RDTSC on the host */
+    bool has_stack;            /* for a thread: thread.c */
+    bool vforked;              /* the thread is the child of a vfork, in its parent's memory */
+    struct vcpu *next_free;    /* in the list of vCPUs without a thread */
+    uint64_t clear_tid;        /* set_tid_address(2): zeroed and woken when the thread ends */
+    uint64_t robust_list;      /* set_robust_list(2) */
+    unsigned host_faults;      /* how often in a row KVM_RUN failed with EFAULT */
+    uint64_t mm_seen;          /* mm_changes() when the guest was entered */
+    uint64_t signal_mask;      /* what the payload's thread blocks */
+    uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
+    bool mask_lent;            /* signal_mask is for one call only; own_mask is the thread's */
+    uint64_t own_mask;
+    uint64_t signals_held;    /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint8_t signal_info[128]; /* siginfo of the waiting or the forced signal */
+    struct exception fault;   /* of the forced signal, for its frame */
+    struct {
+        struct filter *filters; /* the newest, or NULL */
+        unsigned mode;          /* of prctl(PR_GET_SECCOMP) */
+        uint64_t synced;        /* of sys_seccomp.c */
+    } seccomp;
+    struct {
+        uint64_t sp;
+        int32_t flags, padding;
+        uint64_t size;
+    } altstack; /* stack_t */
+};
+#define SCRATCH_SIZE (256UL << 10)
+
+/* ---- kvm.c: the VM and its vCPUs ---- */
+
+/* musl's ioctl() takes the request as an int. */
+#define kvm_ioctl(fd, request, arg) ioctl(fd, (int)(request), arg)
+
+/* Make the VM. Must be called before anything else of KVM. Ends km when KVM refuses. */
+void vm_create(struct vm *vm);
+
+/* Give the guest [gpa, gpa + size) backed by the host's memory at hva. 0, or -errno. */
+int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags);
+
+/*
+ * A vCPU that no thread drives, in 64-bit mode at CPL 3: a parked one or a new one. NULL, with
+ * errno set, when KVM makes no more.
+ */
+struct vcpu *vcpu_acquire(struct vm *vm);
+
+#define VCPUS_MAX 4096
+
+/* Park a vCPU whose thread ends. */
+void vcpu_release(struct vcpu *vcpu);
+
+/*
+ * In the child of fork(): the VM stayed with the parent. Make one like it around the copied memory,
+ * with `vcpu` as its only vCPU that has a thread; its registers are cpu_load()'s to restore.
+ */
+void vm_restore(struct vm *vm, struct vcpu *vcpu);
+
+/*
+ * Whether a child would find what it needs for that: address space; descriptors, free ones or those
+ * of the VM that it has not, unless the limit is below them now.
+ */
+bool vm_can_restore(const struct vm *vm);
+
+/* Close one that fd_hide() returned. */
+void fd_close_hidden(int fd);
+
+/*
+ * The payload's limit on descriptors is not for the monitor's: raise it as far as it may be, and
+ * return what it was, for fd_lower_limit(); 0 when that does not help.
+ */
+uint64_t fd_raise_limit(void);
+void fd_lower_limit(uint64_t old);
+
+/* Move a descriptor of the monitor out of the way of the payload's: the new number, or -1. */
+int fd_hide(int fd);
+
+/* Whether `fd` is one of the monitor's: for the payload it does not exist. */
+bool fd_is_hidden(uint64_t fd);
+
+/* The lowest of the monitor's descriptors from `fd` on, or UINT64_MAX. */
+uint64_t fd_next_hidden(uint64_t fd);
+
+/* What a guest has of XSAVE: x87 SSE AVX AVX-512; not AMX, which asks for permission, nor PKU. */
+#define XFEATURES 0xe7U
+
+/* ---- keeper.c: a service that makes VMs begin and end faster ---- */
+
+/* Be it, at a socket of this path. */
+_Noreturn void keeper_serve(const char *path);
+
+/* Look whether there is one. Must be called before the payload can change what is at its path. */
+void keeper_find(void);
+
+/* The process ends or becomes another: let the keeper close the VM, if there is one. */
+void keeper_take(const struct vm *vm);
+
+/* ---- cpu.c: x86-64 state that the guest's CPU reads ---- */
+
+enum {
+    PORT_SYSCALL = 0x10,   /* the syscall stub */
+    PORT_EXCEPTION = 0x20, /* + vector: the exception stubs */
+    VECTOR_COUNT = 32,
+};
+
+/* Lay out GDT, IDT, stubs and the first page tables in system memory, and give it to the VM. */
+void cpu_system_create(struct vm *vm);
+
+/* Put a new vCPU into 64-bit mode at CPL 3. */
+void cpu_init(struct vcpu *vcpu);
+
+/*
+ * Read the frame that the CPU pushed for `vector`, and put the vCPU back where it was: `regs` are
+ * the payload's again, CPL 3. False when the frame is not one that the payload's execution can
+ * cause.
+ */
+bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *exception);
+
+#define FLAG_TF 0x100UL /* RFLAGS: a trap after each instruction */
+
+/*
+ * Bring a vCPU that stands in the syscall stub to where the payload goes on, so that any of its
+ * registers can be changed.
+ */
+void cpu_leave_stub(struct vcpu *vcpu);
+
+/* All that a payload's thread has in its CPU, standing at an instruction of its own. */
+struct cpu_state {
+    struct kvm_regs regs;
+    uint64_t fs_base, gs_base;
+    struct kvm_xsave xsave;
+};
+
+/* Whether a vCPU that was interrupted is about to tell the monitor why it is in a stub. */
+bool cpu_in_stub(struct vcpu *vcpu);
+
+void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
+void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
+
+/* The si_code of a floating point exception, from the unit's status words. */
+int cpu_fpe_code(struct vcpu *vcpu, unsigned vector);
+
+/* RFLAGS as a payload may have them. */
+uint64_t cpu_clean_flags(uint64_t rflags);
+
+/* Set the payload's FS or GS base. */
+void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base);
+void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base);
+void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs);
+
+/* ---- stub.c: where SYSCALL leads in the guest ---- */
+
+/* Give a new vCPU its stub: the address for LSTAR. */
+uint64_t stub_create(struct vcpu *vcpu);
+
+/* Fill in what it answers, for the thread that calls and drives the vCPU. */
+void stub_set_answers(struct vcpu *vcpu);
+
+/* The payload's call was served: fill in again what it may have changed. */
+void stub_after_call(struct vcpu *vcpu, uint64_t number);
+void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace);
+
+/* Where a vCPU was interrupted in its stub, set it back to where it leaves. Whether it was. */
+bool stub_settle(struct vcpu *vcpu);
+
+/* Whether it stands where it left. */
+bool stub_has_left(const struct vcpu *vcpu);
+
+/* ---- pagetable.c: the guest's page tables ---- */
+
+/* A page of system memory for the CPU's structures, zeroed: its hva, which is its gva too. */
+void *system_page(struct vm *vm);
+uint64_t system_gpa(const void *page);
+
+enum { PT_WRITE = 2, PT_USER = 4 };
+#define PT_NX (1UL << 63)
+
+/* Give all of it to a new VM of a forked process. */
+void system_restore(struct vm *vm);
+
+/* Map [gva, gva + size) to gpa with these rights; 2 MiB pages where all three allow it. */
+void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t rights);
+
+/* Forget [gva, gva + size). Host memory must be zapped afterwards: a CPU may still know the page.
+ */
+void pt_unmap(struct vm *vm, uint64_t gva, uint64_t size);
+
+/* Change the rights of what is mapped in [gva, gva + size). Host memory must be zapped afterwards.
+ */
+void pt_protect(struct vm *vm, uint64_t gva, uint64_t size, uint64_t rights);
+
+/* Whether gva is mapped with all of `rights` (PT_WRITE, PT_USER); `fetch` asks for execution. */
+bool pt_allows(struct vm *vm, uint64_t gva, uint64_t rights, bool fetch);
+
+/* ---- memslot.c: which gpa backs which gva ---- */
+
+/* A stretch of the payload's address space that one memslot backs: [start, end), from gpa on. */
+struct backing {
+    uint64_t start, end, gpa;
+};
+
+/*
+ * Back gva by guest-physical memory, with a new memslot if need be, and describe how the part of
+ * [start, end) around gva is backed. False when KVM has no slot left.
+ */
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
+                  struct backing *backing);
+
+/* Give all blocks to a new VM of a forked process. */
+void memslot_restore(struct vm *vm);
+
+/* ---- cpuid.c: what the CPU can do, and what the guest's CPUID instruction answers ---- */
+
+/* Whether the CPU itself can run VMs. Without that it is KVM in software (PVM), see cpu.c. */
+bool cpuid_has_virtualization(void);
+
+/* What every vCPU of this VM is to be told, valid for ever; `hardware` and `kvm_fd` are set. */
+struct kvm_cpuid2 *cpuid_read(const struct vm *vm);
+
+/* ---- vcpu.c: the run loop ---- */
+
+/* Run the payload's thread on this vCPU until the process ends. */
+_Noreturn void vcpu_run(struct vcpu *vcpu);
+
+#endif /* KM_VM_H */
