@@ -247,13 +247,12 @@ static bool is_allowed(const struct reg *reg, const uint8_t bytes[16])
 static void make_valid(struct cpu_state *state)
 {
     uint8_t *xsave = (uint8_t *)&state->xsave;
-    uint32_t mxcsr, mask;
+    uint32_t mxcsr;
     uint64_t used;
 
     state->regs.rflags = cpu_clean_flags(state->regs.rflags);
     memcpy(&mxcsr, xsave + MXCSR, sizeof(mxcsr));
-    memcpy(&mask, xsave + MXCSR + 4, sizeof(mask));
-    mxcsr &= mask ? mask : 0xffbf; /* SDM volume 1, 11.6.6 */
+    mxcsr &= mxcsr_mask();
     memcpy(xsave + MXCSR, &mxcsr, sizeof(mxcsr));
     memcpy(&used, xsave + XSTATE_BV, sizeof(used));
     used |= has_avx() ? 7 : 3;

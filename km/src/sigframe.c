@@ -172,18 +172,23 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
     return true;
 }
 
+uint32_t mxcsr_mask(void)
+{
+    uint32_t legacy[512 / sizeof(uint32_t)] __attribute__((aligned(16)));
+
+    __builtin_ia32_fxsave64(legacy);
+    return legacy[7] ? legacy[7] : 0xffbf; /* SDM volume 1, 11.6.6 */
+}
+
 /*
  * MXCSR is the image's even where XSTATE_BV says that the SSE registers are as at the start; KVM
  * takes and judges it only with them.
  */
 static bool take_mxcsr(uint8_t *xsave)
 {
-    uint32_t legacy[512 / sizeof(uint32_t)] __attribute__((aligned(16)));
-    uint32_t mxcsr, mask;
+    uint32_t mxcsr;
     uint64_t in_use;
 
-    __builtin_ia32_fxsave64(legacy);
-    mask = legacy[7] ? legacy[7] : 0xffbf; /* SDM volume 1, 11.6.6 */
     memcpy(&mxcsr, xsave + MXCSR, sizeof(mxcsr));
     memcpy(&in_use, xsave + XSTATE_BV, sizeof(in_use));
     if (!(in_use & XFEATURE_SSE)) {
@@ -191,7 +196,7 @@ static bool take_mxcsr(uint8_t *xsave)
         in_use |= XFEATURE_SSE;
         memcpy(xsave + XSTATE_BV, &in_use, sizeof(in_use));
     }
-    return !(mxcsr & ~mask);
+    return !(mxcsr & ~mxcsr_mask());
 }
 
 /* KVM itself refuses an image with bits that the guest does not have. */

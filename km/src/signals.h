@@ -85,6 +85,9 @@ void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
 /* Bytes of the XSAVE image of the features that a guest has here, in standard form. */
 uint32_t xsave_size(uint64_t *features);
 
+/* The bits of MXCSR that the CPU takes. */
+uint32_t mxcsr_mask(void);
+
 /* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
 
 /* Save the payload's state on its stack and enter its handler. False when the stack is not there.
