@@ -19,6 +19,7 @@ from .kvm import API_VERSION, WANTED_OUTPUT, GuestError
 from .results import Result, failed, passed
 
 DEVICE = "/dev/kvm"
+_MISC_MAJOR = 10  # of the devices in /proc/misc: Linux' Documentation/admin-guide/devices.txt
 
 
 class Capability(NamedTuple):
@@ -121,7 +122,10 @@ def _group_name(gid: int) -> str:
 
 def check_kvm_api(host: Host) -> Result:
     """KVM speaks version 12 of its interface."""
-    version = host.kvm.api_version()
+    try:
+        version = host.kvm.api_version()
+    except OSError as error:  # ENOTTY by most drivers, EINVAL by some: another device has the name
+        return _without_kvm(host, error)
     if version == API_VERSION:
         return passed(f"version {version}")
     return failed(
@@ -129,6 +133,34 @@ def check_kvm_api(host: Host) -> Result:
         "every kernel since Linux 2.6.22 speaks 12: this is not the usual KVM",
         "run a kernel of the distribution",
     )
+
+
+def _without_kvm(host: Host, error: OSError) -> Result:
+    """Say what device stands where KVM's should be."""
+    number = host.stat(DEVICE).st_rdev
+    found = f"{os.major(number)}:{os.minor(number)}"
+    wanted = _kvm_number(host)
+    return failed(
+        f"{DEVICE} is another device, {found}: KVM_GET_API_VERSION: {error.strerror}",
+        f"wanted KVM's, {wanted}"
+        if wanted
+        else f"the kernel has no KVM: {explain_virtualization(host)}",
+        f"run `rm {DEVICE} && mknod -m 0660 {DEVICE} c {wanted.replace(':', ' ')}`; "
+        "in a container, start that with the host's device"
+        if wanted
+        else f"run `rm {DEVICE}`, then load the module kvm_intel or kvm_amd",
+        device=found,
+    )
+
+
+def _kvm_number(host: Host) -> str:
+    """Return KVM's device number as MAJOR:MINOR, "" where the kernel has no KVM."""
+    minors = [
+        line.split()[0]
+        for line in host.read_or("/proc/misc").splitlines()
+        if line.endswith(" kvm")
+    ]
+    return f"{_MISC_MAJOR}:{minors[0]}" if minors else ""
 
 
 def check_kvm_capabilities(host: Host) -> Result:

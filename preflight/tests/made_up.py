@@ -78,6 +78,7 @@ class MadeUpHost(Host):
         self.me = ROOT
         self.made_up_kvm: Kvm | OSError = MadeUpKvm()
         self.device: tuple[int, int] | None = (stat.S_IFCHR | 0o660, 104)  # mode, group
+        self.device_number = os.makedev(10, 232)
         self.space = (100_000, 0)  # MiB, flags
         self.write("/usr/bin/python3", "#!/bin/sh\necho Python 3.11.2\n")
         self.mount("v2")
@@ -128,7 +129,8 @@ class MadeUpHost(Host):
         if self.device is None:
             raise FileNotFoundError(2, "No such file or directory", path)
         mode, group = self.device
-        return os.stat_result((mode, 0, 0, 1, 0, group, 0, 0, 0, 0))
+        status = (mode, 0, 0, 1, 0, group, 0, 0, 0, 0)
+        return os.stat_result(status, {"st_rdev": self.device_number})
 
     def statvfs(self, path: str) -> tuple[str, os.statvfs_result]:
         """Return a file system with the chosen space."""

@@ -125,6 +125,29 @@ def test_another_api_version_is_refused(host: MadeUpHost) -> None:
     assert result.found == "version 11, wanted 12"
 
 
+@pytest.mark.parametrize(
+    ("misc", "cause", "fix"),
+    [
+        ("125 rfkill\n232 kvm\n", "wanted KVM's, 10:232", "mknod -m 0660 /dev/kvm c 10 232`"),
+        ("125 rfkill\n", "the kernel has no KVM", "then load the module kvm_intel or kvm_amd"),
+    ],
+)
+def test_another_device_in_its_place_is_refused(
+    host: MadeUpHost, misc: str, cause: str, fix: str
+) -> None:
+    """A character device that is not KVM's is named by its number, with how to put the right one there."""
+    host.made_up_kvm = Kvm("/dev/null")  # the real driver's answer to the real call
+    host.device_number = os.stat("/dev/null").st_rdev  # noqa: PTH116
+    host.write("/proc/misc", misc)
+    results = climb(host)
+    result = results["kvm-api"]
+    assert result.status == FAIL
+    assert result.found.startswith("/dev/kvm is another device, 1:3: ")
+    assert cause in result.cause
+    assert fix in result.fix
+    assert results["kvm-vm"].status == SKIP
+
+
 def test_a_missing_capability_that_km_needs_is_refused(host: MadeUpHost) -> None:
     """It is named; that the guest still runs does not make it good."""
     host.made_up_kvm = MadeUpKvm(missing=(74,))
