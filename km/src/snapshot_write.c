@@ -5,6 +5,7 @@
  */
 #include "seccomp.h"
 #include "snapshot.h"
+#include "syscall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,6 +114,10 @@ static bool check_process(const struct vcpu *vcpu, struct refusal *why)
     }
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0) {
         return refuse(why, "wait for them first", "it has child processes");
+    }
+    if (aio_is_used()) {
+        return refuse(why, "let the program end it (io_destroy) first",
+                      "it has a context of io_setup(2)");
     }
     fd = open("/proc/self/timers", O_RDONLY | O_CLOEXEC);
     n = fd < 0 ? 0 : read(fd, &byte, 1);

@@ -41,6 +41,16 @@ void aio_after_fork(void)
     }
 }
 
+bool aio_is_used(void)
+{
+    bool used = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(contexts); i++) {
+        used |= contexts[i].name != 0;
+    }
+    return used;
+}
+
 /* ---- contexts and requests; under the lock ---- */
 
 static struct context *find(uint64_t name)

@@ -330,6 +330,7 @@ HANDLER(refuse);
 HANDLER(personality);
 
 /* sys_aio.c */
+bool aio_is_used(void);
 void aio_after_fork(void);
 HANDLER(io_setup);
 HANDLER(io_destroy);

@@ -116,6 +116,7 @@ def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: 
         ("pipe", "a pipe to another process"),
         ("full-pipe", "a pipe with something in it"),
         ("timer", "timer_create(2)"),
+        ("aio", "io_setup(2)"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(

@@ -281,6 +281,10 @@ static void refused(const char *what)
     } else if (!strcmp(what, "full-pipe")) {
         (void)pipe(ends);
         (void)!write(ends[1], "x", 1);
+    } else if (!strcmp(what, "aio")) {
+        uint64_t context = 0;
+
+        (void)syscall(SYS_io_setup, 1, &context);
     } else {
         timer_t timer;
 
