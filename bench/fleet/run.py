@@ -128,10 +128,13 @@ def over_ssh(hosts: int, bundle: Path) -> list[Figure]:
         environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         base = [str(ROOT / "host/bin/kontain"), "fleet"]
         given = ["-i", str(fleet.inventory), "--report", str(fleet.folder / "report")]
-        apply = [*base, "apply", *given, "--bundle", str(bundle), "--engines", "podman"]
+        release = ["--bundle", str(bundle), "--engines", "podman"]
+        apply = [*base, "apply", *given, *release]
         for name, command in (
+            ("ssh: plan", [*base, "plan", *given, *release]),
             ("ssh: apply, first", apply),
             ("ssh: apply, nothing to do", apply),
+            ("ssh: check", [*base, "check", *given]),
             ("ssh: verify", [*base, "verify", *given]),
         ):
             figures.append(measure(name, hosts, command, environment))

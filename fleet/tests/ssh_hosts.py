@@ -18,7 +18,8 @@ from typing import List
 
 from sandbox import Sandbox, why_not
 
-NETWORK = "10.213.7"  # on this machine alone
+# On this machine alone, and another in each process: two fleets may be there at once.
+NETWORK = f"10.{192 + os.getpid() // 256 % 64}.{os.getpid() % 256}"
 PROGRAMS = {"sshd": "openssh-server", "ssh": "openssh-client", "ip": "iproute2"}
 SSHD = (
     "Port 22\nHostKey /run/sshd/key\nAuthorizedKeysFile /run/sshd/users\nStrictModes no\nUsePAM no\n"
