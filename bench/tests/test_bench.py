@@ -128,3 +128,13 @@ def test_image_sizes_stand_beside_slim_ones(tmp_path: Path) -> None:
     (sizes,) = json.loads(output.read_text())
     assert 0 < sizes["packed"] < sizes["slim_packed"] < sizes["slim_unpacked"]
     assert sizes["packed"] < sizes["unpacked"]
+
+
+@pytest.mark.needs_kvm
+@pytest.mark.usefixtures("kvm")
+def test_snapshot_measures_three_ways_to_start() -> None:
+    """Each program has its native start, its start in km and its resumed one."""
+    command = [sys.executable, str(ROOT / "bench" / "snapshot.py"), "--rounds", "1"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    lines = [line.split()[:2] for line in printed.splitlines()]
+    assert lines[:4] == [["Python", way] for way in ("native", "km", "resumed", "snapshot")]

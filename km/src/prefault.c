@@ -18,8 +18,6 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-#define PIECES_MAX                                                                                 \
-    (32UL << 20) /* of a snapshot, what can be written: copied at once, not one by one */
 #define WRITTEN_MAX (1UL << 20) /* of memory that is new: heaps and buffers */
 #define FILE_MAX (4UL << 20)    /* of a file */
 #define DENSE_PAGES 448         /* of the 512 of a huge page: its neighbour will be used as well */
@@ -57,12 +55,7 @@ void prefault_next(uint64_t addr, uint64_t len)
 
 void prefault_piece(uint64_t addr, uint64_t len, int prot)
 {
-    static uint64_t copied;
-
-    if (prot & PROT_WRITE && copied + len <= PIECES_MAX) {
-        copied += len;
-        (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
-    } else if (prot) {
+    if (prot && !(prot & PROT_WRITE)) {
         (void)madvise((void *)addr, len, MADV_POPULATE_READ);
     }
 }

@@ -83,7 +83,7 @@ enum {
     FD_COPY,     /* a copy of the descriptor `other`, which stands before it */
     FD_FILE,     /* values: offset */
     FD_DEVICE,   /* one without a state, by its path */
-    FD_PIPE,     /* `other` is its other end */
+    FD_PIPE,     /* `other` is its other end; values: bytes in it, which are at `path` */
     FD_PAIR,     /* a socketpair; values: domain, type, protocol */
     FD_EVENT,    /* values: count, flags */
     FD_EPOLL,
@@ -156,6 +156,7 @@ bool refuse(struct refusal *why, const char *fix, const char *what, ...)
 
 /* Append an element, or a string; false when there is no room. */
 bool snapshot_add_string(struct snapshot *to, const char *string, uint32_t *at);
+bool snapshot_add_bytes(struct snapshot *to, const void *bytes, size_t size, uint32_t *at);
 bool snapshot_save_memory(struct snapshot *to, struct refusal *why);
 bool snapshot_save_fds(struct snapshot *to, struct refusal *why);
 

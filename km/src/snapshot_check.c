@@ -124,6 +124,10 @@ static bool other_valid(const struct snapshot *s, const struct snap_fd *fd)
     case FD_COPY:
         return other && other < fd && other->kind != FD_COPY;
     case FD_PIPE:
+        if (fd->values[0] > 4096 || fd->path + fd->values[0] >= s->process.counts.strings) {
+            return false;
+        }
+        __attribute__((fallthrough));
     case FD_PAIR:
         return other && other != fd && other->kind == fd->kind && other->other == fd->fd;
     default:

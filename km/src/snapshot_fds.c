@@ -233,7 +233,27 @@ static int other_end(const struct snapshot *s, const struct snap_fd *fd, const s
     return -1;
 }
 
-static bool save_pipe(const struct snapshot *s, struct snap_fd *to, const struct stat *st,
+/* What is in a pipe stays there: it is read from a copy. */
+static bool save_content(struct snapshot *s, struct snap_fd *to)
+{
+    char content[4096];
+    int ends[2], size = 0;
+    bool good;
+
+    if (ioctl(to->fd, FIONREAD, &size) < 0 || size > (int)sizeof(content) ||
+        pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+        return false;
+    }
+    good = !size || (tee(to->fd, ends[1], (size_t)size, SPLICE_F_NONBLOCK) == size &&
+                     read(ends[0], content, (size_t)size) == size &&
+                     snapshot_add_bytes(s, content, (size_t)size, &to->path));
+    to->values[0] = (uint64_t)size;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return good;
+}
+
+static bool save_pipe(struct snapshot *s, struct snap_fd *to, const struct stat *st,
                       struct refusal *why)
 {
     to->kind = FD_PIPE;
@@ -241,8 +261,9 @@ static bool save_pipe(const struct snapshot *s, struct snap_fd *to, const struct
     if (to->other < 0) {
         return cannot(why, to, "a pipe to another process", FIX_CLOSE ", or give it a file");
     }
-    return is_empty(to->fd) || cannot(why, to, "a pipe with something in it",
-                                      "let the program read it before it asks for the snapshot");
+    return (to->flags & O_ACCMODE) == O_WRONLY || save_content(s, to) ||
+           cannot(why, to, "a pipe with much in it",
+                  "let the program read it before it asks for the snapshot");
 }
 
 /* ---- sockets ---- */

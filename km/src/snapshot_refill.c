@@ -104,6 +104,11 @@ static void make_ends(const struct snap_fd *fd)
         (void)close(ends[i]);
         ends[i] = high;
     }
+    if (fd->kind == FD_PIPE) {
+        const struct snap_fd *reads = writes ? other : fd;
+
+        (void)!write(ends[1], from->strings + reads->path, reads->values[0]);
+    }
     place(fd, ends[writes], "an end");
     place(other, ends[!writes], "an end");
 }

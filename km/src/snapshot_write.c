@@ -31,17 +31,23 @@ bool refuse(struct refusal *why, const char *fix, const char *what, ...)
     return false;
 }
 
-bool snapshot_add_string(struct snapshot *to, const char *string, uint32_t *at)
+/* With a zero behind them. */
+bool snapshot_add_bytes(struct snapshot *to, const void *bytes, size_t size, uint32_t *at)
 {
-    size_t size = strlen(string) + 1, used = to->process.counts.strings;
+    size_t used = to->process.counts.strings;
 
-    if (size > SNAPSHOT_STRINGS_MAX - used) {
+    if (size >= SNAPSHOT_STRINGS_MAX - used) {
         return false;
     }
-    memcpy(to->strings + used, string, size);
+    memcpy(to->strings + used, bytes, size);
     *at = (uint32_t)used;
-    to->process.counts.strings = (uint32_t)(used + size);
+    to->process.counts.strings = (uint32_t)(used + size + 1);
     return true;
+}
+
+bool snapshot_add_string(struct snapshot *to, const char *string, uint32_t *at)
+{
+    return snapshot_add_bytes(to, string, strlen(string), at);
 }
 
 /* ---- the threads ---- */

@@ -114,7 +114,7 @@ def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: 
     [
         ("child", "child processes"),
         ("pipe", "a pipe to another process"),
-        ("full-pipe", "a pipe with something in it"),
+        ("full-pipe", "a pipe with much in it"),
         ("timer", "timer_create(2)"),
         ("aio", "io_setup(2)"),
     ],

@@ -221,6 +221,7 @@ static void descriptors(const char *file)
     null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
     (void)pipe2(ends, O_NONBLOCK);
+    (void)!write(ends[1], "in ", 3);
     (void)epoll_ctl(epoll, EPOLL_CTL_ADD, event, &watch);
     (void)timerfd_settime(timer, 0, &when, NULL);
     ask();
@@ -280,7 +281,9 @@ static void refused(const char *what)
         (void)close(ends[0]);
     } else if (!strcmp(what, "full-pipe")) {
         (void)pipe(ends);
-        (void)!write(ends[1], "x", 1);
+        for (int i = 0; i < 5000; i++) {
+            (void)!write(ends[1], "x", 1);
+        }
     } else if (!strcmp(what, "aio")) {
         uint64_t context = 0;
 

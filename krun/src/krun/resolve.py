@@ -15,6 +15,7 @@ from krun.rootfs import File, Rootfs, UnknownTreeError
 MOST_INTERPRETERS = 5  # Linux's own limit of scripts that are interpreted by scripts
 _HEAD = 256  # bytes that Linux looks at: BINPRM_BUF_SIZE
 _ELF64_LITTLE = b"\x7fELF\x02\x01"
+_SNAPSHOT = b"\x7fkmsnap\0"  # of a program in km; km/src/snapshot.h
 _X86_64 = b"\x3e\x00"  # e_machine
 
 
@@ -138,7 +139,12 @@ def _interpreter(head: bytes, path: str) -> list[str]:
 
 
 def _check_format(head: bytes, path: str) -> None:
-    """Refuse what is no ELF program of this architecture; the rest of it is km's to judge."""
+    """Refuse what is neither an ELF program of this architecture nor a snapshot of one.
+
+    The rest of it is km's to judge.
+    """
+    if head.startswith(_SNAPSHOT):
+        return
     if head[:6] != _ELF64_LITTLE:
         raise _not_executable(path, "neither an ELF64 program nor a script with #!")
     if head[18:20] != _X86_64:
