@@ -6,7 +6,17 @@ from __future__ import annotations
 import hashlib
 from typing import Callable, List
 
-from .engines import DOCKER, PODMAN, RUNTIME, docker_runtimes, podman_runtimes
+from .engines import (
+    CONTAINERD,
+    CRIO,
+    DOCKER,
+    PODMAN,
+    RUNTIME,
+    containerd_runtime,
+    crio_runtime,
+    docker_runtimes,
+    podman_runtimes,
+)
 from .host import Host
 from .results import Result, failed, passed, skipped
 
@@ -46,6 +56,16 @@ def check_registered_podman(host: Host) -> Result:
     return _registered(host, PODMAN.name, PODMAN.program, _podman_paths)
 
 
+def check_registered_containerd(host: Host) -> Result:
+    """Containerd's configuration, where there is containerd, leads to this Kontain."""
+    return _registered(host, CONTAINERD.name, CONTAINERD.program, _containerd_paths)
+
+
+def check_registered_crio(host: Host) -> Result:
+    """CRI-O's configuration, where there is CRI-O, leads to this Kontain."""
+    return _registered(host, CRIO.name, CRIO.program, _crio_paths)
+
+
 def _registered(
     host: Host, engine: str, program: str, paths: Callable[[Host], List[str]]
 ) -> Result:
@@ -77,6 +97,16 @@ def _docker_paths(host: Host) -> List[str]:
 
 def _podman_paths(host: Host) -> List[str]:
     return podman_runtimes(host).get(RUNTIME, [])
+
+
+def _containerd_paths(host: Host) -> List[str]:
+    path = containerd_runtime(host)
+    return [path] if path else []
+
+
+def _crio_paths(host: Host) -> List[str]:
+    path = crio_runtime(host)
+    return [path] if path else []
 
 
 def _is_intact(host: Host, line: str) -> bool:

@@ -58,6 +58,8 @@ INSTALLED = (  # only `kontain verify` makes them: they read every file
     Check("files", check_installed.check_files),
     Check("registered-docker", check_installed.check_registered_docker),
     Check("registered-podman", check_installed.check_registered_podman),
+    Check("registered-containerd", check_installed.check_registered_containerd),
+    Check("registered-crio", check_installed.check_registered_crio),
 )
 
 PROOFS = (
@@ -65,6 +67,7 @@ PROOFS = (
     Check("proof-krun", proof.prove_krun, ("proof-km", "backend")),
     Check("proof-podman", proof.prove_podman, ("proof-krun",)),
     Check("proof-docker", proof.prove_docker, ("proof-krun",)),
+    Check("proof-containerd", proof.prove_containerd, ("proof-krun",)),
 )
 
 _ASKING_VERSIONS = frozenset(["backend", *(f"engine-{e.name}" for e in ENGINES)])

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 from .check_system import version_of
-from .engines import DOCKER, RUNTIME, program_version, socket_of
+from .engines import (
+    CONTAINERD,
+    DOCKER,
+    RUNTIME,
+    containerd_runtime,
+    program_version,
+    socket_of,
+)
 from .host import Host, Output
 from .proof import HELLO
 
@@ -70,6 +77,25 @@ def run_by_docker(host: Host) -> Output:
         finally:
             for verb in ("rm", "rmi"):
                 host.run(*docker, verb, "--force", name, limit_s=_CLEANUP_LIMIT_S)
+
+
+def run_by_containerd(host: Host) -> Output:
+    """Run the payload by containerd, in a namespace of its own, without an image."""
+    with _workplace(host) as place:
+        name = _unique_name()
+        ctr = [host.which("ctr"), "--address", socket_of(CONTAINERD), "--namespace", name]
+        options = ["--rm", "--rootfs", "--runc-binary", containerd_runtime(host)]
+        try:
+            return host.run(
+                *ctr, "run", *options, f"{place}/rootfs", name, f"/{HELLO}", limit_s=_RUN_LIMIT_S
+            )
+        finally:
+            for words in (
+                ("tasks", "rm", "--force", name),  # what a run to its end has removed is no error
+                ("containers", "rm", name),
+                ("namespaces", "rm", name),
+            ):
+                host.run(*ctr, *words, limit_s=_CLEANUP_LIMIT_S)
 
 
 def _unique_name() -> str:

@@ -90,7 +90,12 @@ def _daemon_version(host: Host, path: str) -> str:
 
 
 def socket_of(engine: Engine) -> str:
-    """Return the path of an engine's socket; DOCKER_HOST may name another one of this host."""
+    """Return the path of an engine's socket.
+
+    DOCKER_HOST may name another docker's of this host, and CONTAINERD_ADDRESS another containerd's.
+    """
+    if engine is CONTAINERD:  # as ctr(8) has it
+        return os.environ.get("CONTAINERD_ADDRESS") or engine.socket
     scheme, _, path = os.environ.get("DOCKER_HOST", "").partition("://")
     return path if engine is DOCKER and scheme == "unix" else engine.socket
 
@@ -136,6 +141,34 @@ def podman_runtimes(host: Host) -> Dict[str, List[str]]:
     for path in files:
         runtimes.update(_runtimes_of_toml(host.read_or(path)))
     return runtimes
+
+
+def containerd_runtime(host: Host) -> str:
+    """Return the program of Kontain's runtime in containerd's configuration, "" where it has none."""
+    files = ["/etc/containerd/config.toml", *_files(host, "/etc/containerd/conf.d", ".toml")]
+    return _string(host, files, ("containerd", "runtimes", RUNTIME, "options", "BinaryName"))
+
+
+def crio_runtime(host: Host) -> str:
+    """Return the program of Kontain's runtime in CRI-O's configuration, "" where it has none."""
+    files = ["/etc/crio/crio.conf", *_files(host, "/etc/crio/crio.conf.d", "")]
+    return _string(host, files, ("crio", "runtime", "runtimes", RUNTIME, "runtime_path"))
+
+
+def _files(host: Host, folder: str, ending: str) -> List[str]:
+    return [f"{folder}/{name}" for name in host.names(folder) if name.endswith(ending)]
+
+
+def _string(host: Host, files: List[str], ending: Tuple[str, ...]) -> str:
+    """Return the string whose key ends so, of the last of the files that has it."""
+    from .toml_strings import strings  # noqa: PLC0415  # hosts without these engines need not pay
+
+    found = ""
+    for path in files:
+        for key, value in strings(host.read_or(path)).items():
+            if key[-len(ending) :] == ending:
+                found = value
+    return found
 
 
 _TABLE = re.compile(

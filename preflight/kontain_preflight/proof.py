@@ -11,10 +11,12 @@ import time
 from typing import Callable, Optional
 
 from .engines import (
+    CONTAINERD,
     DOCKER,
     PODMAN,
     RUNTIME,
     answers,
+    containerd_runtime,
     docker_runtimes,
     podman_runtimes,
     socket_of,
@@ -68,6 +70,27 @@ def prove_docker(host: Host) -> Result:
     return _absence(host) or _prove(
         host, run_by_docker, "docker", lambda: RUNTIME in docker_runtimes(host)
     )
+
+
+def prove_containerd(host: Host) -> Result:
+    """Containerd, asked by ctr, runs a container whose program is in a virtual machine.
+
+    Kubernetes' kubelet asks for the same by the CRI, which has no client that every host has.
+    """
+    from .containers import run_by_containerd  # noqa: PLC0415  # as above
+
+    if not host.which(CONTAINERD.program) or not host.which("ctr"):
+        return skipped("there is no containerd, or no ctr")
+    absence = _absence(host, as_root=True)
+    if absence:
+        return absence
+    if not containerd_runtime(host):
+        return _unknown_runtime(CONTAINERD.name, lambda: False)
+    if not answers(host, socket_of(CONTAINERD)):
+        return skipped(
+            "containerd does not run", "run `systemctl start containerd`, then `kontain verify`"
+        )
+    return _prove(host, run_by_containerd, CONTAINERD.name)
 
 
 def run_by_km(host: Host) -> Output:

@@ -11,12 +11,21 @@ import pytest
 
 from kontain_preflight.check_installed import (
     check_files,
+    check_registered_containerd,
+    check_registered_crio,
     check_registered_docker,
     check_registered_podman,
 )
+from kontain_preflight.engines import containerd_runtime
 from kontain_preflight.host import Host
 from kontain_preflight.results import FAIL, PASS, SKIP, Result
 
+REGISTERED = [
+    check_registered_docker,
+    check_registered_podman,
+    check_registered_containerd,
+    check_registered_crio,
+]
 FILES = {"bin/km": b"km", "bin/krun": b"krun", "share/hello.km": b"hello" * 1000}
 
 
@@ -34,7 +43,7 @@ def host(tmp_path: Path) -> Host:
     (release / "VERSION").write_text("1.0.0\n")
     (tmp_path / "opt/kontain/current").symlink_to("versions/1.0.0")
     (tmp_path / "opt/kontain/bin").symlink_to("current/bin")
-    for program in ("dockerd", "podman"):
+    for program in ("containerd", "crio", "dockerd", "podman"):
         place = tmp_path / "usr/bin" / program
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(0o755)
@@ -45,8 +54,13 @@ def configure(host: Host, krun: str) -> None:
     """Register a program as kontain in both engines."""
     docker = Path(host.path("/etc/docker/daemon.json"))
     podman = Path(host.path("/etc/containers/containers.conf.d/kontain.conf"))
-    for file in (docker, podman):
+    containerd = Path(host.path("/etc/containerd/conf.d/kontain.toml"))
+    crio = Path(host.path("/etc/crio/crio.conf.d/50-kontain.conf"))
+    for file in (docker, podman, containerd, crio):
         file.parent.mkdir(parents=True)
+    table = "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kontain"
+    containerd.write_text(f'{table}]\n[other]\n{table}.options]\n BinaryName = "{krun}" # ours\n')
+    crio.write_text(f'[crio.runtime.runtimes]\nkontain.runtime_path = "{krun}"\n')
     docker.write_text(f'{{"runtimes": {{"kontain": {{"path": "{krun}"}}}}}}')
     podman.write_text(f'[engine.runtimes]\nkontain = ["{krun}"]\n')
 
@@ -73,7 +87,7 @@ def test_each_damaged_file_is_named(host: Host, name: str, damage: str) -> None:
     assert name in result.found
 
 
-@pytest.mark.parametrize("check", [check_registered_docker, check_registered_podman])
+@pytest.mark.parametrize("check", REGISTERED)
 def test_registration_is_judged(host: Host, check: Callable[[Host], Result]) -> None:
     """Not registered: skip, with how; ours: pass; another program: fail, with both paths."""
     assert (check(host).status, "--engines" in check(host).fix) == (SKIP, True)
@@ -83,10 +97,22 @@ def test_registration_is_judged(host: Host, check: Callable[[Host], Result]) -> 
     assert (check(host).status, check(host).cause) == (FAIL, "it is missing")
 
 
-@pytest.mark.parametrize("check", [check_registered_docker, check_registered_podman])
+@pytest.mark.parametrize("check", REGISTERED)
 def test_another_program_of_the_name_fails(host: Host, check: Callable[[Host], Result]) -> None:
     """The name leads to another program: both paths are named."""
     configure(host, "/usr/bin/runc")
     result = check(host)
     assert result.status == FAIL
     assert "/usr/bin/runc, wanted /opt/kontain/bin/krun" in result.found
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None:
+    """The check finds the runtime in what the installer itself writes for containerd."""
+    from kontain_host.engines import containerd  # noqa: PLC0415  the other part
+    from kontain_host.engines.toml_edit import merge  # noqa: PLC0415  the other part
+
+    place = tmp_path / "etc/containerd/config.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text(merge("# a\n", containerd._wishes(version, "kontain", "/k/krun")))
+    assert containerd_runtime(Host(str(tmp_path))) == "/k/krun"

@@ -59,6 +59,10 @@ set -eu
 mount --make-rprivate /
 mount -t tmpfs none /var/lib/containers
 mount --bind "$1" /etc/containers
+if [ "${CONTAINERD_CONFIG-}" ]; then
+    mount -t tmpfs none /etc/containerd
+    cp "$CONTAINERD_CONFIG" /etc/containerd/config.toml
+fi
 shift
 exec "$@"
 """
@@ -229,3 +233,51 @@ def test_podmans_network_files_stay_in_the_proofs_folder(
     """The option has another name before podman 4.0."""
     host.program("/usr/bin/podman", f"podman version {version}")
     assert containers._network_option(host) == option
+
+
+@pytest.fixture
+def containerd(prefix: Path) -> Iterator[dict[str, str]]:
+    """Start a containerd of our own; return the variable that names it, and its configuration."""
+    if not shutil.which("containerd") or not Path("/etc/containerd").is_dir():
+        pytest.skip("there is no containerd: install the package containerd")
+    folder = Path(tempfile.mkdtemp(prefix="kontain-containerd-"))
+    table = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kontain'
+    text = f"""version = 2
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+root = "{folder}/root"
+state = "{folder}/state"
+[grpc]
+  address = "{folder}/c.sock"
+{table}]
+  runtime_type = "io.containerd.runc.v2"
+{table}.options]
+  BinaryName = "{prefix}/bin/krun"
+"""
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    with (folder / "log").open("wb") as log:
+        daemon = subprocess.Popen(
+            ["containerd", "--config", folder / "config.toml"], stdout=log, stderr=log
+        )
+        try:
+            _wait_for(folder / "c.sock", folder / "log")
+            yield {
+                "CONTAINERD_ADDRESS": f"{folder}/c.sock",
+                "CONTAINERD_CONFIG": f"{folder}/config.toml",
+            }
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+            shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("nothing_left")
+def test_containerd_is_proved_and_left_as_it_was(
+    verify: Verify, containerd: dict[str, str]
+) -> None:
+    """Containerd runs the payload in a virtual machine; nothing of that stays in it."""
+    result = verify(**containerd)["proof-containerd"]
+    assert result["status"] == PASS, result
+    assert result["details"]["release"].endswith(".kontain.KVM")
+    ask = ["ctr", "--address", containerd["CONTAINERD_ADDRESS"], "namespaces", "list", "--quiet"]
+    assert b"kontain-proof" not in subprocess.run(ask, capture_output=True, check=True).stdout
