@@ -14,6 +14,16 @@ from krun_support import IN_A_VM, BundleFolder, Runtime
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
 
+def add_user_namespace(bundle: BundleFolder) -> None:
+    """Give the bundle's container a user namespace whose root is user 100000 of the host."""
+    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    bundle.doc["linux"]["namespaces"].append({"type": "user"})
+    bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
+    for folder in [bundle.path, *bundle.path.parents][:-2]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(bundle.rootfs, 100000, 100000)
+
+
 def test_descriptors(krun: Runtime, bundle: BundleFolder, payloads: Path) -> None:
     """The payload has the descriptors that it was given, not KVM, and default signals."""
     shutil.copy(payloads / "descriptors", bundle.rootfs / "descriptors")
@@ -37,15 +47,30 @@ def test_user_without_capabilities(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_user_namespace(krun: Runtime, bundle: BundleFolder) -> None:
     """KVM works in a user namespace."""
-    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    bundle.doc["linux"]["namespaces"].append({"type": "user"})
-    bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
-    for folder in [bundle.path, *bundle.path.parents][:-2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    os.chown(bundle.rootfs, 100000, 100000)
+    add_user_namespace(bundle)
 
     done = krun("run", "-b", bundle.args("uname", "-r"), "c")
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
+
+
+def test_null_device_stays_the_hosts(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
+    """A null device on a standard stream is not given to the user of the container."""
+    add_user_namespace(bundle)
+    # A null device of the test's own, so that what is proved cannot harm this machine.
+    nulls = tmp_path / "nulls"
+    nulls.mkdir()
+    private = (
+        f"mount -t tmpfs null {nulls}; mknod -m 666 {nulls}/null c 1 3;"
+        f' "$@" <{nulls}/null >{nulls}/null && stat -c "%u:%g %a" {nulls}/null'
+    )
+    command = ["unshare", "-m", "sh", "-ec", private, "sh"]
+
+    done = subprocess.run(
+        [*command, *krun.command("run", "-b", bundle.args("cat"), "c")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "0:0 666\n"), done.stderr
+    assert not list(Path("/dev").glob(".krun-null-*"))
 
 
 def test_environment_cannot_steer(krun: Runtime, bundle: BundleFolder) -> None:

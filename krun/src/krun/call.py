@@ -53,6 +53,10 @@ class Call:
         """Become BELOW with the options CHANGED, and hand KVM to the process that it starts."""
         from krun import kvm  # noqa: PLC0415 - only what starts a process needs it
 
+        if below.name == "crun":
+            from krun import streams  # noqa: PLC0415 - runc leaves the host's alone
+
+            streams.keep_null()
         number, preserve = self.kvm_place(below)
         kvm.place(kvm.open_device(), number)
         changed = changed.without("preserve-fds")
