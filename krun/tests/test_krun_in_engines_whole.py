@@ -46,7 +46,10 @@ class Terminal:
         while words not in shown:
             assert time.monotonic() < end, shown
             if select.select([self.fd], [], [], 0.2)[0]:
-                shown += os.read(self.fd, 4096)
+                try:
+                    shown += os.read(self.fd, 4096)
+                except OSError:  # EIO: nobody has the terminal any more
+                    pytest.fail(f"it ended before {words!r}: {shown!r}")
 
     def resize(self, rows: int, columns: int) -> None:
         """Give the terminal another size, as a window manager does."""
