@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
+import pytest
+
 # Engines want a real file system below them, not an overlay: these get folders of their own.
 ENGINE_STATE = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
 DOCKERD = ("dockerd", "--bridge=none", "--iptables=false")  # leaves this machine's network alone
@@ -63,6 +65,18 @@ def why_not() -> str:
     if "overlay" not in Path("/proc/filesystems").read_text(encoding="ascii"):
         return "needs overlayfs in the kernel: run `modprobe overlay`"
     return ""
+
+
+WHOLE_INSTALL = [
+    pytest.mark.slow,
+    pytest.mark.needs_root,
+    pytest.mark.needs_kvm,
+    pytest.mark.skipif(bool(why_not()), reason=why_not()),
+    pytest.mark.skipif(
+        not Path("/dev/kvm").exists(), reason="needs /dev/kvm: see `kontain check`"
+    ),
+]
+"""The marks of tests that install Kontain whole in a sandbox."""
 
 
 class Sandbox:

@@ -13,18 +13,12 @@ from typing import Iterator
 
 import pytest
 from publish import Publisher
-from sandbox import Sandbox, why_not
+from sandbox import WHOLE_INSTALL, Sandbox
 
 from sources import ROOT
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.needs_root,
-    pytest.mark.needs_kvm,
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.skipif(
-        not Path("/dev/kvm").exists(), reason="needs /dev/kvm: see `kontain check`"
-    ),
+    *WHOLE_INSTALL,
     pytest.mark.skipif(
         not (ROOT / "build/km/km").exists(), reason="needs a bundle: run `make bundle`"
     ),

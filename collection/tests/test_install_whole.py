@@ -13,19 +13,11 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from sandbox import Sandbox, why_not
+from sandbox import WHOLE_INSTALL, Sandbox
 
 from sources import ROOT, pack_sources
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.needs_root,
-    pytest.mark.needs_kvm,
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.skipif(
-        not Path("/dev/kvm").exists(), reason="needs /dev/kvm: see `kontain check`"
-    ),
-]
+pytestmark = WHOLE_INSTALL
 
 USER = "/home/kontain-user"
 CHECKOUT = f"{USER}/platform"

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail  # type: ignore[import-untyped]  # Ansible has no types
-from ansible.plugins.action import ActionBase  # type: ignore[import-untyped]
+from ansible_collections.kontain.platform.plugins.plugin_utils.bundles import (
+    BundleAction,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ROOT / "roles/packages/vars/main.yml"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
+class ActionModule(BundleAction):  # type: ignore[misc]  # Ansible has no types
     """Calls the module, mostly once: on a host that has the release, nothing is carried."""
 
     _supports_check_mode = True
@@ -50,18 +52,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             module_name="kontain.platform.host", module_args=options, task_vars=task_vars
         )
         return answer
-
-    def _bring(self, bundle: Path) -> str:
-        """Return where the host finds the bundle."""
-        if self._connection.transport == "local":
-            return str(bundle.resolve())
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        folder = self._connection._shell.tmpdir
-        place: str = self._connection._shell.join_path(folder, bundle.name)
-        self._transfer_file(str(bundle), place)
-        self._fixup_perms2((folder, place))
-        return place
 
     def _install(self, programs: list[str], task_vars: Any) -> None:
         """Install the packages of programs, by the table of the role packages."""

@@ -17,15 +17,8 @@ description:
     by SIGHUP, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
   - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
   - Removal restores the configuration as it was; what others changed in it since stays.
-author:
-  - Kontain platform contributors (@kontain)
-attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
-  diff_mode:
-    description: Whether diff mode shows what differs.
-    support: full
+extends_documentation_fragment:
+  - kontain.platform.modules
 options:
   engine:
     description: The engine.

@@ -11,15 +11,8 @@ version_added: 0.1.0
 description:
   - Loads the module kvm_intel or kvm_amd, now and at boot, where /dev/kvm is missing.
   - Makes users members of the group kvm on request. The mode of /dev/kvm stays, but with O(policy=udev).
-author:
-  - Kontain platform contributors (@kontain)
-attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
-  diff_mode:
-    description: Whether diff mode shows what differs.
-    support: full
+extends_documentation_fragment:
+  - kontain.platform.modules
 options:
   policy:
     description:

@@ -12,21 +12,14 @@ description:
   - Runs the checks of the command C(kontain check) on the managed host.
   - KVM is judged by use. A small guest runs; CPU flags and kernel modules only explain.
   - Changes nothing, in check mode and without. A proof makes containers and removes them.
-author:
-  - Kontain platform contributors (@kontain)
+extends_documentation_fragment:
+  - kontain.platform.modules
+  - kontain.platform.modules.prefix
+  - kontain.platform.modules.ignore
 attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
   diff_mode:
-    description: Whether diff mode shows what differs.
     support: none
 options:
-  ignore:
-    description: The ids of checks that do not count, of C(kontain check --list).
-    type: list
-    elements: str
-    default: []
   fail:
     description: Whether a failed check fails the task.
     type: bool
@@ -37,10 +30,6 @@ options:
       - A proof is skipped where Kontain or the engine is not installed.
     type: bool
     default: false
-  prefix:
-    description: The folder below which Kontain is, or will be, installed.
-    type: path
-    default: /opt/kontain
 """
 
 EXAMPLES = r"""

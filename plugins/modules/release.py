@@ -13,15 +13,9 @@ description:
     versions that are there, then switches to it by one rename.
   - Links commands and man pages below /usr/local; a foreign file there stays, with a warning.
   - Everything is journalled below /var/lib/kontain, and is undone when a step fails.
-author:
-  - Kontain platform contributors (@kontain)
-attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
-  diff_mode:
-    description: Whether diff mode shows what differs.
-    support: full
+extends_documentation_fragment:
+  - kontain.platform.modules
+  - kontain.platform.modules.prefix
 options:
   src:
     description:
@@ -29,10 +23,6 @@ options:
         host for as long as it takes.
       - Required with O(state=present).
     type: path
-  prefix:
-    description: The directory below which releases stand.
-    type: path
-    default: /opt/kontain
   state:
     description:
       - V(present) installs the bundle and makes it the version in use.

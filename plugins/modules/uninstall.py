@@ -12,20 +12,13 @@ description:
   - Takes back every change that the journal below /var/lib/kontain names, newest first.
   - What somebody else changed since is left, and named in RV(left).
   - Refused, naming them, while containers or payloads run by Kontain.
-author:
-  - Kontain platform contributors (@kontain)
+extends_documentation_fragment:
+  - kontain.platform.modules
+  - kontain.platform.modules.prefix
 attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
   diff_mode:
-    description: Whether diff mode shows what differs.
     support: none
 options:
-  prefix:
-    description: The directory below which releases stand.
-    type: path
-    default: /opt/kontain
   force:
     description: Whether to go on while containers or payloads run.
     type: bool
