@@ -67,6 +67,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--ignore", action="append", default=[], metavar="ID", help="see kontain-check(1)"
     )
+    made.add_argument(
+        "--rollback-failed", action="store_true", help="apply: a host that fails goes back"
+    )
     made.add_argument("--forks", type=int, default=20, metavar="N", help="hosts at a time")
     made.add_argument("--report", default="kontain-fleet", metavar="FOLDER", help="for the report")
     made.add_argument("--resume", action="store_true", help="leave out what is good already")
@@ -121,6 +124,11 @@ def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
             raise FleetError(problem, "name the engines so", WRONG_USAGE)
     if options.ignore:
         variables["kontain_ignore"] = options.ignore
+    if options.rollback_failed:
+        if options.verb != "apply":
+            problem = f"--rollback-failed is for apply, and {options.verb} changes nothing"
+            raise FleetError(problem, "leave it out", WRONG_USAGE)
+        variables["kontain_rollback_failed"] = True
     waves = options.waves.split(",") if options.verb == "apply" else ["100%"]
     if not all(wave.rstrip("%").isdigit() and int(wave.rstrip("%")) for wave in waves):
         problem = (

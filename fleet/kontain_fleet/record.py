@@ -27,6 +27,7 @@ class Outcome:
     missing: List[str] = field(default_factory=list)
     changes: List[Dict[str, str]] = field(default_factory=list)
     results: List[Dict[str, str]] = field(default_factory=list)
+    rolled_back: str = ""
 
     @property
     def is_bad(self) -> bool:

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+from broken_release import VERSION as BROKEN_VERSION
+from broken_release import make_broken
 from ssh_hosts import Fleet, missing
 
 from sources import ROOT
 
 HIDE_KVM = "touch /run/nothing && mount --bind /run/nothing /dev/kvm"
+VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
 BUNDLE = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
 
 pytestmark = [
@@ -37,6 +40,13 @@ def fleet() -> Iterator[Fleet]:
     with closing(Fleet(["no-kvm", "two", "three"])) as fleet:
         fleet.hosts[0].sandbox.run("sh", "-c", HIDE_KVM).check_returncode()
         yield fleet
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The bundle of a release by which nothing runs."""
+    assert BUNDLE
+    return str(make_broken(BUNDLE, tmp_path_factory.mktemp("broken")))
 
 
 def command(fleet: Fleet, verb: str, *options: str) -> list[str]:
@@ -108,22 +118,37 @@ def test_a_wave_that_fails_is_the_last(fleet: Fleet) -> None:
     assert changes(fleet) == [{}, {}, {}]
 
 
-def test_an_interrupted_run_is_resumed(fleet: Fleet) -> None:
-    """Once the canary is mended, a run that is interrupted in the second wave goes on from there."""
+def test_a_first_release_that_fails_is_taken_back(fleet: Fleet, broken: str) -> None:
+    """With --rollback-failed a canary without Kontain is without it again; no other is touched."""
     fleet.hosts[0].sandbox.run("umount", "/dev/kvm").check_returncode()
+
+    said = run(fleet, "apply", "--bundle", broken, "--rollback-failed")
+
+    assert said.returncode == 1, said.stderr
+    assert ends(fleet) == {"no-kvm": "failed", "two": "not reached", "three": "not reached"}
+    assert report(fleet)["hosts"]["no-kvm"]["rolled_back"] == "no Kontain"
+    assert "proof-km: km: this release is broken" in said.stderr
+    assert "The host is back at no Kontain." in said.stderr
+    assert changes(fleet) == [{}, {}, {}]
+
+
+def test_an_interrupted_run_is_resumed(fleet: Fleet) -> None:
+    """A run that is interrupted in the second wave goes on from there."""
     waves = ("--waves", "1,1,1")
     with subprocess.Popen(
         command(fleet, "apply", *waves), stderr=subprocess.PIPE, text=True, env=environment()
     ) as process:
         assert process.stderr
+        said_before = ""
         for line in process.stderr:
+            said_before += line
             if line == "wave 2\n":
                 time.sleep(1)
                 process.send_signal(signal.SIGINT)
                 break
         rest = process.stderr.read()
 
-    assert process.returncode == 130, rest
+    assert process.returncode == 130, said_before + rest
     assert ends(fleet)["no-kvm"] == "changed"
     assert ends(fleet)["three"] == "not reached"
 
@@ -172,6 +197,28 @@ def test_verify_proves_each_host(fleet: Fleet) -> None:
     assert (fleet.folder / "report/report.xml").stat().st_size > 1000
 
 
+def test_an_upgrade_that_fails_is_rolled_back(fleet: Fleet, broken: str) -> None:
+    """With --rollback-failed a canary has its release again; the waves halt before the others."""
+    said = run(fleet, "apply", "--bundle", broken, "--rollback-failed")
+
+    assert said.returncode == 1, said.stderr
+    assert ends(fleet) == {"no-kvm": "failed", "two": "not reached", "three": "not reached"}
+    canary = report(fleet)["hosts"]["no-kvm"]
+    assert canary["rolled_back"] == canary["release"] == VERSION
+    check = "cat /opt/kontain/current/VERSION && /opt/kontain/bin/km /opt/kontain/current/share/hello.km"
+    works = fleet.hosts[0].sandbox.run("sh", "-c", check)
+    assert (works.returncode, works.stdout.splitlines()[0]) == (0, VERSION), works.stderr
+
+
+def test_without_the_option_a_failed_canary_stays(fleet: Fleet, broken: str) -> None:
+    """Without --rollback-failed the canary keeps the release that failed, to be looked at."""
+    assert run(fleet, "apply", "--bundle", broken).returncode == 1
+
+    assert report(fleet)["hosts"]["no-kvm"]["rolled_back"] == ""
+    release = fleet.hosts[0].sandbox.run("cat", "/opt/kontain/current/VERSION").stdout.strip()
+    assert release == BROKEN_VERSION
+
+
 def test_wrong_usage_is_refused(fleet: Fleet) -> None:
     """What is wrong on the command line ends with status 2 and two lines, and reaches no host."""
     for options in (
@@ -179,6 +226,7 @@ def test_wrong_usage_is_refused(fleet: Fleet) -> None:
         ("apply", "--engines", "lxc"),
         ("apply", "--bundle", "/nowhere"),
         ("check", "-i", "/nowhere"),
+        ("verify", "--rollback-failed"),
         ("check", "--resume"),  # the last run was another
         ("repair",),
     ):

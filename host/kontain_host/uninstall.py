@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Collection
 
 from . import release, running
 from .engines import ENGINES
@@ -30,6 +30,11 @@ def withdraw(host: Host, owner: str, *, force: bool = False, check: bool = False
     if owner == release.OWNER:
         _refuse_registered(Journal(host))
     return _take_back(host, lambda entry: entry.owner == owner, force=force, check=check)
+
+
+def withdraw_but(host: Host, known: Collection[int]) -> Report:
+    """Take back the changes that the journal has beside those `known` by their ids; else as `uninstall`."""
+    return _take_back(host, lambda entry: entry.id not in known, force=False, check=False)
 
 
 def _take_back(host: Host, choose: Callable[[Entry], bool], *, force: bool, check: bool) -> Report:

@@ -14,15 +14,10 @@ description:
     transaction, and runs the proofs.
   - The bundle is brought to the host only where the host has not that release already.
   - Installs the distribution packages of what is missing, crun or runc, and the engines.
-author:
-  - Kontain platform contributors (@kontainapp)
-attributes:
-  check_mode:
-    description: Whether check mode says what would be done, and changes nothing.
-    support: full
-  diff_mode:
-    description: Whether diff mode shows what differs.
-    support: full
+extends_documentation_fragment:
+  - kontain.platform.modules
+  - kontain.platform.modules.prefix
+  - kontain.platform.modules.ignore
 options:
   state:
     description:
@@ -51,15 +46,13 @@ options:
     type: str
     choices: [always, changed, never]
     default: changed
-  ignore:
-    description: The ids of checks that do not count, of C(kontain check --list).
-    type: list
-    elements: str
-    default: []
-  prefix:
-    description: The directory below which releases stand.
-    type: path
-    default: /opt/kontain
+  rollback:
+    description:
+      - Whether a host whose proof fails after a change goes back to what it was before, to the release
+        that it had, or to no Kontain. Packages that were installed stay.
+      - The task fails all the same, and RV(rolled_back) says what the host has now.
+    type: bool
+    default: false
   digest:
     description: The SHA-256 of the release's MANIFEST; set by the controller's half of this module.
     type: str
@@ -103,6 +96,11 @@ results:
       found: /dev/kvm is there
       cause: ""
       fix: ""
+rolled_back:
+  description: What the host went back to after its proof failed, a version or V(no Kontain).
+  returned: when O(rollback=true) and a proof failed after a change
+  type: str
+  sample: 0.1.0
 missing:
   description: Programs that the host lacks and whose packages were, or would be, installed.
   returned: always
@@ -141,11 +139,20 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.erro
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
     Host,
 )
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.journal import (
+    Journal,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.rollback import (
+    rollback,
+)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
     perform,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.tree import (
     tree_state,
+)
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.uninstall import (
+    withdraw_but,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
     checks,
@@ -204,9 +211,28 @@ class Visit:
             text = "\n".join(
                 f"{f.check}: {f.found}: {f.cause}.\nTo fix: {f.fix}." for f in failures
             )
+            text += self._go_back() if self.options["rollback"] else ""
             self.module.fail_json(msg=text, **self.answer)
 
+    def _go_back(self) -> str:
+        """Make the host what it was before this call changed it, and return a line that says so."""
+        switched = f"{self.host.prefix}/current"
+        if not any(change["path"] == switched for change in self.answer["changes"]):
+            return ""  # no other release was tried
+        try:
+            if self.before:
+                rollback(self.host)
+            else:
+                withdraw_but(self.host, self.known)
+        except HostError as error:
+            return f"\nThe host was not rolled back: {error}"
+        self.answer["rolled_back"] = self.before or "no Kontain"
+        self.answer["release"] = self.before
+        return f"\nThe host is back at {self.answer['rolled_back']}."
+
     def _converge(self) -> None:
+        self.before = self.answer["release"]
+        self.known = {entry.id for entry in Journal(self.host).active()}
         wanted = self._engines()
         self.answer["missing"] = self._missing(wanted)
         if self.answer["missing"] and not self.module.check_mode:
@@ -276,6 +302,7 @@ def main() -> None:
                 "default": [],
             },
             "proof": {"choices": ["always", "changed", "never"], "default": "changed"},
+            "rollback": {"type": "bool", "default": False},
             "ignore": {"type": "list", "elements": "str", "default": []},
             "prefix": {"type": "path", "default": "/opt/kontain"},
             "digest": {"type": "str"},
