@@ -26,10 +26,12 @@ int main(int argc, char **argv, char **envp)
 {
     static struct vm vm;
     struct vcpu *vcpu;
-    uint64_t limit = fd_raise_limit();
+    uint64_t limit;
     bool resumes;
 
     (void)argc;
+    keep_apart(argv, envp);
+    limit = fd_raise_limit();
     options_parse(argv);
     if (options.inspect) {
         inspect_payload();

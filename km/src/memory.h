@@ -50,6 +50,12 @@ extern struct layout layout;
 /* Choose them at random. Must be called before mm_init(). */
 void layout_choose(void);
 
+/* ---- apart.c ---- */
+
+/* Let the host's kernel map nothing below GUEST_TOP by itself. Must be called first. May start km
+ * anew. */
+void keep_apart(char **argv, char **envp);
+
 /* ---- mm.c: the payload's memory ---- */
 
 /* Whether the payload may name [addr, addr + len) to the kernel. */

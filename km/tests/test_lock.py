@@ -25,6 +25,9 @@ IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
 )
 """Where the monitor and its memory are: base.h."""
 
+GUEST_TOP = 0x6FFF00000000
+"""The payload's addresses end there."""
+
 NOT_IN_TABLE = {
     "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "init_module": 175,
     "kexec_load": 246, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425, "seccomp": 317,
@@ -113,3 +116,26 @@ def test_programs_of_programs_have_one_filter(km: Path, kvm: None) -> None:
     assert inside["NoNewPrivs"] == "1"
     assert inside["Seccomp"] == "2"
     assert int(inside["Seccomp_filters"]) == int(_locks("self")["Seccomp_filters"]) + 1
+
+
+@pytest.mark.parametrize("how", ["ulimit -s unlimited;", "exec setarch -L"])
+def test_monitor_is_above_the_payload(how: str, km: Path, kvm: None) -> None:
+    """Also where the kernel fills a program's memory from below, the monitor's is out of reach."""
+    del kvm
+    script = f'{how} {"exec" if how.endswith(";") else ""} "$0" sleep 100'
+    with subprocess.Popen(["/bin/sh", "-c", script, km]) as process:
+        subvert.wait_for_call(process.pid, CLOCK_NANOSLEEP)
+        maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8").splitlines()
+        process.kill()
+    vdso = next(line for line in maps if line.endswith("[vdso]"))
+    assert int(vdso.split("-")[0], 16) > GUEST_TOP
+
+
+def test_payload_sees_its_unlimited_stack(km: Path, kvm: None) -> None:
+    """An unlimited stack is unlimited for the payload and for what it starts."""
+    del kvm
+    script = 'ulimit -s unlimited && exec "$0" /bin/sh -c \'ulimit -s; sh -c "ulimit -s"\''
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, km], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("unlimited\nunlimited\n", "")
