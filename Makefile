@@ -7,7 +7,7 @@ PY         := $(VENV)/bin/python
 PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
-C_FILES     = $(wildcard km/src/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
+C_FILES     = $(wildcard km/src/*.[ch] krun/launcher/*.c toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host fleet krun km toolchain runenv examples tools bench collection docs molecule
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
@@ -16,7 +16,7 @@ export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv km hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
+.PHONY: help deps venv km krun hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
 .PHONY: unit test molecule-all site sources bench clean dist
 
 help: ## list the targets
@@ -35,6 +35,9 @@ $(VENV)/.stamp: pyproject.toml
 km: ## build the monitor, build/km/km
 	$(MAKE) -C km
 
+krun: ## build the launcher of the runtime, and lay it out as in a release, build/krun
+	$(MAKE) -C krun/launcher
+
 hello: ## build gcc-kontain's tree, build/toolchain, and the hello payload, build/hello.km
 	$(MAKE) -C toolchain
 
@@ -46,7 +49,7 @@ runenv: ## build the payload-only images, build/runenv/*.tar
 
 # install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
 HAS_VENV := $(wildcard $(VENV)/.stamp)
-bundle: km hello $(if $(HAS_VENV),collection) ## build the bundle, build/kontain-VERSION-x86_64.tar.gz
+bundle: km krun hello $(if $(HAS_VENV),collection) ## build the bundle, build/kontain-VERSION-x86_64.tar.gz
 	python3 tools/bundle.py $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
 
 dist: venv bundle ## make a release, build/dist/: RELEASE_KEY=FILE is the private key, RELEASE_URL its place
@@ -99,7 +102,7 @@ test: deps ## set up, and prove everything: `check`, then each of the stages bel
 	$(MAKE) venv
 	$(PY) tools/stages.py $(STAGES)
 
-test-parts: venv km hello ## preflight, host, fleet, toolchain, tools and bench
+test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools and bench
 	$(PYTEST) preflight host fleet toolchain tools bench
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
@@ -129,7 +132,7 @@ site: venv ## the documents as a site, build/site/index.html; any warning is an 
 sources: venv km hello ## real projects by gcc-kontain, their own tests under km; writes the page of results
 	$(PY) toolchain/sources/projects.py
 
-bench: venv km hello ## the figures, beside their budgets
+bench: venv km krun hello ## the figures, beside their budgets
 	$(PY) bench/run.py
 	$(PY) bench/check.py
 	$(PY) bench/krun_create.py

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KRUN = str(ROOT / "krun" / "bin" / "krun")
+KRUN = str(ROOT / "build" / "krun" / "bin" / "krun")
 BACKENDS = [f"/usr/{folder}/{name}" for folder in ("bin", "sbin") for name in ("crun", "runc")]
 NO_INPUT = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)
 VERBS = ("start", "state", "kill", "pause", "resume", "delete")  # the backend's own

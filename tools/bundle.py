@@ -29,7 +29,8 @@ MTIME = 315532800  # 1980-01-01, the oldest time that every archive format can h
 # What a release is made of, and where it stands in a release.
 FILES = {
     "build/km/km": "bin/km",
-    "krun/bin/krun": "bin/krun",
+    "build/krun/bin/krun": "bin/krun",
+    "krun/bin/krun": "lib/krun.py",
     "host/bin/kontain": "bin/kontain",
     "host/completion/kontain": "share/bash-completion/completions/kontain",
     "build/toolchain/bin/gcc-kontain": "bin/gcc-kontain",

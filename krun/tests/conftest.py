@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from krun_engines import Docker, Engine, Podman, PrivateHost
-from krun_support import BUSYBOX, KM, BundleFolder, Runtime, need_programs
+from krun_support import BUSYBOX, KM, KRUN, BundleFolder, Runtime, need_programs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,8 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _missing_for_km() -> str | None:
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "/dev/kvm cannot be opened: see `kontain check`"
-    if not KM.exists():
-        return f"{KM} is missing: build it with `make -C km`"
+    for built in (KM, KRUN):
+        if not built.exists():
+            return f"{built} is missing: build it with `make km krun`"
     return None
 
 

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KRUN = ROOT / "krun" / "bin" / "krun"
+KRUN = ROOT / "build" / "krun" / "bin" / "krun"
+SCRIPT = ROOT / "krun" / "bin" / "krun"
+"""The Python program, which KRUN, the launcher, becomes where the backend is not enough."""
 KM = ROOT / "build" / "km" / "km"
 BUSYBOX = Path("/bin/busybox")
 APPLETS = ("cat", "echo", "id", "ls", "sh", "sleep", "true", "uname")

@@ -17,6 +17,7 @@ from krun_support import (
     KRUN,
     PATIENCE,
     ROOT,
+    SCRIPT,
     BundleFolder,
     Runtime,
     start,
@@ -150,7 +151,9 @@ def test_release_is_found_through_its_links(krun: Runtime, bundle: BundleFolder)
     prefix = bundle.path.parent / "kontain"
     release = prefix / "versions" / "1.2.3"
     (release / "bin").mkdir(parents=True)
+    (release / "lib").mkdir()
     shutil.copy(KRUN, release / "bin" / "krun")
+    shutil.copy(SCRIPT, release / "lib" / "krun.py")
     shutil.copy(KM, release / "bin" / "km")
     shutil.copytree(ROOT / "krun" / "src" / "krun", release / "lib" / "python" / "krun")
     (release / "VERSION").write_text("1.2.3\n")

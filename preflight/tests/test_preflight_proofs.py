@@ -20,7 +20,12 @@ from kontain_preflight import containers, proof
 from kontain_preflight.results import FAIL, PASS, SKIP
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT = {"bin/km": "build/km/km", "share/hello.km": "build/hello.km", "bin/krun": "krun/bin/krun"}
+BUILT = {
+    "bin/km": "build/km/km",
+    "bin/krun": "build/krun/bin/krun",
+    "lib/krun.py": "krun/bin/krun",
+    "share/hello.km": "build/hello.km",
+}
 PACKAGES = ("krun/src/krun", "preflight/kontain_preflight")
 
 pytestmark = [

@@ -118,7 +118,12 @@ def test_two_clones_make_the_same_release(key: Key, tmp_path: Path) -> None:
     for place in (tmp_path / "one", tmp_path / "another/place"):
         place.mkdir(parents=True)
         subprocess.run(["tar", "-x"], cwd=place, input=packed, check=True)
-        for built in ("km/km", "toolchain", "hello.km"):  # test_make_bundle.py is about these
+        for built in (
+            "km/km",
+            "krun",
+            "toolchain",
+            "hello.km",
+        ):  # test_make_bundle.py is about these
             (place / "build" / built).parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(
                 ["cp", "-a", ROOT / "build" / built, place / "build" / built], check=True

@@ -16,7 +16,15 @@ import pytest
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 ROOT = Path(__file__).resolve().parents[3]
-PARTS = ("krun", "build/km/km", "build/hello.km", "pyproject.toml", "tools/version", "galaxy.yml")
+PARTS = (
+    "krun",
+    "build/krun",
+    "build/km/km",
+    "build/hello.km",
+    "pyproject.toml",
+    "tools/version",
+    "galaxy.yml",
+)
 THERE = "/root/kontain-sources"
 PATIENCE = 10  # an emulated CPU, on a machine that may have other work
 
@@ -27,6 +35,7 @@ LONG = (
     "direct",
     "errors",
     "every_way_out",
+    "launcher",
     "options",
     "ordinary_images",
     "show",
