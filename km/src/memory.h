@@ -56,7 +56,7 @@ void layout_choose(void);
  * anew. */
 void keep_apart(char **argv, char **envp);
 
-/* ---- mm.c: the payload's memory ---- */
+/* ---- mm.c, mm_map.c: the payload's memory ---- */
 
 /* Whether the payload may name [addr, addr + len) to the kernel. */
 static inline bool guest_ok(uint64_t addr, uint64_t len)
@@ -64,12 +64,19 @@ static inline bool guest_ok(uint64_t addr, uint64_t len)
     return addr < GUEST_TOP && len <= GUEST_TOP - addr;
 }
 
+/* What is present before the first touch: small mappings, since each exit for a page fault costs.
+ */
+#define POPULATE_MAX (1UL << 20)
+
 void mm_init(struct vm *vm);
 /* Held around every call below, and over fork(). */
 void mm_lock(void);
 void mm_unlock(void);
 /* A number that changes whenever present memory changed its rights or went away. */
 uint64_t mm_changes(void);
+/* Take [addr, addr + len) out of the guest's page tables; the host's memory must change afterwards.
+ */
+void mm_take_out(uint64_t addr, uint64_t len);
 /* As mmap(2) for the payload: an address, or -errno. fd and offset as there. */
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
 int64_t mm_unmap(uint64_t addr, uint64_t len);
