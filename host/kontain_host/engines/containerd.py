@@ -17,7 +17,7 @@ from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
-from . import containerd_daemon
+from . import containerd_daemon, rancher
 from .registration import Registration
 from .toml_edit import Wish, merge
 from .toml_file import TomlMerge, document
@@ -42,8 +42,8 @@ _DEEP_IMPORTS = (2, 0)  # the first version whose imports do not replace whole p
 
 
 def is_present(host: Host) -> bool:
-    """Return whether this host has containerd."""
-    return host.which("containerd") is not None
+    """Return whether this host has containerd, of its own or inside k3s or RKE2."""
+    return host.which("containerd") is not None or bool(rancher.present(host))
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,9 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     Unless the wish has `restart`, a containerd that runs keeps what it has loaded, and `report` has
     a warning.
     """
+    inside = rancher.plan(host, names, wish.program, report)
+    if inside and not host.which("containerd"):
+        return inside
     version = _require_version(host)
     config = host.resolve(wish.config or containerd_daemon.find_config(host))
     own = document(host, config)
@@ -106,7 +109,7 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
             ContainerdMerge(config, OWNER, reading, (*opening, *imports), wish.restart),
         ]
     _warn(host, changes, report)
-    return changes
+    return [*changes, *inside]
 
 
 def _warn(host: Host, changes: List[Change], report: Report) -> None:
