@@ -10,9 +10,11 @@
  *
  * The guest is a loop of one `out` at CPL 3 in 64-bit mode, where payloads run. Both ways that may
  * let it use the port are open, since kinds of KVM differ in which one they honour: IOPL 3, and the
- * bitmap of the TSS. Layouts: Intel SDM volume 3, chapters 3.4, 4.5 and 8.7. The loop of SYSCALL is
- * for KVM in software alone, where LSTAR is entered at CPL 3.
+ * bitmap of the TSS. Layouts: Intel SDM volume 3, chapters 3.4, 4.5 and 8.7. KVM in software enters
+ * LSTAR at CPL 3 and wants no CPUID; hardware enters it at CPL 0, and takes 64-bit mode only from a
+ * vCPU that has it.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdint.h>
@@ -79,6 +81,21 @@ static void fill_memory(uint8_t *memory)
     memory[TSS + 102] = IO_BITMAP; /* the rest of the TSS, the bitmap included, is 0: allowed */
 }
 
+/* The least that a CPU of 64-bit mode says of itself; AMD APM volume 3, appendix E. */
+static void set_cpuid(int vcpu)
+{
+    struct {
+        struct kvm_cpuid2 head;
+        struct kvm_cpuid_entry2 entries[4];
+    } cpuid = {.head.nent = 4,
+               .entries = {{.function = 0, .eax = 1},
+                           {.function = 1, .edx = 0x0783fbff}, /* up to SSE2 */
+                           {.function = 0x80000000, .eax = 0x80000001},
+                           {.function = 0x80000001, .edx = 0x20100800}}}; /* LM NX SYSCALL */
+
+    REQUEST(vcpu, KVM_SET_CPUID2, &cpuid);
+}
+
 static void set_registers(int vcpu)
 {
     struct kvm_regs regs = {.rip = CODE, .rflags = 0x3002}; /* IOPL 3 */
@@ -108,7 +125,10 @@ static void set_registers(int vcpu)
     sregs.ds = sregs.es = sregs.ss;
     sregs.tr = (struct kvm_segment){
         .base = TSS, .limit = IO_BITMAP + PORT / 8 + 1, .selector = 0x40, .type = 11, .present = 1};
-    REQUEST(vcpu, KVM_SET_SREGS, &sregs);
+    if (ioctl(vcpu, (int)KVM_SET_SREGS, &sregs) < 0 && errno == EINVAL) {
+        set_cpuid(vcpu);
+        REQUEST(vcpu, KVM_SET_SREGS, &sregs);
+    }
     REQUEST(vcpu, KVM_SET_REGS, &regs);
 }
 
@@ -139,9 +159,10 @@ static void run_to_exit(const struct guest *guest)
     }
 }
 
-/* The guest goes on in the loop of SYSCALL. */
+/* The guest goes on in the loop of SYSCALL, and comes back to it from wherever that leads. */
 static void leave_by_call(const struct guest *guest)
 {
+    static const uint8_t sysret[] = {0x48, 0x0f, 0x07};
     struct {
         struct kvm_msrs head;
         struct kvm_msr_entry entries[2];
@@ -149,9 +170,15 @@ static void leave_by_call(const struct guest *guest)
               .entries = {{.index = 0xc0000081, .data = 0x23UL << 48 | 0x10UL << 32}, /* STAR */
                           {.index = 0xc0000082, .data = CALL_STUB}}};                 /* LSTAR */
     struct kvm_regs regs = {.rip = CALL_CODE, .rflags = 0x3002};
+    struct kvm_sregs sregs;
 
     REQUEST(guest->vcpu, KVM_SET_MSRS, &msrs);
     REQUEST(guest->vcpu, KVM_SET_REGS, &regs);
+    run_to_exit(guest);
+    REQUEST(guest->vcpu, KVM_GET_SREGS, &sregs);
+    if (sregs.ss.dpl == 0) {
+        memcpy(guest->memory + CALL_STUB + 2, sysret, sizeof(sysret)); /* after its out */
+    }
 }
 
 static double time_exits(const struct guest *guest, long count, int sync)
