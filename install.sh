@@ -6,8 +6,9 @@
 # Usage: sudo ./install.sh [OPTION...]
 #        wget -O - URL/install.sh | sudo bash [-s -- OPTION...]
 #
-#   --engines LIST    register with these engines, docker and podman or one of them, and install
-#                     those that are missing (default: those that are there; podman where none is)
+#   --engines LIST    register with these engines, some of containerd, crio, docker and podman with
+#                     commas between, and install docker and podman where they are missing
+#                     (default: docker and podman where they are there; podman where neither is)
 #   --offline BUNDLE  install this bundle, a file or an unpacked folder, and fetch nothing
 #   --release VERSION install this release rather than the one that this script came with
 #   --from URL        the folder that has the bundles; %s in it stands for the version
@@ -113,10 +114,16 @@ parse_arguments() {
 
 set_value() {
 	case $1:$2 in
-	--engines:docker | --engines:podman) ENGINES=$2 ;;
-	--engines:docker,podman | --engines:podman,docker) ENGINES=$2 ;;
 	--engines:*)
-		die 2 "--engines is '$2', wanted docker, podman, or docker,podman" "name the engines so"
+		for _engine in $(printf '%s' "$2," | tr -c 'a-z,' '-' | tr ',' ' '); do
+			case $_engine in containerd | crio | docker | podman) ;; *) _engine= && break ;; esac
+		done
+		case ${_engine-}:$2 in
+		:* | *:,* | *,,* | *,)
+			die 2 "--engines is '$2', wanted some of containerd,crio,docker,podman" "name the engines so"
+			;;
+		esac
+		ENGINES=$2
 		;;
 	--offline:*)
 		OFFLINE=$(readlink -f -- "$2") && [ -e "$OFFLINE" ] ||
@@ -297,7 +304,8 @@ import json, sys
 found = {each["check"]: each["details"] for each in json.load(sys.stdin)["results"]}
 present = [name for name in ("podman", "docker") if name in found["engines"].get("engines", [])]
 wanted = sys.argv[1].split(",") if sys.argv[1] else present or ["podman"]
-missing = ["dockerd" if name == "docker" else name for name in wanted if name not in present]
+programs = {"docker": "dockerd", "podman": "podman"}  # the others come with Kubernetes
+missing = [programs[name] for name in wanted if name in programs and name not in present]
 if not found["backend"].get("fits"):
     missing.append("runc" if found["cgroup"].get("mode") == "hybrid" else "crun")
 print(*missing, *([] if sys.argv[2] else found["compilers"].get("missing", [])))

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -29,6 +30,7 @@ _CAP_SYS_RESOURCE = 24  # <linux/capability.h>
 _LOW_LIMIT = 1000  # no host allows less
 _RUN_LIMIT_S = 60.0  # in a virtual machine without KVM an engine takes some seconds
 _CLEANUP_LIMIT_S = 20.0
+_REMOVALS, _PAUSE_S = 20, 0.25
 
 
 def run_by_krun(host: Host) -> Output:
@@ -96,6 +98,27 @@ def run_by_containerd(host: Host) -> Output:
                 ("namespaces", "rm", name),
             ):
                 host.run(*ctr, *words, limit_s=_CLEANUP_LIMIT_S)
+            _remove_traces(host, name)
+
+
+def _remove_traces(host: Host, namespace: str) -> None:
+    """Remove the empty folders that containerd leaves of a namespace that is gone."""
+    runc, tasks = "/run/containerd/runc", "containerd/io.containerd.runtime.v2.task"
+    parents = [runc, f"/run/{tasks}", f"/var/lib/{tasks}"]
+    parents += [mount.point for mount in host.mounts() if mount.kind.startswith("cgroup")]
+    folders = [f"{parent}/{namespace}" for parent in parents]
+    for folder in (*folders, f"{runc}/{namespace}.bundles"):
+        _remove_empty(Path(host.path(folder)))
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove an empty folder where it is; a control group is busy until its last process is gone."""
+    for _ in range(_REMOVALS):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        if not folder.exists():
+            return
+        time.sleep(_PAUSE_S)
 
 
 def _unique_name() -> str:
@@ -114,8 +137,18 @@ def _workplace(host: Host) -> Iterator[Path]:
         payload.chmod(0o755)
         yield place
     finally:
+        _remove(host, place)
+
+
+def _remove(host: Host, place: Path) -> None:
+    """Remove a folder in which podman's cleanup may still be at work after podman has ended."""
+    for _ in range(_REMOVALS):
         _unmount_below(host, place)
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)
+        if not place.exists():
+            return
+        time.sleep(_PAUSE_S)
+    shutil.rmtree(place)  # to say what is wrong
 
 
 def _unmount_below(host: Host, place: Path) -> None:

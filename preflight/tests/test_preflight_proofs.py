@@ -221,6 +221,16 @@ def test_a_payload_that_hangs_is_ended(host: MadeUpHost, monkeypatch: pytest.Mon
     assert "gave no answer" in result.found
 
 
+def test_a_folder_that_is_still_written_to_is_removed(host: MadeUpHost, tmp_path: Path) -> None:
+    """What an engine leaves at work for a moment after its end is waited for."""
+    place = tmp_path / "proof"
+    (place / "storage").mkdir(parents=True)
+    writing = f"for i in $(seq 3000); do : >{place}/storage/$i; done"
+    with subprocess.Popen(["sh", "-c", writing], stderr=subprocess.DEVNULL):
+        containers._remove(host, place)
+    assert not place.exists()
+
+
 def test_limits_are_lowered_only_without_the_right_to_raise_them(host: MadeUpHost) -> None:
     """Podman gets limits of its own where the kernel would refuse its usual ones."""
     host.write("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n")
@@ -280,9 +290,16 @@ state = "{folder}/state"
 def test_containerd_is_proved_and_left_as_it_was(
     verify: Verify, containerd: dict[str, str]
 ) -> None:
-    """Containerd runs the payload in a virtual machine; nothing of that stays in it."""
+    """Containerd runs the payload in a virtual machine; nothing of that stays, in it or beside it."""
+
+    def traces() -> set[Path]:
+        places = (Path("/sys/fs/cgroup"), Path("/run/containerd"))
+        return {path for place in places for path in place.rglob("kontain-proof-*")}
+
+    before = traces()
     result = verify(**containerd)["proof-containerd"]
     assert result["status"] == PASS, result
     assert result["details"]["release"].endswith(".kontain.KVM")
     ask = ["ctr", "--address", containerd["CONTAINERD_ADDRESS"], "namespaces", "list", "--quiet"]
     assert b"kontain-proof" not in subprocess.run(ask, capture_output=True, check=True).stdout
+    assert traces() <= before
