@@ -36,6 +36,7 @@ static const char help[] =
     "  --snapshot FILE  when the payload opens /proc/kontain/snapshot, write it to FILE and end;\n"
     "                 FILE is then a PAYLOAD that goes on from there\n"
     "  --live         with --snapshot: the payload goes on, too\n"
+    "  --snapshot-now PID  let the process PID, which km runs with --snapshot, be written now\n"
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
@@ -158,6 +159,8 @@ static int take(char **argv, char **argv0)
     } else if (!strcmp(option, "--snapshot")) {
         take_snapshot(value_of(option, argv[1]));
         return 2;
+    } else if (!strcmp(option, "--snapshot-now")) {
+        snapshot_request(value_of(option, argv[1]));
     } else if (!strcmp(option, "--live")) {
         options.live = true;
     } else if (!strcmp(option, "--gdb")) {

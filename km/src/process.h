@@ -184,6 +184,13 @@ void snapshot_resume_threads(struct vcpu *vcpu);
 /* Whether an open(2) of the payload asks for a snapshot; what it returns then. */
 bool snapshot_is_asked(uint64_t path);
 
+/* Somebody asks from outside, by a signal that process `word` gets: km --snapshot-now. */
+_Noreturn void snapshot_request(const char *word);
+
+/* Whether a siginfo is that, which is noted then; a thread that stands at an instruction obeys. */
+bool snapshot_is_request(const void *signal_info);
+void snapshot_point(struct vcpu *vcpu);
+
 /* The payload made this socketpair. */
 void snapshot_note_pair(const int ends[2]);
 int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags);

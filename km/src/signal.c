@@ -101,6 +101,12 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     if (stop_is_wanted(current) && !signal_waiting) { /* whatever the signal is */
         interrupt(rip, SIGNAL_STOP);
     }
+    if (snapshot_is_request(info)) { /* to whichever thread */
+        if (!signal_waiting) {
+            interrupt(rip, SIGNAL_STOP);
+        }
+        return;
+    }
     if (stop_is_kick(info)) {
         return;
     }

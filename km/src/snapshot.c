@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -89,20 +91,15 @@ static void let_go(void)
     stop_release();
 }
 
-int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
+/* Stop all, write, and end the process unless it is to go on. False when nothing was written. */
+static bool take(struct vcpu *vcpu, bool in_call, uint64_t open_flags)
 {
     struct refusal why = {0};
     bool written;
 
-    if (!options.snapshot) {
-        return answer(open_flags);
-    }
-    if (vcpu->vforked) { /* the other threads are of another process */
-        return -EBUSY;
-    }
     signal_hold(); /* SIGXFSZ: the limit on a file's size is an error here */
     stop_all(stop_of(vcpu));
-    written = snapshot_write(stop_of(vcpu), open_flags, &why);
+    written = snapshot_write(stop_of(vcpu), in_call, open_flags, &why);
     if (written && !options.live) {
         ending_exit(vcpu, 0, true);
         _exit(0);
@@ -111,7 +108,61 @@ int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
     signal_release(vcpu);
     if (!written) {
         complain(why.fix, "cannot write the snapshot %s: %s", options.snapshot, why.what);
+    }
+    return written;
+}
+
+int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
+{
+    if (options.snapshot && (vcpu->vforked || !take(vcpu, true, open_flags))) {
         return -EBUSY;
     }
     return answer(open_flags);
+}
+
+/* ---- asking from outside ---- */
+
+static bool wanted;
+
+/* Which no payload has at an address of its own. */
+#define REQUEST ((void *)(SYSTEM_HVA - 1))
+
+bool snapshot_is_request(const void *signal_info)
+{
+    const siginfo_t *info = signal_info;
+    bool found = info->si_signo == SIGBUS && info->si_code == SI_QUEUE && info->si_ptr == REQUEST;
+
+    if (found) {
+        __atomic_store_n(&wanted, options.snapshot != NULL, __ATOMIC_RELEASE);
+    }
+    return found;
+}
+
+void snapshot_point(struct vcpu *vcpu)
+{
+    if (__atomic_load_n(&wanted, __ATOMIC_ACQUIRE) &&
+        __atomic_exchange_n(&wanted, false, __ATOMIC_ACQ_REL)) {
+        (void)take(vcpu, false, 0);
+    }
+}
+
+_Noreturn void snapshot_request(const char *word)
+{
+    siginfo_t info = {.si_signo = SIGBUS, .si_code = SI_QUEUE};
+    char exe[64], *end;
+    long pid = strtol(word, &end, 10);
+
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_ptr = REQUEST;
+    (void)snprintf(exe, sizeof(exe), "/proc/%ld/exe", pid);
+    exec_init();
+    if (*end || pid <= 0 || !exec_is_monitor(exe)) {
+        die(STATUS_FAILED, "give the number of a process that this km runs with --snapshot",
+            "--snapshot-now found no program of this km in process '%s'", word);
+    }
+    if (syscall(__NR_rt_sigqueueinfo, pid, SIGBUS, &info) < 0) {
+        die(STATUS_FAILED, "ask as the user who runs it", "cannot ask process %ld: %m", pid);
+    }
+    _exit(0);
 }

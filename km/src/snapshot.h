@@ -148,8 +148,10 @@ struct refusal {
     int error;
 };
 
-/* False with *why filled in; `self`: the thread that asks in an open(2) of these flags, or NULL. */
-bool snapshot_write(const struct stoppable *self, uint64_t open_flags, struct refusal *why);
+/* False with *why filled in; `self`: the thread that asks, `in_call`: by an open(2) of such flags.
+ */
+bool snapshot_write(const struct stoppable *self, bool in_call, uint64_t open_flags,
+                    struct refusal *why);
 
 bool refuse(struct refusal *why, const char *fix, const char *what, ...)
     __attribute__((format(printf, 3, 4)));

@@ -236,7 +236,8 @@ static bool fill(struct snapshot *to, const struct stoppable *self, struct refus
     return good;
 }
 
-bool snapshot_write(const struct stoppable *self, uint64_t open_flags, struct refusal *why)
+bool snapshot_write(const struct stoppable *self, bool in_call, uint64_t open_flags,
+                    struct refusal *why)
 {
     static struct snapshot to;
     char made[PATH_MAX + 64];
@@ -256,7 +257,7 @@ bool snapshot_write(const struct stoppable *self, uint64_t open_flags, struct re
     if (to.fd < 0) {
         return refuse(why, FIX_SNAPSHOT_FILE, "the file cannot be made: %m");
     }
-    good = fill(&to, self, why);
+    good = fill(&to, in_call ? self : NULL, why);
     fd_close_hidden(to.fd);
     if (good && rename(made, options.snapshot) < 0) {
         good = refuse(why, FIX_SNAPSHOT_FILE, "the file cannot get its name: %m");

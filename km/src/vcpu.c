@@ -113,6 +113,7 @@ static void prepare(struct vcpu *vcpu)
         if (vcpu->vforked) {
             return;
         }
+        snapshot_point(vcpu);
         gdb_before_guest(vcpu);
         if (stop_is_wanted(vcpu)) {
             stop_point(stop_of(vcpu));

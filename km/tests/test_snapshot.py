@@ -75,6 +75,32 @@ def test_program_goes_on_at_once(km: Path, build: Callable[..., Path], tmp_path:
     assert run([km, snapshot]).stdout == done.stdout
 
 
+def test_program_is_asked_for_from_outside(km: Path, tmp_path: Path) -> None:
+    """--snapshot-now writes a program that waits in a call, which it makes again."""
+    snapshot = tmp_path / "snapshot"
+    script = "print('ready', flush=True); print('and', input())"
+    command: list[str | Path] = [km, "--snapshot", snapshot, sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout
+        assert program.stdout.readline() == b"ready\n"
+        assert run([km, "--snapshot-now", program.pid]).returncode == 0
+        assert (program.wait(30), program.stdout.read()) == (0, b"")
+    for word in ("one", "two"):
+        assert run([km, snapshot], input=f"{word}\n").stdout == f"and {word}\n"
+
+
+def test_who_cannot_be_asked(km: Path) -> None:
+    """A process without km is refused; one without --snapshot goes on."""
+    assert_refused(run([km, "--snapshot-now", "1"]), FAILED, "process '1'")
+    script = "print('ready', flush=True); print('and', input())"
+    command: list[str | Path] = [km, sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout
+        assert program.stdout.readline() == b"ready\n"
+        assert run([km, "--snapshot-now", program.pid]).returncode == 0
+        assert program.communicate(b"on\n")[0] == b"and on\n"
+
+
 def test_snapshot_of_a_snapshot(km: Path, tmp_path: Path) -> None:
     """A resumed program can be written again."""
     first, second = tmp_path / "first", tmp_path / "second"
