@@ -80,7 +80,9 @@ def call(host: Path, program: Path, words: list[str]) -> tuple[int, str, str]:
     command = [*map(str, view), str(program)]
     command += [word.replace("ROOT", str(host / "state")) for word in words]
     environment = {"HOME": "/", "PYTHONHOME": "/nowhere"}
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command, env=environment, cwd=host, capture_output=True, text=True, check=False
+    )  # in a folder of its own, for `--log` takes the next word as a file
     return ran.returncode, ran.stdout, ran.stderr
 
 
