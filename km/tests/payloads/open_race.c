@@ -97,7 +97,7 @@ static void *catch(void *unused)
 static void *wait_for_end(void *unused)
 {
     while (!over) {
-        (void)usleep(10000);
+        (void)usleep(50000);
     }
     return unused;
 }
@@ -117,7 +117,7 @@ static void race(const char *path, void *(*first)(void *), void *(*second)(void 
 
 int main(int argc, char **argv)
 {
-    pthread_t thread, many[200];
+    pthread_t thread, many[40];
     size_t count = 0;
 
     (void)argc;
