@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -123,6 +124,63 @@ HANDLER(prctl)
     default:
         return -EINVAL;
     }
+}
+
+/* ---- limits ---- */
+
+/*
+ * As prlimit64(2) for RLIMIT_CORE. The host's soft limit stays 0, since its core would be the
+ * monitor's; what the payload has set is what it reads.
+ */
+static int64_t limit_core(uint64_t pid, uint64_t new, uint64_t old)
+{
+    static uint64_t soft;
+    bool own = !pid || pid == (uint64_t)getpid();
+    struct {
+        uint64_t soft, hard;
+    } wanted = {0}, was = {0};
+    uint64_t args[6] = {pid, RLIMIT_CORE, new ? (uint64_t)&wanted : 0, (uint64_t)&was};
+    uint64_t wanted_soft;
+    int64_t error;
+
+    if (new && guest_read(&wanted, new, sizeof(wanted)) < 0) {
+        return -EFAULT;
+    }
+    wanted_soft = wanted.soft;
+    if (wanted.soft > wanted.hard) {
+        return -EINVAL;
+    }
+    wanted.soft = 0;
+    error = host_syscall(__NR_prlimit64, args);
+    if (error < 0) {
+        return error;
+    }
+    was.soft = own ? soft : was.soft;
+    soft = own && new ? wanted_soft : soft;
+    return old && guest_write(old, &was, sizeof(was)) < 0 ? -EFAULT : 0;
+}
+
+/* int getrlimit(int resource, struct rlimit *limit), and to set it */
+HANDLER(getrlimit)
+{
+    (void)vcpu;
+    return (uint32_t)args[0] == RLIMIT_CORE && args[1] ? limit_core(0, 0, args[1])
+                                                       : host_syscall(__NR_getrlimit, args);
+}
+
+HANDLER(setrlimit)
+{
+    (void)vcpu;
+    return (uint32_t)args[0] == RLIMIT_CORE && args[1] ? limit_core(0, args[1], 0)
+                                                       : host_syscall(__NR_setrlimit, args);
+}
+
+/* int prlimit(pid_t pid, int resource, const struct rlimit *new, struct rlimit *old) */
+HANDLER(prlimit64)
+{
+    (void)vcpu;
+    return (uint32_t)args[1] == RLIMIT_CORE ? limit_core((uint32_t)args[0], args[2], args[3])
+                                            : host_syscall(__NR_prlimit64, args);
 }
 
 /* A call that needs a privilege which no payload has: of a mount, a module, the machine itself. */

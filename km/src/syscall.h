@@ -326,6 +326,9 @@ HANDLER(exit_group);
 HANDLER(arch_prctl);
 HANDLER(uname);
 HANDLER(prctl);
+HANDLER(getrlimit);
+HANDLER(setrlimit);
+HANDLER(prlimit64);
 HANDLER(refuse);
 HANDLER(personality);
 

@@ -3,6 +3,8 @@
 
 import os
 import re
+import resource
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +125,27 @@ def test_payload_without_a_slash_is_searched(km: Path, hello: Path, tmp_path: Pa
     assert run([km, hello.name], **path).stdout == "hello, world\n"
     assert run([km, "--search", hello.name], **path).stdout == "hello, world\n"
     assert_refused(run([km, "--search", hello.name], **folder), NOT_FOUND, hello.name)
+
+
+CORE = """
+import os, resource, signal
+limit = resource.RLIM_INFINITY
+resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
+print(resource.getrlimit(resource.RLIMIT_CORE) == (limit, limit), flush=True)
+os.kill(os.getpid(), signal.SIGQUIT)
+"""
+
+
+@needs_kvm
+def test_monitor_leaves_no_core(km: Path, tmp_path: Path) -> None:
+    """A payload that allows cores, and reads that it does, leaves none of the monitor."""
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] != resource.RLIM_INFINITY:
+        pytest.skip("cores are limited here: run the tests with ulimit -H -c unlimited")
+    done = subprocess.run(
+        [km, "/usr/bin/python3", "-c", CORE], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGQUIT, b"True\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_kvm
