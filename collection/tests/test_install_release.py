@@ -166,12 +166,14 @@ def test_offline_is_the_same_bundle(host: Sandbox, publisher: Publisher) -> None
     bring(host, publisher, VERSION)
 
     bad = host.run("sh", "/run/install.sh", "--offline", "/run/bad.tar.gz")
-    said = host.run("sh", "/run/install.sh", "--offline=/run/good.tar.gz", "--engines=podman")
+    said = host.run("sh", "/run/install.sh", "--offline=/run/good.tar.gz", "--engines=podman,crio")
 
     assert bad.returncode == 5
     assert "cannot trust the bundle bad.tar.gz" in bad.stderr
     assert said.returncode == 0, said.stdout + said.stderr
     assert host.run("/opt/kontain/bin/kontain", "--version").stdout == f"kontain {VERSION}\n"
+    crio = host.run("cat", "/etc/crio/crio.conf.d/50-kontain.conf").stdout
+    assert 'runtime_path = "/opt/kontain/bin/krun"' in crio
 
 
 def test_uninstall_by_a_pipe(host: Sandbox, publisher: Publisher) -> None:
