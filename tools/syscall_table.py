@@ -23,20 +23,31 @@ A call that is not here fails with `ENOSYS`, as on a kernel that does not have i
 - *km*: km makes the call itself, or looks at what it means first.
 - *refused*: it fails with `EPERM`, as for a user without the privilege that it needs.
 - *restarts*: after a signal whose handler has `SA_RESTART` it is made again; signal(7).
+- *helped*, *helped on files*: on KVM in software km's helper may make it, HELPER in km(1).
 """
 
 _SECTION = re.compile(r"^    /\* (.+) \*/$")
-_LINE = re.compile(r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART))?\((\w+)(?:, (\w+))?")
+_LINE = re.compile(
+    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|OWN))?\((\w+)(?:, (\w+))?"
+)
+_HELPED = {"HELPED": "helped", "ON_FILE": "helped on files"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """One system call: the table's section, its name, who makes it, whether it is restarted."""
+    """One system call: the table's section, its name, who makes it, and what else is so."""
 
     section: str
     name: str
     by: str
     restarts: bool
+    helped: str
+    """By km's helper: "helped", "helped on files" or ""."""
+
+    @property
+    def notes(self) -> str:
+        """What the page says of it beside who makes it."""
+        return ", ".join(filter(None, ("restarts" if self.restarts else "", self.helped)))
 
 
 def read(text: str) -> list[Call]:
@@ -50,9 +61,10 @@ def read(text: str) -> list[Call]:
         if title := _SECTION.match(line):
             section = title[1]
         elif found := _LINE.match(line.strip()):
-            kind, waits, name, handler = found.groups()
+            kind, how, name, handler = found.groups()
             by = "host" if kind != "HANDLE" else "refused" if handler == "refuse" else "km"
-            calls.append(Call(section, name, by, "RESTART" in (kind, waits)))
+            helped = _HELPED.get(how, "")
+            calls.append(Call(section, name, by, "RESTART" in (kind, how), helped))
     if not calls:
         raise ValueError(f"{TABLE} has no system call")
     return calls
@@ -68,7 +80,7 @@ def render(calls: list[Call]) -> str:
             "|---|---|---|",
         ]
         lines += [
-            f"| `{call.name}` | {call.by} | {'restarts' if call.restarts else ''} |"
+            f"| `{call.name}` | {call.by} | {call.notes} |"
             for call in sorted(calls, key=lambda call: call.name)
             if call.section == section
         ]

@@ -47,7 +47,7 @@ enum {
 };
 
 /* Options that the monitor of the next program gets too, when the payload calls execve. */
-enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_COUNT };
+enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_NO_HELPER, CARRIED_COUNT };
 
 struct options {
     const char *payload; /* as given */
@@ -61,6 +61,7 @@ struct options {
     bool inspect;        /* print what the payload is, run nothing */
     bool trace;          /* report each system call */
     const char *trace_calls; /* their names, separated by commas, or NULL: all */
+    bool no_helper;          /* make each system call on the payload's own thread */
     bool stats;              /* report counts and times at the end */
     bool report_shared;      /* report_fd is another process's too */
     const char *report_file; /* or NULL: standard error */

@@ -7,6 +7,7 @@
 #define KM_H
 
 #include "base.h"
+#include "helper.h"
 #include "memory.h"
 #include "process.h"
 #include "signals.h"

@@ -28,6 +28,7 @@ static const char help[] =
     "  --kvm-fd FD    use the open descriptor FD of /dev/kvm\n"
     "  --trace        write each system call of the payload to standard error\n"
     "  --trace=CALL,CALL...  only these\n"
+    "  --no-helper    make each system call on the payload's own thread\n"
     "  --stats        write counts and times of system calls and exits when the payload ends\n"
     "  --coredump     write a core to core.PID when a signal that asks for one kills the payload\n"
     "  --coredump=FILE  likewise to FILE; %p in it is the process\n"
@@ -151,6 +152,9 @@ static int take(char **argv, char **argv0)
         options.carried[CARRIED_TRACE] = option;
     } else if (!strcmp(option, "--inspect")) {
         options.inspect = true;
+    } else if (!strcmp(option, "--no-helper")) {
+        options.no_helper = true;
+        options.carried[CARRIED_NO_HELPER] = option;
     } else if (!strcmp(option, "--stats")) {
         options.stats = true;
         options.carried[CARRIED_STATS] = option;

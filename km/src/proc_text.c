@@ -17,7 +17,7 @@
 
 /* ---- threads ---- */
 
-bool proc_is_kvms_thread(const char *folder, const char *tid)
+bool proc_is_monitors_thread(const char *folder, const char *tid)
 {
     static const char kvms[] = "kvm-nx-lpage"; /* since Linux 6.11 a thread of the process */
     char path[PATH_MAX + 32], comm[sizeof(kvms)] = "";
@@ -29,7 +29,7 @@ bool proc_is_kvms_thread(const char *folder, const char *tid)
         (void)!fgets(comm, sizeof(comm), file);
         (void)fclose(file);
     }
-    return !strcmp(comm, kvms);
+    return !strcmp(comm, kvms) || !strcmp(comm, HELPER_NAME "\n");
 }
 
 /* How many threads the payload of this process has, where the host counts `all`. */
@@ -45,7 +45,7 @@ static unsigned long count_threads(const char *folder, unsigned long all)
         return all;
     }
     for (entry = readdir(tasks); entry; entry = readdir(tasks)) {
-        if (*entry->d_name != '.' && proc_is_kvms_thread(folder, entry->d_name)) {
+        if (*entry->d_name != '.' && proc_is_monitors_thread(folder, entry->d_name)) {
             all--;
         }
     }

@@ -63,6 +63,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     gdb_after_fork(vcpu);
     stats_after_fork();
     aio_after_fork();
+    helper_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);

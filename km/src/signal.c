@@ -95,7 +95,9 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         return;
     }
     if (!current) { /* a thread that starts, in which musl lets its own signal 33 through */
-        postpone(signo, info, host);
+        if (!helper_passes_on(signo, info)) {
+            postpone(signo, info, host);
+        }
         return;
     }
     if (stop_is_wanted(current) && !signal_waiting) { /* whatever the signal is */

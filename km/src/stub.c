@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * stub.c: where SYSCALL leads in the guest: each vCPU's own code, which answers a few calls itself,
- * from values that the monitor keeps in a page beside it, and leaves to the monitor for the others.
+ * from values that the monitor keeps in a page beside it, asks the helper for some (helper.c), and
+ * leaves to the monitor for the others.
  *
  * An answer depends on nothing but these values and has no effect. So a vCPU that is interrupted in
  * the middle is set back to where it leaves, and the monitor answers: nothing is lost, and a signal
- * is delivered after the call as after any other.
+ * is delivered after the call as after any other. What the helper has made by then is not made
+ * again: the call has returned.
  *
  * On PVM the payload can execute the code and write the data. That gives it nothing: it would
  * deceive its own thread.
  */
+#include "stub.h"
 #include "seccomp.h"
 #include "syscall.h"
 
@@ -19,22 +22,17 @@
 #include <unistd.h>
 
 /* stub_code.S */
-extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub_end[];
+extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub_taken[],
+    pvm_stub_end[];
 extern const uint8_t hardware_stub_code[], hardware_stub_saved[], hardware_stub_out[],
-    hardware_stub_end[];
+    hardware_stub_taken[], hardware_stub_end[];
 
 /* The calls that are answered, in the order of their values. */
-static const uint16_t answered[] = {__NR_getpid,  __NR_gettid, __NR_getuid,
-                                    __NR_geteuid, __NR_getgid, __NR_getegid};
+static const uint16_t answered[STUB_ANSWERS] = {__NR_getpid,  __NR_gettid, __NR_getuid,
+                                                __NR_geteuid, __NR_getgid, __NR_getegid};
 #define FIRST_OF_USER 2 /* in `answered`: from here on it is by user namespace */
 
-struct stub_data { /* stub_code.S knows the offsets */
-    uint64_t rcx, r11, rax;
-    uint64_t number;
-    uint8_t kind[256];
-    uint8_t special[256];
-    uint64_t value[ARRAY_LEN(answered)];
-};
+_Static_assert(offsetof(struct stub_data, request) == 896, "stub_code.S says so");
 
 #define OUT_SIZE 2          /* bytes of the instruction */
 #define FLAGS_SPECIAL 0x45U /* TF, DF, NT in the second byte of RFLAGS */
@@ -43,14 +41,10 @@ struct stub_data { /* stub_code.S knows the offsets */
 static bool ids_may_change; /* from outside: a user namespace whose map may still be written */
 
 static const struct stub {
-    const uint8_t *code, *saved, *out, *end;
-} stubs[] = {{pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_end},
-             {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_end}};
-
-static struct stub_data *data_of(const struct vcpu *vcpu)
-{
-    return (struct stub_data *)(vcpu->stub + PAGE_SIZE);
-}
+    const uint8_t *code, *saved, *out, *taken, *end;
+} stubs[] = {{pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end},
+             {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
+              hardware_stub_end}};
 
 uint64_t stub_create(struct vcpu *vcpu)
 {
@@ -75,7 +69,7 @@ uint64_t stub_create(struct vcpu *vcpu)
 
 void stub_set_answers(struct vcpu *vcpu)
 {
-    struct stub_data *data = data_of(vcpu);
+    struct stub_data *data = stub_data(vcpu);
 
     if (options.trace || options.stats || options.gdb || options.gdb_session) { /* they see all */
         return;
@@ -125,7 +119,8 @@ bool stub_settle(struct vcpu *vcpu)
     const struct stub *stub = &stubs[vcpu->vm->hardware];
     uint64_t at = vcpu->regs->rip - (uint64_t)vcpu->stub;
     uint64_t out = (uint64_t)(stub->out - stub->code);
-    const struct stub_data *data = data_of(vcpu);
+    const struct stub_data *data = stub_data(vcpu);
+    int64_t result;
 
     if (at >= (uint64_t)(stub->end - stub->code) || at == out + OUT_SIZE) {
         return false; /* or the monitor has answered */
@@ -136,8 +131,30 @@ bool stub_settle(struct vcpu *vcpu)
         vcpu->regs->rax = data->rax;
     }
     vcpu->regs->rip = (uint64_t)vcpu->stub + out;
+    if (helper_has_made(vcpu, at >= (uint64_t)(stub->taken - stub->code), &result)) {
+        vcpu->regs->rip += OUT_SIZE;
+        stub_return(vcpu);
+        vcpu->regs->rax = (uint64_t)result;
+        return false;
+    }
     vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
     return true;
+}
+
+/*
+ * SYSCALL saved the return address in RCX and the flags in R11, as the instruction is defined. On
+ * hardware the stub's SYSRET takes them from there; on PVM they are put where they belong here.
+ */
+void stub_return(struct vcpu *vcpu)
+{
+    struct kvm_regs *regs = vcpu->regs;
+
+    regs->r11 = cpu_clean_flags(regs->r11);
+    if (!vcpu->vm->hardware) {
+        regs->rip = regs->rcx;
+        regs->rflags = regs->r11;
+    }
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
 
 bool stub_has_left(const struct vcpu *vcpu)

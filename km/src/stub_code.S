@@ -5,9 +5,10 @@
  *
  * SYSCALL left the return address in RCX and the flags in R11; every other register is the
  * payload's, the stack too, which is not touched. No instruction here changes the flags: on PVM they
- * stay what they are, on hardware SYSRET takes them from R11. What is not answered here, from a
- * table of values, leaves by `out` with all registers as they came. Up to stub_saved nothing has
- * changed; after it stub_data has what has.
+ * stay what they are, on hardware SYSRET takes them from R11. What is neither answered here, from a
+ * table of values, nor by the helper leaves by `out` with all registers as they came. Up to
+ * stub_saved nothing has changed; after it stub_data has what has. From stub_taken on a result of
+ * the helper's has been taken.
  */
     .section .note.GNU-stack, "", @progbits
     .section .rodata
@@ -17,12 +18,22 @@
 #define SAVED_R11 DATA + 8
 #define SAVED_RAX DATA + 16
 #define NUMBER DATA + 24 /* 4 bytes, and zeroes */
-#define KIND DATA + 32   /* by number, 256 bytes: 0, or which value is the answer, from 1 on */
-#define SPECIAL DATA + 288 /* by the second byte of the flags, 256 bytes: not 0 for TF, DF, NT */
-#define VALUE DATA + 544
+#define KIND DATA + 32   /* by number, 512 bytes: 0, or which value is the answer, from 1 on */
+#define KIND_HELPED 7    /* none is: the helper is asked */
+#define SPECIAL DATA + 544 /* by the second byte of the flags, 256 bytes: not 0 for TF, DF, NT */
+#define VALUE DATA + 800
+#define WATCHED DATA + 848
+#define SPINS DATA + 856
+#define ARGS DATA + 896
+#define CALL DATA + 944
+#define STATE DATA + 948
+#define POSTED 1
+#define DONE 2
+#define REFUSED 3
+#define RESULT DATA + 952
 
 .macro STUB prefix, leave:vararg
-    .globl \prefix\()_code, \prefix\()_saved, \prefix\()_out, \prefix\()_end
+    .globl \prefix\()_code, \prefix\()_saved, \prefix\()_out, \prefix\()_taken, \prefix\()_end
 \prefix\()_code:
     .set stub_code, \prefix\()_code
     movq %rcx, SAVED_RCX(%rip)
@@ -31,6 +42,8 @@
 \prefix\()_saved:
     movl %eax, NUMBER(%rip)
     movl NUMBER + 1(%rip), %ecx
+    jrcxz 2f
+    leal -1(%rcx), %ecx
     jrcxz 2f
 1:  movq SAVED_RCX(%rip), %rcx
     movq SAVED_R11(%rip), %r11
@@ -49,8 +62,38 @@
     leaq KIND(%rip), %r11
     movzbl (%r11, %rcx), %ecx
     jrcxz 1b
-    leaq VALUE - 8(%rip), %r11
+    leaq -KIND_HELPED(%rcx), %rcx
+    jrcxz 5f
+    leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %r11
     movq (%r11, %rcx, 8), %rax
+    movq SAVED_RCX(%rip), %rcx
+    movq SAVED_R11(%rip), %r11
+    \leave
+5:  movl WATCHED(%rip), %ecx
+    jrcxz 7f
+    movq %rdi, ARGS(%rip)
+    movq %rsi, ARGS + 8(%rip)
+    movq %rdx, ARGS + 16(%rip)
+    movq %r10, ARGS + 24(%rip)
+    movq %r8, ARGS + 32(%rip)
+    movq %r9, ARGS + 40(%rip)
+    movl %eax, CALL(%rip)
+    movl $POSTED, STATE(%rip)
+    movq SPINS(%rip), %r11
+6:  pause
+    movl STATE(%rip), %ecx
+    leal -DONE(%rcx), %ecx
+    jrcxz 8f
+    leal DONE - REFUSED(%rcx), %ecx
+    jrcxz 7f
+    leaq -1(%r11), %r11
+    movq %r11, %rcx
+    jrcxz 7f
+    jmp 6b
+7:  jmp 1b
+8:  movq RESULT(%rip), %rax
+    movl $0, STATE(%rip)
+\prefix\()_taken:
     movq SAVED_RCX(%rip), %rcx
     movq SAVED_R11(%rip), %r11
     \leave

@@ -346,7 +346,7 @@ static bool is_shown(const struct proc_file *of, const char *name)
         return true;
     }
     if (!strcmp(of->last, "task")) {
-        return !proc_is_kvms_thread(of->folder, name);
+        return !proc_is_monitors_thread(of->folder, name);
     }
     return of->pid == getpid() ? !fd_is_hidden(strtoul(name, NULL, 10))
                                : !is_monitors_descriptor(of->folder, name);

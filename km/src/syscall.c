@@ -160,6 +160,9 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
     if (!call || !call->name) {
         result = -ENOSYS;
     } else {
+        if (call->helped == ENDS_HELPER) {
+            helper_end(vcpu);
+        }
         result = ids_of_result(number, serve(vcpu, call, number, args));
         stub_after_call(vcpu, number);
     }

@@ -132,11 +132,20 @@ enum waiting {
     RESTARTS, /* likewise, but is made again after a handler that has SA_RESTART */
 };
 
+/* What a call has to do with the helper, helper.c. */
+enum helped {
+    HELPED_NOT,
+    HELPED,         /* it may make the call: nothing depends on which thread asks, nothing waits */
+    HELPED_ON_FILE, /* likewise, where the first argument is open at a file or folder of a disk */
+    ENDS_HELPER,    /* changes what each thread has of its own: a helper would keep what was */
+};
+
 struct syscall {
     const char *name;
     syscall_handler handler; /* NULL: the host's kernel is called with the same arguments */
     struct arg args[6];
     enum waiting waits;
+    enum helped helped;
 };
 
 #define SYSCALL_COUNT 470
@@ -210,8 +219,8 @@ int64_t pin_map(const struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const ui
  * when the host's will do. `folder` is the process's below /proc. */
 bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid);
 
-/* Whether a thread of the process is KVM's own, which the host made for it. */
-bool proc_is_kvms_thread(const char *folder, const char *tid);
+/* Whether a thread of the process is not the payload's: KVM's own or the monitor's helper. */
+bool proc_is_monitors_thread(const char *folder, const char *tid);
 
 /* Copy and check an iovec array. Returns the copy, or NULL with *error set. */
 struct iovec;

@@ -72,28 +72,41 @@
 #define SOCKLEN 4, SHOW_INT
 #define UPTO 0 /* bounded by a 32-bit number in the payload's memory */
 
-#define LINE(name, function, waits, ...) [__NR_##name] = {#name, function, {__VA_ARGS__}, waits}
-#define FORWARD(name, ...) LINE(name, NULL, WAITS_NOT, __VA_ARGS__)
-#define WAIT(name, ...) LINE(name, NULL, WAITS, __VA_ARGS__)
-#define RESTART(name, ...) LINE(name, NULL, RESTARTS, __VA_ARGS__)
-#define HANDLE(name, function, ...) LINE(name, sys_##function, WAITS_NOT, __VA_ARGS__)
-#define HANDLE_WAIT(name, function, ...) LINE(name, sys_##function, WAITS, __VA_ARGS__)
-#define HANDLE_RESTART(name, function, ...) LINE(name, sys_##function, RESTARTS, __VA_ARGS__)
+#define LINE(name, function, waits, helped, ...)                                                   \
+    [__NR_##name] = {#name, function, {__VA_ARGS__}, waits, helped}
+#define FORWARD(name, ...) LINE(name, NULL, WAITS_NOT, HELPED_NOT, __VA_ARGS__)
+#define WAIT(name, ...) LINE(name, NULL, WAITS, HELPED_NOT, __VA_ARGS__)
+#define RESTART(name, ...) LINE(name, NULL, RESTARTS, HELPED_NOT, __VA_ARGS__)
+#define HANDLE(name, function, ...) LINE(name, sys_##function, WAITS_NOT, HELPED_NOT, __VA_ARGS__)
+#define HANDLE_WAIT(name, function, ...) LINE(name, sys_##function, WAITS, HELPED_NOT, __VA_ARGS__)
+#define HANDLE_RESTART(name, function, ...)                                                        \
+    LINE(name, sys_##function, RESTARTS, HELPED_NOT, __VA_ARGS__)
+/* By the helper too; by it on a file only; of what a thread has of its own. */
+#define FORWARD_HELPED(name, ...) LINE(name, NULL, WAITS_NOT, HELPED, __VA_ARGS__)
+#define FORWARD_ON_FILE(name, ...) LINE(name, NULL, WAITS_NOT, HELPED_ON_FILE, __VA_ARGS__)
+#define FORWARD_OWN(name, ...) LINE(name, NULL, WAITS_NOT, ENDS_HELPER, __VA_ARGS__)
+#define RESTART_ON_FILE(name, ...) LINE(name, NULL, RESTARTS, HELPED_ON_FILE, __VA_ARGS__)
+#define HANDLE_HELPED(name, function, ...)                                                         \
+    LINE(name, sys_##function, WAITS_NOT, HELPED, __VA_ARGS__)
+#define HANDLE_ON_FILE(name, function, ...)                                                        \
+    LINE(name, sys_##function, WAITS_NOT, HELPED_ON_FILE, __VA_ARGS__)
+#define HANDLE_OWN(name, function, ...)                                                            \
+    LINE(name, sys_##function, WAITS_NOT, ENDS_HELPER, __VA_ARGS__)
 
 const struct syscall syscall_table[SYSCALL_COUNT] = {
     /* descriptors: reading, writing, moving */
-    RESTART(read, FD, OUT_BY(2, 1), SIZE),
-    RESTART(write, FD, IN_BY(2, 1), SIZE),
-    RESTART(readv, FD, IOV_OUT(2), SIZE),
-    RESTART(writev, FD, IOV_IN(2), SIZE),
-    FORWARD(pread64, FD, OUT_BY(2, 1), SIZE, INT),
-    FORWARD(pwrite64, FD, IN_BY(2, 1), SIZE, INT),
+    RESTART_ON_FILE(read, FD, OUT_BY(2, 1), SIZE),
+    RESTART_ON_FILE(write, FD, IN_BY(2, 1), SIZE),
+    RESTART_ON_FILE(readv, FD, IOV_OUT(2), SIZE),
+    RESTART_ON_FILE(writev, FD, IOV_IN(2), SIZE),
+    FORWARD_ON_FILE(pread64, FD, OUT_BY(2, 1), SIZE, INT),
+    FORWARD_ON_FILE(pwrite64, FD, IN_BY(2, 1), SIZE, INT),
     FORWARD(preadv, FD, IOV_OUT(2), SIZE, INT, INT),
     FORWARD(pwritev, FD, IOV_IN(2), SIZE, INT, INT),
     FORWARD(preadv2, FD, IOV_OUT(2), SIZE, INT, INT, HEX),
     FORWARD(pwritev2, FD, IOV_IN(2), SIZE, INT, INT, HEX),
-    FORWARD(lseek, FD, INT, NAMED(WHENCE)),
-    FORWARD(close, FD),
+    FORWARD_HELPED(lseek, FD, INT, NAMED(WHENCE)),
+    FORWARD_ON_FILE(close, FD),
     HANDLE(close_range, close_range, UINT, UINT, NAMED(CLOSE_RANGE)),
     FORWARD(dup, FD),
     FORWARD(dup2, FD, FD),
@@ -118,16 +131,16 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE_RESTART(openat, openat, DIRFD, PATH, NAMED(OPEN), MODE),
     HANDLE(openat2, openat2, DIRFD, PATH, IN_BY(3, 1), SIZE),
     HANDLE(creat, creat, PATH, MODE),
-    HANDLE(stat, stat, PATH, OUT(STAT)),
-    FORWARD(lstat, PATH, OUT(STAT)),
-    FORWARD(fstat, FD, OUT(STAT)),
-    HANDLE(newfstatat, newfstatat, DIRFD, PATH, OUT(STAT), NAMED(AT)),
-    HANDLE(statx, statx, DIRFD, PATH, NAMED(AT), HEX, OUT(STATX)),
-    FORWARD(statfs, PATH, OUT(STATFS)),
-    FORWARD(fstatfs, FD, OUT(STATFS)),
-    FORWARD(access, PATH, NAMED(ACCESS)),
-    FORWARD(faccessat, DIRFD, PATH, NAMED(ACCESS)),
-    FORWARD(faccessat2, DIRFD, PATH, NAMED(ACCESS), NAMED(AT)),
+    HANDLE_HELPED(stat, stat, PATH, OUT(STAT)),
+    FORWARD_HELPED(lstat, PATH, OUT(STAT)),
+    FORWARD_HELPED(fstat, FD, OUT(STAT)),
+    HANDLE_HELPED(newfstatat, newfstatat, DIRFD, PATH, OUT(STAT), NAMED(AT)),
+    HANDLE_HELPED(statx, statx, DIRFD, PATH, NAMED(AT), HEX, OUT(STATX)),
+    FORWARD_HELPED(statfs, PATH, OUT(STATFS)),
+    FORWARD_HELPED(fstatfs, FD, OUT(STATFS)),
+    FORWARD_HELPED(access, PATH, NAMED(ACCESS)),
+    FORWARD_HELPED(faccessat, DIRFD, PATH, NAMED(ACCESS)),
+    FORWARD_HELPED(faccessat2, DIRFD, PATH, NAMED(ACCESS), NAMED(AT)),
     HANDLE(readlink, readlink, PATH, OUT_BY(2, 1), INT),
     HANDLE(readlinkat, readlinkat, DIRFD, PATH, OUT_BY(3, 1), INT),
     FORWARD(truncate, PATH, INT),
@@ -144,7 +157,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(utimes, PATH, IN(2 * TIMEVAL)),
     FORWARD(futimesat, DIRFD, PATH, IN(2 * TIMEVAL)),
     FORWARD(utimensat, DIRFD, PATH, IN(2 * TIMESPEC), NAMED(AT)),
-    FORWARD(umask, MODE),
+    FORWARD_HELPED(umask, MODE),
     FORWARD(fsync, FD),
     FORWARD(fdatasync, FD),
     FORWARD(cachestat, FD, IN(16), OUT(40), HEX),
@@ -169,9 +182,9 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(fremovexattr, FD, PATH),
 
     /* directories and names */
-    FORWARD(getdents, FD, OUT_BY(2, 1), UINT),
-    HANDLE(getdents64, getdents64, FD, OUT_BY(2, 1), UINT),
-    FORWARD(getcwd, OUT_BY(1, 1), SIZE),
+    FORWARD_ON_FILE(getdents, FD, OUT_BY(2, 1), UINT),
+    HANDLE_ON_FILE(getdents64, getdents64, FD, OUT_BY(2, 1), UINT),
+    FORWARD_HELPED(getcwd, OUT_BY(1, 1), SIZE),
     FORWARD(chdir, PATH),
     FORWARD(fchdir, FD),
     FORWARD(chroot, PATH),
@@ -242,7 +255,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(munlockall),
     FORWARD(membarrier, INT, HEX, INT),
     FORWARD(mbind, MAPPED(1), SIZE, INT, IN(UPTO), SIZE, HEX),
-    FORWARD(set_mempolicy, INT, IN(UPTO), SIZE),
+    FORWARD_OWN(set_mempolicy, INT, IN(UPTO), SIZE),
     HANDLE(get_mempolicy, get_mempolicy, OUT(4), OUT(UPTO), SIZE, ADDR, HEX),
     FORWARD(set_mempolicy_home_node, MAPPED(1), SIZE, INT, HEX),
     HANDLE(pkey_mprotect, pkey_mprotect, ADDR, SIZE, NAMED(PROT), INT),
@@ -343,66 +356,66 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     HANDLE(set_tid_address, set_tid_address, ADDR),
     HANDLE(set_robust_list, set_robust_list, ADDR, SIZE),
     HANDLE(get_robust_list, get_robust_list, PID, OUT(8), OUT(8)),
-    HANDLE(prctl, prctl, NAMED(PRCTL), HEX, HEX, HEX, HEX),
-    HANDLE(seccomp, seccomp, UINT, HEX, ADDR),
-    HANDLE(uname, uname, OUT(UTSNAME)),
+    HANDLE_OWN(prctl, prctl, NAMED(PRCTL), HEX, HEX, HEX, HEX),
+    HANDLE_OWN(seccomp, seccomp, UINT, HEX, ADDR),
+    HANDLE_HELPED(uname, uname, OUT(UTSNAME)),
     FORWARD(getpid),
-    FORWARD(getppid),
+    FORWARD_HELPED(getppid),
     FORWARD(gettid),
-    FORWARD(getpgid, PID),
-    FORWARD(getpgrp),
+    FORWARD_HELPED(getpgid, PID),
+    FORWARD_HELPED(getpgrp),
     FORWARD(setpgid, PID, PID),
-    FORWARD(getsid, PID),
+    FORWARD_HELPED(getsid, PID),
     FORWARD(setsid),
     FORWARD(getuid),
     FORWARD(geteuid),
     FORWARD(getgid),
     FORWARD(getegid),
-    FORWARD(getresuid, OUT(ID), OUT(ID), OUT(ID)),
-    FORWARD(getresgid, OUT(ID), OUT(ID), OUT(ID)),
-    FORWARD(setuid, INT),
-    FORWARD(setgid, INT),
-    FORWARD(setreuid, INT, INT),
-    FORWARD(setregid, INT, INT),
-    FORWARD(setresuid, INT, INT, INT),
-    FORWARD(setresgid, INT, INT, INT),
-    FORWARD(setfsuid, INT),
-    FORWARD(setfsgid, INT),
-    FORWARD(getgroups, INT, OUT_BY(0, ID)),
-    FORWARD(setgroups, INT, IN_BY(0, ID)),
+    FORWARD_HELPED(getresuid, OUT(ID), OUT(ID), OUT(ID)),
+    FORWARD_HELPED(getresgid, OUT(ID), OUT(ID), OUT(ID)),
+    FORWARD_OWN(setuid, INT),
+    FORWARD_OWN(setgid, INT),
+    FORWARD_OWN(setreuid, INT, INT),
+    FORWARD_OWN(setregid, INT, INT),
+    FORWARD_OWN(setresuid, INT, INT, INT),
+    FORWARD_OWN(setresgid, INT, INT, INT),
+    FORWARD_OWN(setfsuid, INT),
+    FORWARD_OWN(setfsgid, INT),
+    FORWARD_HELPED(getgroups, INT, OUT_BY(0, ID)),
+    FORWARD_OWN(setgroups, INT, IN_BY(0, ID)),
     FORWARD(capget, INOUT(8), OUT(24)),
-    FORWARD(capset, INOUT(8), IN(24)),
+    FORWARD_OWN(capset, INOUT(8), IN(24)),
     HANDLE(getrlimit, getrlimit, NAMED(RESOURCE), OUT(RLIMIT)),
     HANDLE(setrlimit, setrlimit, NAMED(RESOURCE), IN(RLIMIT)),
     HANDLE(prlimit64, prlimit64, PID, NAMED(RESOURCE), IN(RLIMIT), OUT(RLIMIT)),
     FORWARD(getrusage, NAMED(RUSAGE_WHO), OUT(RUSAGE)),
-    FORWARD(getpriority, NAMED(PRIORITY), INT),
-    FORWARD(setpriority, NAMED(PRIORITY), INT, INT),
+    FORWARD_HELPED(getpriority, NAMED(PRIORITY), INT),
+    FORWARD_OWN(setpriority, NAMED(PRIORITY), INT, INT),
     FORWARD(ioprio_get, INT, INT),
-    FORWARD(ioprio_set, INT, INT, INT),
+    FORWARD_OWN(ioprio_set, INT, INT, INT),
     FORWARD(sched_yield),
     FORWARD(sched_getaffinity, PID, UINT, OUT_BY(1, 1)),
-    FORWARD(sched_setaffinity, PID, UINT, IN_BY(1, 1)),
+    FORWARD_OWN(sched_setaffinity, PID, UINT, IN_BY(1, 1)),
     FORWARD(sched_getparam, PID, OUT(4)),
-    FORWARD(sched_setparam, PID, IN(4)),
+    FORWARD_OWN(sched_setparam, PID, IN(4)),
     FORWARD(sched_getscheduler, PID),
-    FORWARD(sched_setscheduler, PID, NAMED(SCHED), IN(4)),
+    FORWARD_OWN(sched_setscheduler, PID, NAMED(SCHED), IN(4)),
     FORWARD(sched_get_priority_max, NAMED(SCHED)),
     FORWARD(sched_get_priority_min, NAMED(SCHED)),
     FORWARD(sched_rr_get_interval, PID, OUT(TIMESPEC)),
     FORWARD(sched_getattr, PID, OUT_BY(2, 1), UINT, HEX),
-    FORWARD(sched_setattr, PID, IN(56), HEX),
+    FORWARD_OWN(sched_setattr, PID, IN(56), HEX),
     FORWARD(getcpu, OUT(ID), OUT(ID), ADDR),
     HANDLE_WAIT(futex, futex, INOUT(4), NAMED(FUTEX), INT, HEX, HEX, INT),
     HANDLE_WAIT(futex_waitv, futex_waitv, ADDR, UINT, HEX, IN(TIMESPEC), NAMED(CLOCK)),
     FORWARD(futex_wake, INOUT(4), HEX, INT, HEX),
-    FORWARD(sysinfo, OUT(SYSINFO)),
+    FORWARD_HELPED(sysinfo, OUT(SYSINFO)),
     FORWARD(syslog, INT, OUT_BY(2, 1), INT),
     FORWARD(getrandom, OUT_BY(1, 1), SIZE, NAMED(GETRANDOM)),
     FORWARD(sethostname, IN_BY(1, 1), INT),
     FORWARD(setdomainname, IN_BY(1, 1), INT),
-    HANDLE(personality, personality, HEX),
-    HANDLE(unshare, unshare, NAMED(CLONE)),
+    HANDLE_OWN(personality, personality, HEX),
+    HANDLE_OWN(unshare, unshare, NAMED(CLONE)),
     FORWARD(process_mrelease, FD, HEX),
 
     /* what Linux refuses to those who may not do it: nobody may here */

@@ -146,6 +146,7 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
 {
     int error = EAGAIN;
 
+    helper_end(parent);
     (void)sem_init(&start->ready, 0, 0);
     signal_hold();
     thread_lock();

@@ -29,10 +29,6 @@ static void restart_syscall(struct kvm_regs *regs, uint64_t number, bool in_stub
     *(in_stub ? &regs->rcx : &regs->rip) -= 2;
 }
 
-/*
- * SYSCALL saved the return address in RCX and the flags in R11, as the instruction is defined. On
- * hardware the stub's SYSRET takes them from there; on PVM they are put where they belong here.
- */
 static void serve_syscall(struct vcpu *vcpu)
 {
     struct kvm_regs *regs = vcpu->regs;
@@ -43,16 +39,14 @@ static void serve_syscall(struct vcpu *vcpu)
     if (regs->rcx >= GUEST_TOP) { /* SYSRET to a non-canonical address would fault at CPL 0 */
         signal_die(SIGSEGV);
     }
-    vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-    regs->r11 = cpu_clean_flags(regs->r11);
-    if (!vcpu->vm->hardware) {
-        regs->rip = regs->rcx;
-        regs->rflags = regs->r11;
+    stub_return(vcpu);
+    if (!helper_has_made(vcpu, false, &result)) {
+        if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
+            return;
+        }
+        helper_count(vcpu, number);
+        result = syscall_serve(vcpu, number, args);
     }
-    if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
-        return;
-    }
-    result = syscall_serve(vcpu, number, args);
     if (number == __NR_rt_sigreturn) { /* all registers are what the frame said */
         return;
     }
@@ -126,17 +120,19 @@ static void prepare(struct vcpu *vcpu)
 static bool enter(struct vcpu *vcpu)
 {
     bool entered;
+    int error;
 
     vcpu->mm_seen = mm_changes();
+    helper_let(vcpu);
     entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    error = errno;
+    helper_hold(vcpu);
     gdb_left_guest(vcpu, entered && vcpu->run->exit_reason == KVM_EXIT_IO &&
                              vcpu->run->io.port == PORT_SYSCALL);
     if (options.stats) {
-        int error = errno;
-
         stats_exit(vcpu, entered ? 0 : error);
-        errno = error;
     }
+    errno = error;
     return entered;
 }
 
@@ -163,6 +159,9 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
             serve_port(vcpu);
             break;
         case KVM_EXIT_INTR:
+            if (cpu_in_stub(vcpu)) {
+                continue;
+            }
             break;
         case KVM_EXIT_MMIO:
             die_of_exit(vcpu, "an access to memory that the VM does not have",

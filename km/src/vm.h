@@ -197,8 +197,14 @@ void stub_set_answers(struct vcpu *vcpu);
 void stub_after_call(struct vcpu *vcpu, uint64_t number);
 void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace);
 
-/* Where a vCPU was interrupted in its stub, set it back to where it leaves. Whether it was. */
+/*
+ * Where a vCPU was interrupted in its stub, set it back to where it leaves. False when it was not,
+ * or when the helper has made the call, which then has returned.
+ */
 bool stub_settle(struct vcpu *vcpu);
+
+/* A vCPU that left by its stub shall return to the payload; its result goes to RAX. */
+void stub_return(struct vcpu *vcpu);
 
 /* Whether it stands where it left. */
 bool stub_has_left(const struct vcpu *vcpu);

@@ -123,6 +123,11 @@ SIGNALS = (
     Payload("timer_signals", STATIC),
 )
 
+HELPED = (
+    "", "signals", "restarting", "awaited", "fork", "vfork", "threads", "changing", "limited",
+    "no-thread", "facts", "one-cpu", "exec",
+)  # fmt: skip
+
 THREADS = (
     Payload("futex"),
     Payload("threads", ALL, _each(["", "300"])),
@@ -155,6 +160,7 @@ THREADS = (
     Payload("exec", ALL),
     Payload("spawn", STATIC),
     Payload("job_control"),
+    Payload("helped", runs=_each(HELPED)),
 )
 
 PRIVILEGED = (
@@ -252,6 +258,7 @@ HOSTILE = (
     Payload("few_descriptors", judge=ITSELF),
     Payload("vfork_robust", judge=ITSELF),
     Payload("personality", judge=ITSELF),
+    Payload("hostile_helper", judge=ITSELF),
     Payload("random_calls", runs=_each(["1 3000", "2 3000", "3 3000"]), judge=HELD),
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )

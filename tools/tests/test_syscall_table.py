@@ -25,16 +25,20 @@ def test_calls_are_told_apart() -> None:
     """The host's, km's and the refused ones are named so; another text is an error."""
     text = """syscall_table[SYSCALL_COUNT] = {
     /* files */
-    RESTART(read, FD),
+    RESTART_ON_FILE(read, FD),
+    FORWARD_HELPED(getppid),
     HANDLE_WAIT(ppoll, ppoll, FD,
                 SIZE),
     HANDLE(mount, refuse, PATH),
 };"""
-    assert [(call.name, call.by, call.restarts) for call in syscall_table.read(text)] == [
-        ("read", "host", True),
-        ("ppoll", "km", False),
-        ("mount", "refused", False),
+    assert [(call.name, call.by, call.notes) for call in syscall_table.read(text)] == [
+        ("read", "host", "restarts, helped on files"),
+        ("getppid", "host", "helped"),
+        ("ppoll", "km", ""),
+        ("mount", "refused", ""),
     ]
-    assert "| `read` | host | restarts |" in syscall_table.render(syscall_table.read(text))
+    assert "| `read` | host | restarts, helped on files |" in syscall_table.render(
+        syscall_table.read(text)
+    )
     with pytest.raises(ValueError, match="no system call"):
         syscall_table.read("")

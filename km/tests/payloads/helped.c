@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Makes so many system calls in a row that the monitor may let a helper make them, while something
+ * else goes on: what its argument says. Each result must be right. Its file is in the working
+ * directory.
+ */
+#include "payload.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#define SIZE 5000
+#define ROUNDS 200
+
+static const char name[] = "helped.file";
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signo)
+{
+    (void)signo;
+    signals++;
+}
+
+/* One file, read and written in ways whose results are known. */
+static void use_file(int fd, unsigned seed)
+{
+    static unsigned char block[64], back[64];
+    struct stat by_fd, by_name;
+    off_t at = seed * 37 % (SIZE - (off_t)sizeof(block));
+
+    memset(block, (int)(seed % 255), sizeof(block));
+    CHECK(pwrite(fd, block, sizeof(block), at) == sizeof(block));
+    memset(back, 0xff, sizeof(back));
+    CHECK(pread(fd, back, sizeof(back), at) == sizeof(back));
+    CHECK(memcmp(block, back, sizeof(back)) == 0);
+    CHECK(lseek(fd, at + 1, SEEK_SET) == at + 1);
+    CHECK(read(fd, back, 3) == 3 && lseek(fd, 0, SEEK_CUR) == at + 4);
+    CHECK(back[0] == block[0] && back[2] == block[0]);
+    CHECK(write(fd, block, 1) == 1 && lseek(fd, 0, SEEK_CUR) == at + 5);
+    CHECK(fstat(fd, &by_fd) == 0 && stat(name, &by_name) == 0);
+    CHECK(by_fd.st_size == SIZE && by_name.st_ino == by_fd.st_ino);
+    CHECK(access(name, R_OK) == 0 && access("nothing", F_OK) < 0 && errno == ENOENT);
+    CHECK(pread(fd, back, 1, SIZE) == 0);
+    CHECK(pread(fd, (void *)16, 1, 0) < 0 && errno == EFAULT);
+    CHECK(pread(-1, back, 1, 0) < 0 && errno == EBADF);
+}
+
+static int make_file(void)
+{
+    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    CHECK(fd >= 0 && ftruncate(fd, SIZE) == 0);
+    return fd;
+}
+
+static void burst(unsigned rounds)
+{
+    int fd = make_file();
+
+    for (unsigned i = 0; i < rounds; i++) {
+        use_file(fd, i);
+    }
+    CHECK(close(fd) == 0);
+}
+
+/* A timer's signals come between calls and into them. */
+static void under_signals(bool restart)
+{
+    struct sigaction action = {.sa_handler = count_signal, .sa_flags = restart ? SA_RESTART : 0};
+    struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    burst(2 * ROUNDS);
+    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    CHECK(signals > 2);
+}
+
+/* A call that waits ends with the signal, also after many that do not. */
+static void awaited(void)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+    struct itimerval soon = {{0, 0}, {0, 20000}};
+    int ends[2];
+    char byte;
+
+    CHECK(pipe(ends) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
+    burst(ROUNDS);
+    CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+    CHECK(read(ends[0], &byte, 1) < 0 && errno == EINTR && signals == 1);
+    CHECK(write(ends[1], "x", 1) == 1 && read(ends[0], &byte, 1) == 1 && byte == 'x');
+    CHECK(signal(SIGPIPE, count_signal) != SIG_ERR && close(ends[0]) == 0);
+    CHECK(write(ends[1], "x", 1) < 0 && errno == EPIPE && signals == 2);
+}
+
+/* Children begin in the middle of it, and do the same. */
+static void forked(bool in_memory)
+{
+    pid_t self = getpid(), child;
+    int status, fd = make_file();
+
+    for (unsigned i = 0; i < 12; i++) {
+        for (unsigned j = 0; j < 60; j++) {
+            use_file(fd, j);
+        }
+        child = in_memory ? vfork() : fork();
+        CHECK(child >= 0);
+        if (!child) {
+            CHECK(getppid() == self);
+            for (unsigned j = 0; j < (in_memory ? 3 : 60); j++) {
+                use_file(fd, j);
+            }
+            CHECK(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0);
+            _exit(7);
+        }
+        for (unsigned j = 0; in_memory && j < 60; j++) {
+            use_file(fd, j);
+        }
+        CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7);
+        CHECK(fcntl(fd, F_GETFD) == 0);
+    }
+}
+
+static void *volatile shared;
+static volatile bool done;
+
+static void *take_away(void *unused)
+{
+    (void)unused;
+    while (!done) {
+        CHECK(munmap(shared, PAGE) == 0);
+        CHECK(mmap(shared, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                   -1, 0) == shared);
+    }
+    return NULL;
+}
+
+/* Another thread takes the memory away that the calls are given. */
+static void in_threads(void)
+{
+    pthread_t thread;
+    int fd;
+
+    burst(ROUNDS);
+    fd = open(name, O_RDONLY);
+    shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (unsigned round = 0; round < 3; round++) {
+        done = false;
+        CHECK(pthread_create(&thread, NULL, take_away, NULL) == 0);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            ssize_t n = pread(fd, shared, 64, 0);
+
+            CHECK(n == 64 || (n < 0 && errno == EFAULT));
+        }
+        done = true;
+        CHECK(pthread_join(thread, NULL) == 0);
+        burst(ROUNDS / 4);
+    }
+}
+
+/* What a thread has of its own is what its calls go by. */
+static void changing(void)
+{
+    int before = getpriority(PRIO_PROCESS, 0);
+
+    for (int more = 1; more <= 3; more++) {
+        burst(ROUNDS / 4);
+        CHECK(setpriority(PRIO_PROCESS, 0, before + more) == 0);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            errno = 0;
+            CHECK(getpriority(PRIO_PROCESS, 0) == before + more && !errno);
+        }
+    }
+    if (!geteuid()) { /* a file of the superuser's */
+        CHECK(chmod(".", 0755) == 0 && chmod(name, 0600) == 0);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            CHECK(access(name, R_OK) == 0);
+        }
+        CHECK(setresuid(12345, 12345, 12345) == 0);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            uid_t real, effective, saved;
+
+            CHECK(access(name, R_OK) < 0 && errno == EACCES);
+            CHECK(getresuid(&real, &effective, &saved) == 0 && effective == 12345);
+        }
+    }
+}
+
+/* A limit's signal is for who writes. */
+static void limited(void)
+{
+    struct rlimit limit = {SIZE, SIZE};
+    int fd = make_file();
+
+    CHECK(signal(SIGXFSZ, count_signal) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    for (int i = 1; i <= ROUNDS; i++) {
+        CHECK(pwrite(fd, "ab", 2, SIZE - 1) == 1);
+        CHECK(pwrite(fd, "b", 1, SIZE) < 0 && errno == EFBIG && signals == i);
+    }
+}
+
+/* There is no thread to be had. */
+static void without_threads(void)
+{
+    struct rlimit none = {0, 0};
+
+    CHECK(chmod(".", 0777) == 0 && setrlimit(RLIMIT_NPROC, &none) == 0);
+    CHECK(geteuid() || setresuid(12345, 12345, 12345) == 0);
+    burst(ROUNDS);
+    CHECK(fork() < 0 && errno == EAGAIN);
+}
+
+/* Nothing else in the process is the payload's. */
+static void facts(void)
+{
+    char line[256];
+    FILE *file;
+
+    burst(ROUNDS);
+    file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (strncmp(line, "Threads:", 8) == 0) {
+            printf("%s", line);
+        }
+    }
+    (void)fflush(stdout);
+    (void)!system("ls /proc/$PPID/task | wc -l");
+}
+
+static void on_one_cpu(void)
+{
+    cpu_set_t set;
+    int cpu = 0;
+
+    CHECK(sched_getaffinity(0, sizeof(set), &set) == 0);
+    while (!CPU_ISSET(cpu, &set)) {
+        cpu++;
+    }
+    burst(ROUNDS);
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    CHECK(sched_setaffinity(0, sizeof(set), &set) == 0);
+    burst(ROUNDS);
+}
+
+/* Goes on making calls until its input ends, and says whether a signal came. */
+static void until_told(void)
+{
+    char block[64];
+    int fd;
+
+    CHECK(signal(SIGBUS, count_signal) != SIG_ERR);
+    burst(ROUNDS);
+    fd = open(name, O_RDONLY);
+    CHECK(fcntl(0, F_SETFL, O_NONBLOCK) == 0);
+    printf("ready\n");
+    (void)fflush(stdout);
+    for (char byte; read(0, &byte, 1) != 0;) {
+        for (unsigned i = 0; i < 1000; i++) {
+            CHECK(pread(fd, block, sizeof(block), SIZE - 10) == 10);
+        }
+    }
+    printf("signals: %d\n", signals > 0);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (is_case(argv, "signals") || is_case(argv, "restarting")) {
+        under_signals(is_case(argv, "restarting"));
+    } else if (is_case(argv, "awaited")) {
+        awaited();
+    } else if (is_case(argv, "fork") || is_case(argv, "vfork")) {
+        forked(is_case(argv, "vfork"));
+    } else if (is_case(argv, "threads")) {
+        in_threads();
+    } else if (is_case(argv, "changing")) {
+        changing();
+    } else if (is_case(argv, "limited")) {
+        limited();
+    } else if (is_case(argv, "no-thread")) {
+        without_threads();
+    } else if (is_case(argv, "facts")) {
+        facts();
+    } else if (is_case(argv, "one-cpu")) {
+        on_one_cpu();
+    } else if (is_case(argv, "until-told")) {
+        until_told();
+    } else {
+        burst(2 * ROUNDS);
+    }
+    if (is_case(argv, "exec")) {
+        CHECK(execl("/proc/self/exe", argv[0], "again", NULL) == 0);
+    }
+    (void)unlink(name);
+    printf("done\n");
+    return 0;
+}

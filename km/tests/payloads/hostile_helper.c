@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Forges what the monitor's helper is asked, in the page beside its own system call stub: km's
+ * stub.h. Where the page is not its to write, as on hardware, it says no more than where it is.
+ */
+#include "payload.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define SYSTEM 0x7d0000000000UL
+#define SYSTEM_END 0x7d0000040000UL
+#define STUB_SIZE 0x170
+#define ROUNDS 4000
+#define HIDDEN 960 /* the monitor's descriptors are above */
+
+enum { POSTED = 1, DONE, REFUSED };
+
+struct data {
+    uint64_t saved[4];
+    uint8_t kind[512], special[256];
+    uint64_t value[6];
+    volatile uint64_t watched, spins;
+    volatile uint64_t args[6] __attribute__((aligned(64)));
+    volatile uint32_t number, state;
+    volatile int64_t result;
+};
+
+static sigjmp_buf back;
+static const unsigned char *stub;
+static struct data *data;
+static unsigned long answers;
+
+static void on_fault(int signo)
+{
+    siglongjmp(back, signo);
+}
+
+static void find_stub(void)
+{
+    static const unsigned char begin[] = {0x48, 0x89, 0x0d}; /* movq %rcx, to the data */
+
+    for (volatile uint64_t at = SYSTEM; at < SYSTEM_END && !data; at += PAGE) {
+        if (!sigsetjmp(back, 1) && !memcmp((void *)at, begin, sizeof(begin))) {
+            volatile struct data *found = (struct data *)(at + PAGE);
+
+            found->spins = found->spins;
+            stub = (unsigned char *)at;
+            data = (struct data *)found;
+        }
+    }
+}
+
+static uint64_t random_number(void)
+{
+    static uint64_t seed = 88172645463325252UL;
+
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    return seed ^= seed << 17;
+}
+
+/* Calls of its own, so that the helper is awake. */
+static void wake(void)
+{
+    for (int i = 0; i < 200; i++) {
+        (void)getppid();
+    }
+}
+
+/* Post a call without leaving for the stub; what became of it, or 0 when nobody looked. */
+static uint32_t post(uint32_t number, uint64_t first, uint64_t second, uint64_t third)
+{
+    data->args[0] = first;
+    data->args[1] = second;
+    data->args[2] = third;
+    data->number = number;
+    __atomic_store_n(&data->state, POSTED, __ATOMIC_RELEASE);
+    for (int i = 0; i < 2000 && data->state == POSTED; i++) {
+        __builtin_ia32_pause();
+    }
+    answers += data->state != POSTED;
+    return data->state == POSTED ? 0 : data->state;
+}
+
+/* What no call may do, no request may: into the monitor, with its descriptors, other calls. */
+static void forge_known(int fd)
+{
+    static const uint32_t others[] = {SYS_mmap,   SYS_mprotect,   SYS_clone, SYS_execve,
+                                      SYS_exit,   SYS_exit_group, SYS_kill,  SYS_ioctl,
+                                      SYS_setuid, SYS_munmap,     470,       UINT32_MAX};
+    uint64_t monitor = SYSTEM + random_number() % (SYSTEM_END - SYSTEM);
+
+    if (post(SYS_pread64, (uint64_t)fd, monitor, 8) == DONE) {
+        CHECK(data->result == -EFAULT);
+    }
+    if (post(SYS_fstat, (uint64_t)fd, 0x7e0000000000UL, 0) == DONE) {
+        CHECK(data->result == -EFAULT);
+    }
+    if (post(SYS_fstat, HIDDEN + random_number() % 64, (uint64_t)&answers, 0) == DONE) {
+        CHECK(data->result == -EBADF);
+    }
+    CHECK(post(others[random_number() % LEN(others)], 1, 2, 3) != DONE);
+}
+
+/* A request made of anything, while calls of its own go on. */
+static void forge_any(int fd)
+{
+    uint8_t *bytes = (uint8_t *)data;
+
+    for (int i = 0; i < 6; i++) {
+        data->args[i] = random_number() >> random_number() % 64;
+    }
+    data->args[0] = random_number() % 4 ? (uint64_t)fd : data->args[0];
+    data->number = (uint32_t)random_number() % 480;
+    if (data->number == SYS_umask || data->number == SYS_close) {
+        return;
+    }
+    if (random_number() % 4 == 0) {
+        bytes[random_number() % sizeof(*data)] = (uint8_t)random_number();
+        data->spins %= 1024;
+    }
+    data->state = (uint32_t)random_number() % 5;
+    (void)syscall(random_number() % 2 ? SYS_getpriority : SYS_getppid, 0, 0);
+}
+
+/* Enter the stub anywhere. */
+static void jump(volatile uint64_t offset)
+{
+    if (!sigsetjmp(back, 1)) {
+        __asm__ volatile("leaq 1f(%%rip), %%rcx; movl $110, %%eax; movl $0x202, %%r11d; jmp *%0; 1:"
+                         :
+                         : "r"(stub + offset)
+                         : "rax", "rcx", "rdx", "r11", "memory", "cc");
+    }
+}
+
+int main(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+    int fd = open("forged", O_RDWR | O_CREAT, 0600), status;
+    pid_t child;
+
+    CHECK(fd >= 0 && ftruncate(fd, 100000) == 0 && dup2(fd, 700) == 700);
+    fd = 700;
+    for (size_t i = 0; i < LEN(faults); i++) {
+        CHECK(signal(faults[i], on_fault) != SIG_ERR);
+    }
+    find_stub();
+    for (int i = 0; data && i < ROUNDS; i++) {
+        if (i % 50 == 0) {
+            wake();
+        }
+        forge_known(fd);
+    }
+    for (uint64_t i = 0; data && i < STUB_SIZE; i++) {
+        jump(i);
+    }
+    child = data ? fork() : 0; /* the helper is the parent's, the page is not */
+    CHECK(child >= 0);
+    for (int i = 0; data && i < ROUNDS / 2; i++) {
+        if (i % 50 == 0) {
+            wake();
+        }
+        forge_any(fd);
+    }
+    if (data) { /* from here on calls are what they are */
+        memset(data->kind, 0, sizeof(data->kind));
+    }
+    if (!child) {
+        _exit(data ? 7 : 0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    (void)unlink("forged");
+    return 0;
+}

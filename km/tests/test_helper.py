@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The helper: who makes many system calls gets one, and nobody notices but by the time taken.
+
+That each result is right is what the payload `helped` shows, and that a request can be forged in vain
+`hostile_helper`; see payloads.py.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+pytestmark = [pytest.mark.needs_kvm, pytest.mark.usefixtures("kvm")]
+
+CGROUPS = Path("/sys/fs/cgroup")
+NR_TGKILL = 234
+
+
+@pytest.fixture
+def helped(build: Callable[..., Path]) -> Path:
+    """Return a payload that makes many calls."""
+    return build("helped")
+
+
+@contextmanager
+def calling(
+    command: "Sequence[str | Path]", folder: Path, ends: bytes = b"signals: 0\ndone\n"
+) -> Iterator[int]:
+    """Run a payload that makes calls until it is told to end; yield its process."""
+    with subprocess.Popen(
+        [*command, "until-told"],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        stdin, stdout, stderr = pipes(process)
+        try:
+            assert stdout.readline() == b"ready\n", stderr.read()
+            yield process.pid
+            stdin.close()
+            assert (stdout.read(), stderr.read(), process.wait(60)) == (ends, b"", 0)
+        finally:
+            process.kill()
+
+
+def pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    """Return the three standard pipes of a process."""
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    return process.stdin, process.stdout, process.stderr
+
+
+def helpers(pid: int) -> list[int]:
+    """Return the threads of a process that are helpers."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if (task / "comm").read_text() == "km-helper\n":
+                found.append(int(task.name))
+    return found
+
+
+def wait_for_helper(pid: int) -> int:
+    """Return the helper of a process once it has one."""
+    for _ in range(1500):
+        if found := helpers(pid):
+            return found[0]
+        time.sleep(0.02)
+    pytest.fail("no helper came")
+
+
+def reads(pid: int, tid: int) -> int:
+    """Return how many calls that read a thread has made; proc_pid_io(5)."""
+    words = Path(f"/proc/{pid}/task/{tid}/io").read_text().split()
+    return int(words[words.index("syscr:") + 1])
+
+
+def before_others() -> list[str]:
+    """Return what starts a command before all other work, which may leave a helper no CPU."""
+    first = ["chrt", "-f", "1"]
+    return [] if subprocess.run([*first, "true"], check=False).returncode else first
+
+
+def test_who_makes_many_calls_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
+    """One helper comes, and makes calls of the payload."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    with calling([*before_others(), km, helped], tmp_path) as pid:
+        tid = wait_for_helper(pid)
+        for _ in range(1500):
+            if reads(pid, tid) > 10:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the helper makes no call")
+        assert len(helpers(pid)) == 1
+
+
+def test_a_signal_that_meets_the_helper_is_the_payloads(
+    km: Path, helped: Path, tmp_path: Path
+) -> None:
+    """A signal that is sent to the helper's thread is handled by the payload."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    libc = ctypes.CDLL(None, use_errno=True)
+    with calling([km, helped], tmp_path, b"signals: 1\ndone\n") as pid:
+        tid = wait_for_helper(pid)
+        for _ in range(50):
+            assert libc.syscall(NR_TGKILL, pid, tid, signal.SIGBUS) == 0
+            os.kill(pid, signal.SIGBUS)
+            time.sleep(0.002)
+
+
+@pytest.mark.parametrize("option", ["--no-helper", "--stats", "--trace=exit_group"])
+def test_who_shall_have_no_helper_has_none(
+    km: Path, helped: Path, tmp_path: Path, option: str
+) -> None:
+    """--no-helper keeps it away, and so do --stats and --trace, which tell of each call."""
+    where: list[str | Path] = [] if option == "--no-helper" else ["-o", tmp_path / "report"]
+    with calling([km, option, *where, helped], tmp_path) as pid:
+        time.sleep(0.3)
+        assert not helpers(pid)
+
+
+def test_one_cpu_has_no_room_for_a_helper(km: Path, helped: Path, tmp_path: Path) -> None:
+    """A process that has one CPU gets no helper."""
+    with calling(
+        ["taskset", "-c", str(min(os.sched_getaffinity(0))), km, helped], tmp_path
+    ) as pid:
+        time.sleep(0.3)
+        assert not helpers(pid)
+
+
+@contextmanager
+def quota_of_one_cpu() -> Iterator[Path]:
+    """Make a cgroup that may use one CPU; yield the file that takes its processes."""
+    if os.geteuid():
+        pytest.skip("a cgroup is made by root: run this as root")
+    second = (CGROUPS / "cgroup.controllers").exists()
+    group = (CGROUPS if second else CGROUPS / "cpu") / f"km-test-{os.getpid()}"
+    try:
+        if second:
+            (CGROUPS / "cgroup.subtree_control").write_text("+cpu")
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no cgroup can be made: {error}: run this where {CGROUPS} can be written")
+    try:
+        if second:
+            (group / "cpu.max").write_text("100000 100000")
+        else:
+            (group / "cpu.cfs_quota_us").write_text("100000")
+        yield group / "cgroup.procs"
+    finally:
+        group.rmdir()
+
+
+def test_a_quota_of_one_cpu_has_no_room_for_a_helper(
+    km: Path, helped: Path, tmp_path: Path
+) -> None:
+    """A process whose cgroup may use one CPU at a time gets no helper."""
+    with quota_of_one_cpu() as procs:
+        script = f'echo $$ >{procs} && exec "$@"'
+        with calling(["sh", "-c", script, "sh", km, helped], tmp_path) as pid:
+            time.sleep(0.3)
+            assert not helpers(pid)
