@@ -459,9 +459,10 @@ void signal_force_info(struct vcpu *vcpu, const void *forced)
         memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
         signal_die(signo);
     }
-    if (signal_waiting) { /* first what came before: its frame is the outer one */
+    do { /* first what came before: its frame is the outer one; none may come until the frame is */
         signal_deliver(vcpu);
-    }
+        signal_hold();
+    } while (signal_waiting);
     memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
     enter_handler(vcpu, signo);
 }
