@@ -171,6 +171,7 @@ static int64_t open_again(size_t i, uint64_t flags)
 struct opening {
     uint64_t number, *args;
     uint64_t *flags, *mode; /* where the call finds them */
+    char *next;             /* PATH_MAX bytes: a path of the monitor's in the place of the call's */
 };
 
 static int64_t host_open(const struct opening *how, uint64_t flags, uint64_t mode)
@@ -207,17 +208,17 @@ static int64_t open_pinned(const struct opening *how)
     return fd;
 }
 
-/* Where the path is a link, let it be what the link says; next is the place for that. */
-static int64_t follow(const struct opening *how, char next[PATH_MAX])
+/* Where the path is a link, let it be what the link says. */
+static int64_t follow(const struct opening *how)
 {
     char path[PATH_MAX], to[PATH_MAX];
     int64_t error = guest_read_path(path, how->args[1]);
     ssize_t n;
     char *slash;
 
-    if (how->args[1] == (uint64_t)next) { /* it is the monitor's already */
+    if (how->args[1] == (uint64_t)how->next) { /* it is the monitor's already */
         error = 0;
-        (void)snprintf(path, sizeof(path), "%s", next);
+        (void)snprintf(path, sizeof(path), "%s", how->next);
     }
     n = error < 0 ? -1 : readlinkat((int)how->args[0], path, to, sizeof(to) - 1);
     if (n < 0) {
@@ -225,18 +226,17 @@ static int64_t follow(const struct opening *how, char next[PATH_MAX])
     }
     to[n] = 0;
     slash = *to == '/' ? NULL : strrchr(path, '/');
-    if (snprintf(next, PATH_MAX, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, to) >=
+    if (snprintf(how->next, PATH_MAX, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, to) >=
         PATH_MAX) {
         return -ENAMETOOLONG;
     }
-    how->args[1] = (uint64_t)next;
+    how->args[1] = (uint64_t)how->next;
     return 0;
 }
 
 /* A file that is made is none that was there; the others are opened for what they are. */
 static int64_t open_or_make(const struct opening *how)
 {
-    char next[PATH_MAX];
     int64_t fd = open_pinned(how), error = 0;
 
     for (int tries = 0; fd == -ENOENT && *how->flags & O_CREAT && tries < LINKS_MAX; tries++) {
@@ -246,7 +246,7 @@ static int64_t open_or_make(const struct opening *how)
         }
         fd = open_pinned(how); /* somebody else has made it, or it is a link to nothing */
         if (fd == -ENOENT) {
-            error = follow(how, next);
+            error = follow(how);
         }
     }
     return error < 0 ? error : fd;
@@ -271,13 +271,15 @@ int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint6
                    uint64_t mode)
 {
     uint64_t args[6] = {dirfd, path, flags, mode};
+    char next[PATH_MAX];
 
-    return open_safely(vcpu, &(struct opening){__NR_openat, args, &args[2], &args[3]});
+    return open_safely(vcpu, &(struct opening){__NR_openat, args, &args[2], &args[3], next});
 }
 
 int64_t pin_openat2(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3])
 {
     uint64_t args[6] = {dirfd, path, (uint64_t)how, 3 * sizeof(*how)};
+    char next[PATH_MAX];
 
-    return open_safely(vcpu, &(struct opening){__NR_openat2, args, &how[0], &how[1]});
+    return open_safely(vcpu, &(struct opening){__NR_openat2, args, &how[0], &how[1], next});
 }

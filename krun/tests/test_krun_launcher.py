@@ -11,8 +11,7 @@ from krun_support import KRUN, SCRIPT
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
-BACKEND = """\
-#!/bin/sh
+BACKEND = """#!/bin/sh
 for word in "$0" "$@"; do printf '%s\\n' "$word"; done
 tr '\\0' '\\n' </proc/$$/environ
 exit 7
