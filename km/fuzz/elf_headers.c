@@ -40,9 +40,9 @@ uint64_t mm_find_gap(uint64_t len)
     return len < GUEST_TOP / 2 ? GUEST_TOP / 2 : 0;
 }
 
-void mm_set_brk(uint64_t start)
+void mm_set_brk(uint64_t start, uint64_t end)
 {
-    (void)start;
+    (void)start, (void)end;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
