@@ -157,7 +157,7 @@ static void in_threads(void)
         for (unsigned i = 0; i < ROUNDS; i++) {
             ssize_t n = pread(fd, shared, 64, 0);
 
-            CHECK(n == 64 || (n < 0 && errno == EFAULT));
+            CHECK(n > 0 || (n < 0 && errno == EFAULT)); /* less, where it went in the middle */
         }
         done = true;
         CHECK(pthread_join(thread, NULL) == 0);

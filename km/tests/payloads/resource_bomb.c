@@ -117,8 +117,11 @@ static bool process(void)
     pid_t pid = fork();
 
     if (!pid) {
+        const sigset_t none = {{0}};
+
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)alarm(2); /* its parent may be dead already */
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)pause();
         _exit(0);
     }
