@@ -80,7 +80,7 @@ def test_install_proves_itself(host: Sandbox) -> None:
         assert re.search(rf"^pass  {proof} .*\.kontain\.KVM", said.stdout, re.MULTILINE), (
             said.stdout
         )
-    assert "[7/7] docker: register the runtime kontain" in said.stdout
+    assert "[7/9] docker: register the runtime kontain" in said.stdout
     assert "/docs" in said.stdout.splitlines()[-1]
     assert running(host) == dockerd  # no engine is restarted
 
@@ -100,7 +100,7 @@ def test_second_run_changes_nothing(host: Sandbox) -> None:
 
     assert said.returncode == 0, said.stdout + said.stderr
     assert "nothing changed" in said.stdout
-    assert "[1/7]" not in said.stdout
+    assert "[1/" not in said.stdout
     assert host.changes() == before
 
 

@@ -12,6 +12,7 @@ import pytest
 TASKS = {
     "quiet": "- name: Look\n  ansible.builtin.debug:\n    msg: unseen\n",
     "busy": "- name: Make it so\n  ansible.builtin.debug:\n    msg: unseen\n  changed_when: true\n",
+    "left": "- name: Look\n  ansible.builtin.debug:\n    msg: unseen\n  when: false\n",
     "ours": "- name: Try\n  ansible.builtin.fail:\n    msg: |-\n      x: y.\n      To fix: z.\n",
     "theirs": "- name: Try\n  ansible.builtin.fail:\n    msg: not so\n",
 }
@@ -66,6 +67,13 @@ def test_each_role_is_one_line(play: Play) -> None:
         "changes": ["busy: make it so"],
         "failures": [],
     }
+
+
+def test_a_role_of_which_nothing_ran_is_left_out(play: Play) -> None:
+    """An engine that nobody asked for is told apart from one that was right already."""
+    assert play.run("left", "quiet").stdout == (
+        "[1/2] left: left out\n[2/2] quiet: nothing to do\nnothing changed\n"
+    )
 
 
 def test_nothing_changed_is_said(play: Play) -> None:

@@ -9,7 +9,7 @@ type: stdout
 short_description: One line for each step, saying what changed
 version_added: 0.1.0
 description:
-  - Prints one line when a role is through, such as C([3/7] docker: registered the runtime kontain).
+  - Prints one line when a role is through, such as C([7/9] docker: register the runtime kontain).
   - Prints the two lines of a failure, with what to do, and nothing of Ansible around them.
   - Meant for one host, as in install.sh; lines of several hosts name the host.
 author:
@@ -32,6 +32,7 @@ from ansible import constants  # type: ignore[import-untyped]  # Ansible has no 
 from ansible.plugins.callback import CallbackBase  # type: ignore[import-untyped]
 
 UNCHANGED = "nothing to do"
+SKIPPED = "left out"
 OTHERS_FIX = "To fix: remove the cause that it names, then run this again."
 
 
@@ -49,6 +50,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._names: dict[str, str] = {}  # of tasks; only when a task starts is its name templated
         self._step = ""
         self._seen: list[str] = []  # what changed in this step
+        self._ran = False  # a task of this step
         self._changes: list[str] = []
         self._failures: list[str] = []
 
@@ -68,7 +70,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             self._step = role
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Note what a task changed."""
+        """Note that a task ran, and what it changed."""
+        self._ran = True
         if result._result.get("changed"):
             self._note(result)
 
@@ -111,13 +114,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._end_step(outcome="failed")
         self._display.display(message, color=constants.COLOR_ERROR, stderr=True)
 
-    def _end_step(self, outcome: str = UNCHANGED) -> None:
+    def _end_step(self, outcome: str = "") -> None:
         if not self._step:
             return
+        outcome = outcome or (UNCHANGED if self._ran else SKIPPED)
         count = f"[{self._steps.index(self._step) + 1}/{len(self._steps)}]"
         self._display.display(f"{count} {self._step}: {', '.join(self._seen) or outcome}")
         self._changes += [f"{self._step}: {seen}" for seen in self._seen]
-        self._seen = []
+        self._seen, self._ran = [], False
         self._step = ""
 
     def _write_outcome(self) -> None:
