@@ -2,7 +2,8 @@
 /*
  * snapshot_memory.c: the payload's memory on its way into a snapshot. Private mappings go there
  * whole, a file's too, so that a snapshot needs no libraries beside it; of memory that was never
- * touched, or is zero, there is nothing. A file that is mapped shared stays where it is.
+ * touched, or is zero, there is nothing. A file that is mapped shared stays where it is, unless it
+ * was opened for reading alone: then it goes there, too.
  */
 #include "coredump.h"
 #include "snapshot.h"
@@ -38,6 +39,16 @@ static bool add_mapping(struct snapshot *to, struct snap_mapping mapping, struct
     return true;
 }
 
+/* Whether the payload could have a mapping that it cannot write to, of a file, made writable. */
+static bool may_be_written(uint64_t start, uint64_t end, int prot)
+{
+    void *at = (void *)start;
+    bool may = mprotect(at, end - start, PROT_READ | PROT_WRITE) == 0;
+
+    (void)mprotect(at, end - start, prot & ~PROT_EXEC);
+    return may;
+}
+
 static bool add_file(struct snapshot *to, const struct vma *vma, const struct mapping *map,
                      struct refusal *why)
 {
@@ -52,6 +63,11 @@ static bool add_file(struct snapshot *to, const struct vma *vma, const struct ma
     };
     struct stat st;
 
+    if (!made.write && !may_be_written(made.start, made.end, vma->prot)) {
+        made.kind = MAPPING_PRIVATE;
+        made.offset = 0;
+        return add_mapping(to, made, why);
+    }
     if (stat(map->path, &st) < 0 || !S_ISREG(st.st_mode)) {
         return refuse(why, "let the program unmap it before it asks for the snapshot",
                       "it has %s mapped as shared memory, which is no regular file of that name",
@@ -146,13 +162,13 @@ static bool save_page(struct snapshot *to, uint64_t addr, struct refusal *why)
            !memcmp(page, zeroes, sizeof(page)) || add_page(to, addr, page, why);
 }
 
-static bool save_pages(struct snapshot *to, const struct vma *vma, struct refusal *why)
+static bool save_pages(struct snapshot *to, const struct snap_mapping *mapping, bool sparse,
+                       struct refusal *why)
 {
     static uint64_t entries[PAGES_AT_ONCE];
-    bool sparse = vma->flags & MAP_ANONYMOUS;
 
-    for (uint64_t addr = vma->start; addr < vma->end;) {
-        uint64_t left = (vma->end - addr) / PAGE_SIZE;
+    for (uint64_t addr = mapping->start; addr < mapping->end;) {
+        uint64_t left = (mapping->end - addr) / PAGE_SIZE;
         size_t count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
         size_t size = count * sizeof(*entries);
         bool told = sparse && pread(pagemap, entries, size,
@@ -177,9 +193,14 @@ bool snapshot_save_memory(struct snapshot *to, struct refusal *why)
         good = refuse(why, "mount /proc", "its memory cannot be read: /proc/self/mem: %m");
     }
     for (struct vma *vma = vma_find(0); vma && good; vma = vma_next(vma)) {
+        uint32_t next = to->process.counts.mappings;
+
         good = add_vma(to, vma, why);
-        if (good && (vma->flags & MAP_PRIVATE || vma->flags & MAP_ANONYMOUS)) {
-            good = save_pages(to, vma, why);
+        for (; good && next < to->process.counts.mappings; next++) {
+            const struct snap_mapping *made = &to->mappings[next];
+
+            good = made->kind == MAPPING_FILE || made->kind == MAPPING_VDSO ||
+                   save_pages(to, made, vma->flags & MAP_ANONYMOUS, why);
         }
     }
     (void)close(mem);

@@ -127,6 +127,31 @@ def test_python_is_warm(km: Path, tmp_path: Path) -> None:
         assert done.stdout == f'[["{word}"], "text {word}"]\n'
 
 
+SHARED = """
+import mmap, os
+with open("mapped", MODE) as file:
+    memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    os.close(file.fileno() + 1)  # the mapping's own, which would be asked for, too
+open("/proc/kontain/snapshot").close()
+print(memory[:5])
+"""
+
+
+def test_shared_mapping_of_a_file(km: Path, tmp_path: Path) -> None:
+    """A file that was opened for reading alone is in the snapshot; another is needed again."""
+    mapped, snapshot = tmp_path / "mapped", tmp_path / "snapshot"
+    for mode, there in (("rb", True), ("r+b", False)):
+        mapped.write_text("hello" * 1000)
+        script = SHARED.replace("MODE", repr(mode))
+        _take(km, snapshot, shutil.which("python3", path="/usr/bin"), "-c", script)
+        assert run([km, snapshot], cwd=tmp_path).stdout == "b'hello'\n"
+        mapped.unlink()
+        again = run([km, snapshot], cwd=tmp_path)
+        assert (again.stdout, again.returncode) == (
+            ("b'hello'\n", 0) if there else ("", ELSEWHERE)
+        )
+
+
 def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
     """Nobody else can read a snapshot, and nothing else is left beside it."""
     snapshot = tmp_path / "snapshot"
