@@ -271,7 +271,7 @@ int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint6
                    uint64_t mode)
 {
     uint64_t args[6] = {dirfd, path, flags, mode};
-    char next[PATH_MAX];
+    char next[PATH_MAX] = "";
 
     return open_safely(vcpu, &(struct opening){__NR_openat, args, &args[2], &args[3], next});
 }
@@ -279,7 +279,7 @@ int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint6
 int64_t pin_openat2(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3])
 {
     uint64_t args[6] = {dirfd, path, (uint64_t)how, 3 * sizeof(*how)};
-    char next[PATH_MAX];
+    char next[PATH_MAX] = "";
 
     return open_safely(vcpu, &(struct opening){__NR_openat2, args, &how[0], &how[1], next});
 }
