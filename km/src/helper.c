@@ -374,6 +374,14 @@ void helper_end(const struct vcpu *vcpu)
     helper_after_fork();
 }
 
+void helper_give_up(const struct vcpu *vcpu)
+{
+    helper_end(vcpu);
+    if (!vcpu->vforked) {
+        helper.refused = true;
+    }
+}
+
 void helper_after_fork(void)
 {
     helper.vcpu = NULL;
