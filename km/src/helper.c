@@ -111,29 +111,37 @@ static void turn_give(void)
     }
 }
 
-/* It is the helper's turn, and there was a request. Whether it was served. */
+static bool is_posted(void)
+{
+    return load(&stub_data(helper.vcpu)->request.state) == REQUEST_POSTED;
+}
+
+/*
+ * It is the helper's turn. Whether there is a request, and it was served: one that was seen before
+ * may have been the monitor's since then, and be done.
+ */
 static bool serve(void)
 {
     struct vcpu *vcpu = (struct vcpu *)helper.vcpu;
     struct stub_data *data = stub_data(vcpu);
     uint64_t args[6];
-    uint32_t number = __atomic_load_n(&data->request.number, __ATOMIC_RELAXED);
+    uint32_t number;
     int64_t result = 0;
     bool made;
 
+    if (!is_posted()) {
+        turn_give();
+        return false;
+    }
     for (size_t i = 0; i < ARRAY_LEN(args); i++) {
         args[i] = __atomic_load_n(&data->request.args[i], __ATOMIC_RELAXED);
     }
+    number = __atomic_load_n(&data->request.number, __ATOMIC_RELAXED);
     made = helper_make(vcpu, number, args, &result);
     data->request.result = result;
     store(&data->request.state, made ? REQUEST_DONE : REQUEST_REFUSED);
     turn_give();
     return made;
-}
-
-static bool is_posted(void)
-{
-    return load(&stub_data(helper.vcpu)->request.state) == REQUEST_POSTED;
 }
 
 /* Look no more. False when there was a request after all. */
@@ -372,14 +380,6 @@ void helper_end(const struct vcpu *vcpu)
         (void)sched_yield();
     }
     helper_after_fork();
-}
-
-void helper_give_up(const struct vcpu *vcpu)
-{
-    helper_end(vcpu);
-    if (!vcpu->vforked) {
-        helper.refused = true;
-    }
 }
 
 void helper_after_fork(void)

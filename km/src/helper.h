@@ -29,9 +29,6 @@ void helper_count(struct vcpu *vcpu, uint64_t number);
 /* It must be gone: there will be other threads, or this one changes what it took over from it. */
 void helper_end(const struct vcpu *vcpu);
 
-/* Likewise, and for good: the child of a vfork has this memory, and descriptors of its own. */
-void helper_give_up(const struct vcpu *vcpu);
-
 /* In the child of fork(): it stayed with the parent. */
 void helper_after_fork(void);
 

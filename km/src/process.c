@@ -158,7 +158,6 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     if (stack == MAP_FAILED) {
         return -ENOMEM;
     }
-    helper_give_up(vcpu);
     child_state(vcpu, how, &child);
     cpu_save(vcpu, &parent);
     signal_hold();
