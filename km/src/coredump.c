@@ -19,10 +19,6 @@
 #include <unistd.h>
 
 #define SEGMENTS_MAX 65000 /* an ELF header counts to 65535 */
-#define PAGES_AT_ONCE 16
-#define PAGE_THERE                                                                                 \
-    (3UL << 62) /* present or swapped out; the kernel's admin-guide/mm/pagemap.rst                 \
-                 */
 
 #define FIX_CORE "give --coredump a file in a folder that the payload's user can write to"
 
@@ -114,18 +110,6 @@ static bool find_segments(int mem)
 
 /* ---- its content ---- */
 
-/* Which of `count` pages from `start` on are there. Where the host does not tell, all are. */
-static void find_pages(int pagemap, uint64_t start, size_t count, bool there[PAGES_AT_ONCE])
-{
-    uint64_t entries[PAGES_AT_ONCE] = {0};
-    ssize_t n = pread(pagemap, entries, count * sizeof(*entries),
-                      (off_t)(start / PAGE_SIZE * sizeof(*entries)));
-
-    for (size_t i = 0; i < count; i++) {
-        there[i] = n != (ssize_t)(count * sizeof(*entries)) || entries[i] & PAGE_THERE;
-    }
-}
-
 /* What cannot be read, such as the end of a mapping beyond its file's, stays a hole. */
 static void append_page(struct core *core, int mem, uint64_t addr, uint64_t at)
 {
@@ -144,11 +128,9 @@ static void append_content(struct core *core, int mem, int pagemap, Elf64_Phdr *
 
     segment->p_offset = core->at;
     for (uint64_t addr = segment->p_vaddr; addr < end && !core->error;) {
-        uint64_t left = (end - addr) / PAGE_SIZE;
-        size_t count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
         bool there[PAGES_AT_ONCE];
+        size_t count = maps_pages(sparse ? pagemap : -1, addr, end, there);
 
-        find_pages(sparse ? pagemap : -1, addr, count, there);
         for (size_t i = 0; i < count; i++, addr += PAGE_SIZE) {
             if (there[i]) {
                 append_page(core, mem, addr, segment->p_offset + (addr - segment->p_vaddr));

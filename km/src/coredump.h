@@ -45,4 +45,12 @@ char *maps_line(struct maps *maps);
 bool maps_next(struct maps *maps, struct mapping *mapping);
 void maps_close(struct maps *maps);
 
+#define PAGES_AT_ONCE 512
+
+/*
+ * Find out which pages from `start` on are there, by /proc/self/pagemap: how many were looked at,
+ * up to `end` and PAGES_AT_ONCE. Where the host does not tell, all are.
+ */
+size_t maps_pages(int pagemap, uint64_t start, uint64_t end, bool there[PAGES_AT_ONCE]);
+
 #endif /* KM_COREDUMP_H */

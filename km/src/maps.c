@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * maps.c: the host's list of this process's mappings, of which the payload's have the same
- * addresses; proc_pid_maps(5), proc_pid_smaps(5).
+ * addresses; proc_pid_maps(5), proc_pid_smaps(5), proc_pid_pagemap(5).
  */
 #include "coredump.h"
 
@@ -93,4 +93,19 @@ bool maps_next(struct maps *maps, struct mapping *mapping)
         }
     }
     return found;
+}
+
+#define PAGE_THERE (3UL << 62) /* present or swapped out; admin-guide/mm/pagemap.rst */
+
+size_t maps_pages(int pagemap, uint64_t start, uint64_t end, bool there[PAGES_AT_ONCE])
+{
+    uint64_t entries[PAGES_AT_ONCE] = {0}, left = (end - start) / PAGE_SIZE;
+    size_t count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
+    ssize_t n = pread(pagemap, entries, count * sizeof(*entries),
+                      (off_t)(start / PAGE_SIZE * sizeof(*entries)));
+
+    for (size_t i = 0; i < count; i++) {
+        there[i] = n != (ssize_t)(count * sizeof(*entries)) || entries[i] & PAGE_THERE;
+    }
+    return count;
 }

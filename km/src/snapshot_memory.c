@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGES_AT_ONCE 4096
-#define PAGE_THERE (3UL << 62)   /* present or swapped out; admin-guide/mm/pagemap.rst */
 #define GAP_MAX (16 * PAGE_SIZE) /* between two pieces that become one */
 
 static int mem = -1, pagemap = -1;
@@ -165,17 +163,12 @@ static bool save_page(struct snapshot *to, uint64_t addr, struct refusal *why)
 static bool save_pages(struct snapshot *to, const struct snap_mapping *mapping, bool sparse,
                        struct refusal *why)
 {
-    static uint64_t entries[PAGES_AT_ONCE];
-
     for (uint64_t addr = mapping->start; addr < mapping->end;) {
-        uint64_t left = (mapping->end - addr) / PAGE_SIZE;
-        size_t count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
-        size_t size = count * sizeof(*entries);
-        bool told = sparse && pread(pagemap, entries, size,
-                                    (off_t)(addr / PAGE_SIZE * sizeof(*entries))) == (ssize_t)size;
+        bool there[PAGES_AT_ONCE];
+        size_t count = maps_pages(sparse ? pagemap : -1, addr, mapping->end, there);
 
         for (size_t i = 0; i < count; i++, addr += PAGE_SIZE) {
-            if ((!told || entries[i] & PAGE_THERE) && !save_page(to, addr, why)) {
+            if (there[i] && !save_page(to, addr, why)) {
                 return false;
             }
         }
