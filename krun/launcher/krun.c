@@ -152,14 +152,15 @@ static bool has_more(const struct call *call)
     char path[PATH_MAX];
     size_t length = strlen(call->root);
 
+    if (strcmp(call->verb->name, "state") != 0) {
+        return false;
+    }
     while (length > 0 && call->root[length - 1] == '/') {
         length--;
     }
-    if (snprintf(path, sizeof(path), "%.*s.bundles/%s", (int)length, call->root, call->id) >=
-        PATH_MAX) {
-        return true;
-    }
-    return strcmp(call->verb->name, "state") == 0 && exists(path);
+    return snprintf(path, sizeof(path), "%.*s.bundles/%s", (int)length, call->root, call->id) >=
+               PATH_MAX ||
+           exists(path);
 }
 
 /* Become the backend that made the container; return where there is none. */
