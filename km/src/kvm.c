@@ -104,14 +104,27 @@ void fd_close_hidden(int fd)
     (void)close(fd);
 }
 
-/* One of KVM's calls that make a descriptor, hidden; or -1. */
+/* One of KVM's calls that make a descriptor. A signal that waits ends KVM_CREATE_VM (the kernel's
+ * mm_take_all_locks), and SIGSTOP waits whatever the mask is: it stops the process on the way out.
+ */
+static int kvm_make(int fd, unsigned long request, unsigned long arg)
+{
+    int made;
+
+    do {
+        made = kvm_ioctl(fd, request, arg);
+    } while (made < 0 && errno == EINTR);
+    return made;
+}
+
+/* The same, hidden, whatever the payload's limit on descriptors is; or -1. */
 static int fd_make(int fd, unsigned long request, unsigned long arg)
 {
-    int made = kvm_ioctl(fd, request, arg);
+    int made = kvm_make(fd, request, arg);
     uint64_t old = made < 0 && errno == EMFILE ? fd_raise_limit() : 0;
 
     if (old) {
-        made = kvm_ioctl(fd, request, arg);
+        made = kvm_make(fd, request, arg);
         fd_lower_limit(old);
     }
     return made < 0 ? -1 : fd_hide(made);

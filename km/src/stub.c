@@ -125,7 +125,8 @@ bool stub_settle(struct vcpu *vcpu)
     if (at >= (uint64_t)(stub->end - stub->code) || at == out + OUT_SIZE) {
         return false; /* or the monitor has answered */
     }
-    if (at >= (uint64_t)(stub->saved - stub->code)) {
+    /* At `out` they are as they came; who was set back there may not even have saved them. */
+    if (at >= (uint64_t)(stub->saved - stub->code) && at != out) {
         vcpu->regs->rcx = data->rcx;
         vcpu->regs->r11 = data->r11;
         vcpu->regs->rax = data->rax;

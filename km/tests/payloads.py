@@ -160,6 +160,7 @@ THREADS = (
     Payload("exec", ALL),
     Payload("spawn", STATIC),
     Payload("job_control"),
+    Payload("stopped_at_birth", STATIC),
     Payload("helped", runs=_each(HELPED)),
 )
 
