@@ -11,14 +11,18 @@ from .engines import (
     CRIO,
     DOCKER,
     PODMAN,
+    RANCHERS,
     RUNTIME,
+    Engine,
     containerd_runtime,
     crio_runtime,
     docker_runtimes,
+    has_rancher,
     podman_runtimes,
+    rancher_runtime,
 )
 from .host import Host
-from .results import Result, failed, passed, skipped
+from .results import PASS, Result, failed, passed, skipped, warned
 
 _MANIFEST = "MANIFEST"
 _CHUNK = 1 << 20
@@ -48,65 +52,74 @@ def check_files(host: Host) -> Result:
 
 def check_registered_docker(host: Host) -> Result:
     """Docker's configuration, where there is docker, leads to this Kontain."""
-    return _registered(host, DOCKER.name, DOCKER.program, _docker_paths)
+    return _registered(host, DOCKER, lambda: [docker_runtimes(host).get(RUNTIME, "")])
 
 
 def check_registered_podman(host: Host) -> Result:
     """Podman's configuration, where there is podman, leads to this Kontain."""
-    return _registered(host, PODMAN.name, PODMAN.program, _podman_paths)
+    return _registered(host, PODMAN, lambda: podman_runtimes(host).get(RUNTIME, []))
 
 
 def check_registered_containerd(host: Host) -> Result:
     """Containerd's configuration, where there is containerd, leads to this Kontain."""
-    return _registered(host, CONTAINERD.name, CONTAINERD.program, _containerd_paths)
+    return _registered(host, CONTAINERD, lambda: [containerd_runtime(host)])
 
 
 def check_registered_crio(host: Host) -> Result:
     """CRI-O's configuration, where there is CRI-O, leads to this Kontain."""
-    return _registered(host, CRIO.name, CRIO.program, _crio_paths)
+    return _registered(host, CRIO, lambda: [crio_runtime(host)])
 
 
-def _registered(
-    host: Host, engine: str, program: str, paths: Callable[[Host], List[str]]
-) -> Result:
-    if not host.release or not host.which(program):
-        return skipped(f"there is no {engine}" if host.release else "Kontain is not installed")
+def rancher_check(name: str) -> Callable[[Host], Result]:
+    """Return the check of a Kubernetes of Rancher's, k3s or rke2."""
+
+    def check(host: Host) -> Result:
+        if not host.release or not has_rancher(host, name):
+            return _absent(host, name)
+        result = _judge(host, name, "containerd", lambda: [rancher_runtime(host, name)])
+        if result.status != PASS or rancher_runtime(host, name, loaded=True):
+            return result
+        return warned(
+            f'{name} does not know the runtime "{RUNTIME}" yet',
+            "it reads the template of its containerd's configuration when it starts",
+            f"run `systemctl restart {RANCHERS[name]}`, during which containers go on",
+        )
+
+    check.__doc__ = (
+        f"The template of {name}'s containerd, where there is {name}, leads to this Kontain."
+    )
+    return check
+
+
+def _registered(host: Host, engine: Engine, paths: Callable[[], List[str]]) -> Result:
+    if not host.release or not host.which(engine.program):
+        return _absent(host, engine.name)
+    return _judge(host, engine.name, engine.name, paths)
+
+
+def _absent(host: Host, name: str) -> Result:
+    return skipped(f"there is no {name}" if host.release else "Kontain is not installed")
+
+
+def _judge(host: Host, name: str, option: str, paths: Callable[[], List[str]]) -> Result:
+    """Judge the programs that the configuration of `name` has; `option` is for --engines."""
     wanted = f"{host.prefix}/bin/krun"
     try:
-        found = paths(host)
+        found = [path for path in paths() if path]
     except (PermissionError, ValueError) as error:
         return skipped(f"its configuration cannot be read: {error}", "use sudo")
     if not found:
         return skipped(
-            f'{engine} does not know the runtime "{RUNTIME}"',
-            f"to register it, run `sudo ./install.sh --engines {engine}`",
+            f'{name} does not know the runtime "{RUNTIME}"',
+            f"to register it, run `sudo ./install.sh --engines {option}`",
         )
     if wanted in found and host.exists(wanted):
         return passed(f'the runtime "{RUNTIME}" is {wanted}')
     return failed(
         f'the runtime "{RUNTIME}" is {found[0]}, wanted {wanted}',
         "another program would run the containers" if wanted not in found else "it is missing",
-        f"correct the configuration of {engine}, or install Kontain again",
+        f"correct the configuration of {name}, or install Kontain again",
     )
-
-
-def _docker_paths(host: Host) -> List[str]:
-    path = docker_runtimes(host).get(RUNTIME)
-    return [] if path is None else [path]
-
-
-def _podman_paths(host: Host) -> List[str]:
-    return podman_runtimes(host).get(RUNTIME, [])
-
-
-def _containerd_paths(host: Host) -> List[str]:
-    path = containerd_runtime(host)
-    return [path] if path else []
-
-
-def _crio_paths(host: Host) -> List[str]:
-    path = crio_runtime(host)
-    return [path] if path else []
 
 
 def _is_intact(host: Host, line: str) -> bool:

@@ -7,7 +7,7 @@ import time
 from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Tuple
 
 from . import check_engines, check_installed, check_kvm, check_security, check_system, proof
-from .engines import ENGINES, start_version_queries
+from .engines import ENGINES, RANCHERS, start_version_queries
 from .facts import all_facts
 from .host import Host
 from .results import PASS, Report, Result, failed, skipped
@@ -60,6 +60,7 @@ INSTALLED = (  # only `kontain verify` makes them: they read every file
     Check("registered-podman", check_installed.check_registered_podman),
     Check("registered-containerd", check_installed.check_registered_containerd),
     Check("registered-crio", check_installed.check_registered_crio),
+    *(Check(f"registered-{name}", check_installed.rancher_check(name)) for name in RANCHERS),
 )
 
 PROOFS = (

@@ -37,6 +37,12 @@ CRIO = Engine("crio", "crio", "/run/crio/crio.sock", (1, 18), "it reads files be
 ENGINES = (DOCKER, PODMAN, CONTAINERD, CRIO)
 BACKENDS = ("crun", "runc")
 
+RANCHER = "/var/lib/rancher"
+RANCHERS = {"k3s": "k3s or k3s-agent", "rke2": "rke2-server or rke2-agent"}
+"""Kubernetes that brings a containerd of its own: name → its services."""
+
+_BINARY_NAME = ("containerd", "runtimes", RUNTIME, "options", "BinaryName")
+_SCHEMA = re.compile(r"^[ \t]*version[ \t]*=[ \t]*(\d+)", re.MULTILINE)
 _VERSION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)?)")
 
 
@@ -100,6 +106,11 @@ def socket_of(engine: Engine) -> str:
     return path if engine is DOCKER and scheme == "unix" else engine.socket
 
 
+def has_rancher(host: Host, name: str) -> bool:
+    """Return whether k3s or RKE2 has started once on this host."""
+    return host.exists(f"{RANCHER}/{name}/agent/etc/containerd/config.toml")
+
+
 def rootless_docker_users(host: Host) -> List[str]:
     """Return the user ids whose own docker daemon has a socket."""
     folder = "/run/user"
@@ -146,7 +157,19 @@ def podman_runtimes(host: Host) -> Dict[str, List[str]]:
 def containerd_runtime(host: Host) -> str:
     """Return the program of Kontain's runtime in containerd's configuration, "" where it has none."""
     files = ["/etc/containerd/config.toml", *_files(host, "/etc/containerd/conf.d", ".toml")]
-    return _string(host, files, ("containerd", "runtimes", RUNTIME, "options", "BinaryName"))
+    return _string(host, files, _BINARY_NAME)
+
+
+def rancher_runtime(host: Host, name: str, *, loaded: bool = False) -> str:
+    """Return the program of Kontain's runtime in the template of k3s' or RKE2's containerd, or "".
+
+    With `loaded`, in the configuration that was made of it at the last start.
+    """
+    config = f"{RANCHER}/{name}/agent/etc/containerd/config.toml"
+    schema = _SCHEMA.search(host.read_or(config))
+    template = "config-v3.toml.tmpl" if schema and int(schema[1]) > 2 else "config.toml.tmpl"  # noqa: PLR2004
+    file = config if loaded else config.replace("config.toml", template)
+    return _string(host, [file], _BINARY_NAME)
 
 
 def crio_runtime(host: Host) -> str:

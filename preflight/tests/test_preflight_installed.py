@@ -15,16 +15,18 @@ from kontain_preflight.check_installed import (
     check_registered_crio,
     check_registered_docker,
     check_registered_podman,
+    rancher_check,
 )
-from kontain_preflight.engines import containerd_runtime
+from kontain_preflight.engines import RANCHERS, containerd_runtime, rancher_runtime
 from kontain_preflight.host import Host
-from kontain_preflight.results import FAIL, PASS, SKIP, Result
+from kontain_preflight.results import FAIL, PASS, SKIP, WARN, Result
 
 REGISTERED = [
     check_registered_docker,
     check_registered_podman,
     check_registered_containerd,
     check_registered_crio,
+    *map(rancher_check, RANCHERS),
 ]
 FILES = {"bin/km": b"km", "bin/krun": b"krun", "share/hello.km": b"hello" * 1000}
 
@@ -47,11 +49,19 @@ def host(tmp_path: Path) -> Host:
         place = tmp_path / "usr/bin" / program
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(0o755)
+    for name in RANCHERS:
+        rancher(tmp_path, name).mkdir(parents=True)
+        (rancher(tmp_path, name) / "config.toml").write_text("version = 3\n")
     return Host(str(tmp_path), "/opt/kontain")
 
 
+def rancher(root: str | Path, name: str) -> Path:
+    """Return the folder of the containerd of a Kubernetes of Rancher's."""
+    return Path(root, "var/lib/rancher", name, "agent/etc/containerd")
+
+
 def configure(host: Host, krun: str) -> None:
-    """Register a program as kontain in both engines."""
+    """Register a program as kontain in all engines, which have loaded it."""
     docker = Path(host.path("/etc/docker/daemon.json"))
     podman = Path(host.path("/etc/containers/containers.conf.d/kontain.conf"))
     containerd = Path(host.path("/etc/containerd/conf.d/kontain.toml"))
@@ -60,6 +70,14 @@ def configure(host: Host, krun: str) -> None:
         file.parent.mkdir(parents=True)
     table = "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kontain"
     containerd.write_text(f'{table}]\n[other]\n{table}.options]\n BinaryName = "{krun}" # ours\n')
+    for name in RANCHERS:
+        tables = f'{table}.options]\n  BinaryName = "{krun}"\n  SystemdCgroup = '
+        template = '{{/* comment */}}\n{{ template "base" . }}\n'
+        folder = rancher(host.path("/"), name)
+        (folder / "config-v3.toml.tmpl").write_text(
+            f"{template}{tables}{{{{ .SystemdCgroup }}}}\n"
+        )
+        (folder / "config.toml").write_text(f"version = 3\n{tables}true\n")
     crio.write_text(f'[crio.runtime.runtimes]\nkontain.runtime_path = "{krun}"\n')
     docker.write_text(f'{{"runtimes": {{"kontain": {{"path": "{krun}"}}}}}}')
     podman.write_text(f'[engine.runtimes]\nkontain = ["{krun}"]\n')
@@ -116,3 +134,19 @@ def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None
     place.parent.mkdir(parents=True)
     place.write_text(merge("# a\n", containerd._wishes(version, "kontain", "/k/krun")))
     assert containerd_runtime(Host(str(tmp_path))) == "/k/krun"
+
+
+@pytest.mark.parametrize("name", RANCHERS)
+@pytest.mark.parametrize("schema", [2, 3])
+def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema: int) -> None:
+    """A template that the installer wrote and that was not loaded: warn, with the service's name."""
+    from kontain_host.engines import rancher as writer  # noqa: PLC0415  the other part
+    from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
+    from kontain_host.transaction import perform  # noqa: PLC0415  the other part
+
+    krun, there = "/opt/kontain/bin/krun", Writer(host.path("/"))
+    (rancher(host.path("/"), name) / "config.toml").write_text(f"version = {schema}\n")
+    perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
+    assert rancher_runtime(host, name) == krun
+    result = rancher_check(name)(host)
+    assert (result.status, f"systemctl restart {name}" in result.fix) == (WARN, True)
