@@ -29,8 +29,6 @@ class Lab:
         for name in ("podman", "docker", "ctr"):
             (self.folder / name).mkdir()
         self.crun, self.runc = PrivateHost("crun"), PrivateHost("runc")
-        self.crun.set_policy({"backend": "crun"})
-        self.runc.set_policy({"backend": "runc"})
         self.podman = Podman(self.folder / "podman", self.crun)
         self.docker = Docker(self.folder / "docker", self.runc)
         self.containerd = Containerd(self.folder / "ctr", self.runc)

@@ -28,10 +28,11 @@ WITHOUT_HYBRID = "umount /sys/fs/cgroup/unified 2>/dev/null || true\n"
 
 
 class PrivateHost:
-    """This machine with a mount and a network namespace, where the default backend is the wanted one."""
+    """This machine with a mount and a network namespace, where krun's policy names the backend."""
 
     def __init__(self, backend: str) -> None:
         """Make the namespace and keep it by a process in it."""
+        self.backend = backend
         script = PRIVATE + (WITHOUT_HYBRID if backend == "crun" else "") + "echo; exec sleep 3600"
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script],
@@ -39,6 +40,7 @@ class PrivateHost:
         )
         assert self.holder.stdout is not None
         assert self.holder.stdout.readline(), "the namespaces cannot be made"
+        self.set_policy({})
 
     def command(self, *words: str) -> list[str]:
         """Return the command that runs WORDS in the namespace."""
@@ -46,9 +48,9 @@ class PrivateHost:
         return [*enter, "--", *words]
 
     def set_policy(self, policy: dict[str, object]) -> None:
-        """Make POLICY the one at krun's own path in the namespace."""
+        """Make POLICY, over the same backend, the one at krun's own path in the namespace."""
         path = Path(f"/proc/{self.holder.pid}/root/etc/kontain/krun.json")
-        path.write_text(json.dumps(policy))
+        path.write_text(json.dumps({"backend": self.backend, **policy}))
         path.chmod(0o644)
 
     def close(self) -> None:
@@ -110,6 +112,7 @@ class Podman(Engine):
         # Raising a limit needs CAP_SYS_RESOURCE, which a development machine may lack.
         self.configuration.write_text(
             "[containers]\n"
+            'log_driver = "k8s-file"\n'  # the private /run hides the journal's socket
             'default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
             "[engine]\n"
             'cgroup_manager = "cgroupfs"\n'
