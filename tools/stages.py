@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run targets of make one after the other: `python3 tools/stages.py TARGET...`, for `make test`.
+"""Run targets of make one after the other: `tools/stages.py [--beside TARGET] TARGET...`.
 
 Every stage runs, whatever became of the ones before. What they print passes through and is kept in
 `build/log/TARGET.log`; the end is a table of times, and of what pytest said last in each stage.
-The exit status is 0 when all are good, else 1.
+The target after `--beside`, where it is one of them, runs while the others do, and is shown after
+them. The exit status is 0 when all are good, else 1.
 """
 
+import argparse
 import os
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +33,17 @@ class Stage:
     skips: list[str]
 
 
-def run(name: str, make: str = "make") -> Stage:
-    """Run a target, show what it prints, and keep it."""
+def run(name: str, *, show: bool = True) -> Stage:
+    """Run a target, keep what it prints, and show it."""
+    if show:
+        print(f"\n*** {name}", flush=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     lines = []
     with (
         (LOGS / f"{name}.log").open("w", encoding="utf-8") as log,
         subprocess.Popen(
-            [make, "--no-print-directory", "--keep-going", name],
+            [os.environ.get("MAKE", "make"), "--no-print-directory", "--keep-going", name],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -47,7 +52,8 @@ def run(name: str, make: str = "make") -> Stage:
         ) as process,
     ):
         for line in process.stdout or ():
-            print(line, end="", flush=True)
+            if show:
+                print(line, end="", flush=True)
             log.write(line)
             lines.append(line.rstrip("\n"))
     summaries = [found[1] for line in lines if (found := PYTEST_SUMMARY.match(line))]
@@ -62,19 +68,32 @@ def report(stages: list[Stage]) -> str:
         verdict = "good" if stage.status == 0 else f"failed (status {stage.status})"
         what = "; ".join([verdict, *stage.summaries])
         lines.append(f"{stage.name:<16} {stage.seconds:7.1f} s  {what}")
-    lines.append(f"{'all':<16} {sum(stage.seconds for stage in stages):7.1f} s")
     return "\n".join(lines)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the targets of the command line."""
-    stages = []
-    for name in sys.argv[1:]:
-        print(f"\n*** {name}", flush=True)
-        stages.append(run(name, os.environ.get("MAKE", "make")))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    parser.add_argument("--beside", metavar="TARGET")
+    options = parser.parse_args(arguments)
+    start = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        beside = [
+            pool.submit(run, name, show=False)
+            for name in options.targets
+            if name == options.beside
+        ]
+        stages = [run(name) for name in options.targets if name != options.beside]
+        for stage in beside:
+            stages.append(stage.result())
+            print(
+                f"\n*** {stages[-1].name}", (LOGS / f"{stages[-1].name}.log").read_text(), sep="\n"
+            )
     print(report(stages))
+    print(f"{'all':<16} {time.monotonic() - start:7.1f} s")
     return 1 if any(stage.status for stage in stages) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

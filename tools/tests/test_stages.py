@@ -31,6 +31,21 @@ def test_every_stage_runs_and_is_told_of(tmp_path: Path) -> None:
     assert "1 failed" in (tmp_path / "build/log/bad.log").read_text()
 
 
+def test_stage_beside_the_others_is_shown_after_them(tmp_path: Path) -> None:
+    """One that waits for a later stage ends: they run at a time; and its output comes whole."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(TOOLS / "stages.py", tmp_path / "tools")
+    wait = "long: ; @while [ ! -e done ]; do sleep 0.1; done; echo long is done\n"
+    (tmp_path / "Makefile").write_text(f"{wait}short: ; @touch done; echo short is done\n")
+    command = [sys.executable, "tools/stages.py", "--beside", "long", "long", "short"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 0
+    said = [line for line in ran.stdout.splitlines() if line.endswith("done")]
+    assert said == ["short is done", "long is done"]
+
+
 def test_version_is_that_of_the_collection(tmp_path: Path) -> None:
     """The version stands in galaxy.yml, and in MANIFEST.json of an installed collection."""
     (tmp_path / "tools").mkdir()
