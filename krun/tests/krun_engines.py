@@ -31,7 +31,7 @@ class PrivateHost:
     """This machine with a mount and a network namespace, where krun's policy names the backend."""
 
     def __init__(self, backend: str) -> None:
-        """Make the namespace and keep it by a process in it."""
+        """Make the namespace and keep it by a process in it; BACKEND may be krun's own choice, "auto"."""
         self.backend = backend
         script = PRIVATE + (WITHOUT_HYBRID if backend == "crun" else "") + "echo; exec sleep 3600"
         self.holder = subprocess.Popen(
@@ -156,16 +156,22 @@ class Docker(Engine):
         }
         path = folder / "daemon.json"
         path.write_text(json.dumps(configuration))
-        with (folder / "log").open("w") as log:
-            self.daemon = subprocess.Popen(
-                host.command("dockerd", f"--config-file={path}"), stdout=log, stderr=log
-            )
+        command = host.command("dockerd", f"--config-file={path}")
+        self.daemon = self._start(command)
         end = time.monotonic() + START_TIMEOUT_S
         while self("info").returncode != 0:
-            assert self.daemon.poll() is None, (folder / "log").read_text()
+            if self.daemon.poll() is not None:
+                said = (folder / "log").read_text()
+                # It gives its containerd 15 s, on whatever CPU; the next one finds that running.
+                assert "timeout waiting for containerd" in said, said
+                self.daemon = self._start(command)
             assert time.monotonic() < end, "dockerd does not answer"
             time.sleep(0.2)
         self.load()
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("w") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log)
 
     @property
     def socket(self) -> str:

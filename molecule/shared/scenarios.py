@@ -69,6 +69,7 @@ RUNS = (
     Run("install", "trixie", short=True),
     Run("km_on_svm", "trixie", short=True),
     Run("krun_on_svm", "trixie"),
+    Run("examples_on_svm", "trixie"),
     Run("refuse_without_kvm", "trixie", short=True),
     Run("install", "bookworm"),
     Run("install", "bullseye"),

@@ -44,6 +44,8 @@ USER_PACKAGES = (
     "tini",
     "uidmap",
 )
+# What composes applications, and asks them.
+EXAMPLE_PACKAGES = ("curl", "docker-compose", "podman-compose", "wrk")
 # podman's networks before and after netavark, root's and users'; docker's client became a package.
 OLD_NETWORKS = ("containernetworking-plugins", "slirp4netns")
 NEW_NETWORKS = ("aardvark-dns", "netavark", "passt")
@@ -104,7 +106,9 @@ OF_ANY_AGE = ('--aptopt=Acquire::Check-Valid-Until "false"',)
 RECIPES = {
     "bullseye": _with_engines("bullseye", *OLD_NETWORKS, options=WITHOUT_UPDATES),
     "bookworm": _with_engines("bookworm", *NEW_NETWORKS, "slirp4netns"),
-    "trixie": _with_engines("trixie", *NEW_NETWORKS, "docker-cli", "ansible-core"),
+    "trixie": _with_engines(
+        "trixie", *NEW_NETWORKS, *EXAMPLE_PACKAGES, "docker-cli", "ansible-core"
+    ),
     "sid": _with_engines("sid", *NEW_NETWORKS, "docker-cli", options=OF_ANY_AGE),
     "trixie-bare": Recipe("trixie", BASE_PACKAGES),
 }

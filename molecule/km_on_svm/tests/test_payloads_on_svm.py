@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import payloads
 import pytest
 from payload import build
+from suite import ROOT, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
-ROOT = Path(__file__).resolve().parents[3]
 TESTS = ROOT / "km" / "tests"
-SHARED = ROOT / "molecule" / "shared"
 THERE = "/root/km-tests"
 TIMEOUT_S = 240  # of one run of a payload, under emulation on a machine that may have other work
 
@@ -43,11 +40,6 @@ NAMES = [
 ]
 
 
-def vm(*words: str | Path) -> None:
-    """Call vm.py."""
-    subprocess.run([sys.executable, SHARED / "vm.py", *words], check=True)
-
-
 @pytest.fixture(scope="module")
 def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of the VM with km, the tests' tables and the compiled payloads."""
@@ -60,10 +52,7 @@ def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
     for source in (*TESTS.glob("*.py"), ROOT / "build/km/km"):
         (here / source.name).write_bytes(source.read_bytes())
     (here / "km").chmod(0o755)
-    archive = here.with_suffix(".tar.gz")
-    subprocess.run(["tar", "-C", here, "-czf", archive, "."], check=True)
-    vm("copy", host.backend.host.name, archive, f"{THERE}.tar.gz")
-    host.check_output(f"mkdir -p {THERE} && tar -C {THERE} -xzf {THERE}.tar.gz")
+    send(host, here.with_suffix(".tar.gz"), THERE, "-C", str(here), ".")
     return THERE
 
 

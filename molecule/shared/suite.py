@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of this tree that run on a scenario's machine, with its own Python and pytest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
+
+SHARED = Path(__file__).resolve().parent
+ROOT = SHARED.parent.parent
+PATIENCE = 10  # an emulated CPU, on a machine that may have other work
+KRUN_PARTS = (
+    "krun",
+    "build/krun",
+    "build/km/km",
+    "build/hello.km",
+    "pyproject.toml",
+    "tools/version",
+    "galaxy.yml",
+)
+"""What krun and its tests are made of, below ROOT."""
+
+
+def send(host: Host, archive: Path, folder: str, *words: str) -> None:
+    """Pack what WORDS, arguments of tar, name into ARCHIVE; unpack it in FOLDER of the machine."""
+    subprocess.run(["tar", "--exclude=__pycache__", "-czf", archive, *words], check=True)
+    copy = [sys.executable, SHARED / "vm.py", "copy", host.backend.host.name]
+    subprocess.run([*copy, archive, f"{folder}.tar.gz"], check=True)
+    host.check_output(f"mkdir -p {folder} && tar -C {folder} -xzf {folder}.tar.gz")
+
+
+def run_tests(host: Host, folder: str, words: str, **variables: str) -> None:
+    """Run pytest with WORDS in FOLDER of the machine; each test passes or says why it is skipped."""
+    given = " ".join(f"{name}={value}" for name, value in variables.items())
+    done = host.run(
+        f"cd {folder} && KRUN_TEST_PATIENCE={PATIENCE} {given} python3 -m pytest -q -rs --color=no"
+        f" -p no:cacheprovider {words}"
+    )
+    print(done.stdout.splitlines()[-1])
+    assert done.rc == 0, f"\n{done.stdout}{done.stderr}"
