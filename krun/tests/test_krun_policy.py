@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from krun import direct, mounts, policy, rewrite
 from krun.errors import KrunError
 from krun.policy import Policy
 
+SOURCES = Path(policy.__file__).parents[1]
 DEV = {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]}
 
 
@@ -87,6 +91,29 @@ def test_policy_that_others_can_write_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(KrunError, match="may be written by others"):
         policy.load(path)
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@pytest.mark.parametrize(("owner", "status"), [(0, 0), (1234, 1)])
+def test_policy_is_roots_also_in_a_users_namespace(owner: int, status: int) -> None:
+    """A rootless engine's krun takes a policy of root's; to krun of root no stranger's is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(SOURCES, f"{folder}/src")
+        path = write(Path(folder, "p"), {})
+        os.chown(path, owner, owner)
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - a user reads it
+        user = [] if owner else ["setpriv", "--reuid=1234", "--clear-groups"]
+        load = f"from krun import policy; policy.load({path!r})"
+        done = subprocess.run(
+            [*user, "unshare", "--map-root-user", "/usr/bin/python3", "-S", "-c", load],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{folder}/src"},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == status, done.stderr
+    assert ("may be written by others" in done.stderr) == bool(status)
 
 
 def test_named_policy_must_exist(tmp_path: Path) -> None:

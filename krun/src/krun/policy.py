@@ -134,9 +134,14 @@ _MEMBERS = {
 
 
 def _check_owner(path: str) -> None:
-    """Refuse a policy that somebody other than root, or than this user, could have written."""
+    """Refuse a policy that somebody other than root, or than this user, could have written.
+
+    In the user namespace of a rootless engine root has no number: its files are shown as those of
+    the overflow uid, and so is the root folder, which tells (user_namespaces(7)).
+    """
     found = posix.stat(path)
-    if found.st_uid not in (0, posix.geteuid()) or found.st_mode & 0o022:
+    owners = (0, posix.geteuid(), posix.stat("/").st_uid)
+    if found.st_uid not in owners or found.st_mode & 0o022:
         raise KrunError(
             f"the policy {path} may be written by others than its owner root: "
             f"uid {found.st_uid}, mode {found.st_mode & 0o7777:o}",
