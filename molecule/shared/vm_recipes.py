@@ -50,6 +50,9 @@ EXAMPLE_PACKAGES = ("curl", "docker-compose", "podman-compose", "wrk")
 OLD_NETWORKS = ("containernetworking-plugins", "slirp4netns")
 NEW_NETWORKS = ("aardvark-dns", "netavark", "passt")
 
+# Debian's kernel has AppArmor on, and docker 20.10 then starts no container without its parser.
+OLD_DOCKER = ("apparmor",)
+
 # What would run by itself, hold apt's lock or change files between two lists of them.
 MASKED_UNITS = (
     "apt-daily.timer",
@@ -104,8 +107,8 @@ OF_ANY_AGE = ('--aptopt=Acquire::Check-Valid-Until "false"',)
 
 
 RECIPES = {
-    "bullseye": _with_engines("bullseye", *OLD_NETWORKS, options=WITHOUT_UPDATES),
-    "bookworm": _with_engines("bookworm", *NEW_NETWORKS, "slirp4netns"),
+    "bullseye": _with_engines("bullseye", *OLD_NETWORKS, *OLD_DOCKER, options=WITHOUT_UPDATES),
+    "bookworm": _with_engines("bookworm", *NEW_NETWORKS, "slirp4netns", *OLD_DOCKER),
     "trixie": _with_engines(
         "trixie", *NEW_NETWORKS, *EXAMPLE_PACKAGES, "docker-cli", "ansible-core"
     ),

@@ -21,6 +21,7 @@ from .engines import (
     podman_runtimes,
     socket_of,
 )
+from .facts import install_command
 from .host import Host, Output
 from .results import Result, failed, passed, skipped
 
@@ -30,6 +31,7 @@ _UNKNOWN_RUNTIME = re.compile(
     r"unknown (?:or invalid )?runtime|OCI runtime \S+ not found", re.IGNORECASE
 )
 _FIX = "To fix: "
+_PARSER = "apparmor_parser"
 
 
 def prove_km(host: Host) -> Result:
@@ -123,7 +125,9 @@ def _prove(
     took = (time.perf_counter() - began) * 1000
     if output.status != 0 and engine and _UNKNOWN_RUNTIME.search(output.stderr):
         return _unknown_runtime(engine, is_registered)
-    return _judge(output, took, _advice(host, engine))
+    lacks_parser = _PARSER in output.stderr  # docker 20.10 on a kernel that has AppArmor on
+    advice = f"run `{install_command(host, default='apparmor')}`" if lacks_parser else ""
+    return _judge(output, took, advice or _advice(host, engine))
 
 
 def _judge(output: Output, took: float, advice: str) -> Result:

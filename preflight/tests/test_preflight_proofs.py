@@ -17,6 +17,7 @@ import pytest
 from made_up import MadeUpHost
 
 from kontain_preflight import containers, proof
+from kontain_preflight.host import Output
 from kontain_preflight.results import FAIL, PASS, SKIP
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,6 +210,18 @@ def test_docker_is_proved_and_left_as_it_was(verify: Verify, docker: str) -> Non
 
 
 @pytest.mark.usefixtures("nothing_left")
+def test_a_docker_without_apparmors_parser_is_told_what_it_lacks(host: MadeUpHost) -> None:
+    """What docker 20.10 says of a host with AppArmor and without its package leads to that package."""
+    said = (
+        "docker: Error response from daemon: AppArmor enabled on system but the docker-default "
+        "profile could not be loaded: running `apparmor_parser apparmor_parser --version` failed "
+        'with output: \nerror: exec: "apparmor_parser": executable file not found in $PATH.\n'
+    )
+    host.program("/usr/bin/apt-get", "")
+    result = proof._prove(host, lambda _: Output(125, "", said), "docker")
+    assert (result.status, result.fix) == (FAIL, "run `apt-get install apparmor`")
+
+
 def test_a_payload_that_hangs_is_ended(host: MadeUpHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """A krun that never ends is killed with what it started, and its folder is removed."""
     host.write("/opt/kontain/current/VERSION", "0.1.0\n")
