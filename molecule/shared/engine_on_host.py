@@ -15,7 +15,7 @@ IMAGE = "localhost/kontain-test"
 WAIT_S = 300  # for what takes a second, on an emulated CPU that has to share
 
 MAKE_IMAGE = f"""set -e
-root=$(mktemp -d /run/molecule/image-XXXXXX)
+root=$(mktemp -d)
 mkdir $root/bin $root/tmp
 cp {HELLO} $root/hello.km
 cp /bin/busybox $root/bin/busybox
@@ -26,18 +26,17 @@ rm -r $root
 
 
 class Engine:
-    """An engine's command line on the host, as root or, by `prefix`, as somebody else."""
+    """An engine's command line on the host, as the user who is logged in."""
 
-    def __init__(self, host: Host, name: str, prefix: str = "") -> None:
+    def __init__(self, host: Host, name: str) -> None:
         """Give it the image."""
         self.host = host
         self.name = name
-        self.command = f"{prefix}{name}"
-        host.run_expect([0], MAKE_IMAGE.replace("ENGINE", self.command))
+        host.run_expect([0], MAKE_IMAGE.replace("ENGINE", name))
 
     def __call__(self, words: str, status: int = 0) -> str:
         """Call it with these words, see how it ends, and return its standard output."""
-        done = self.host.run(f"{self.command} {words}")
+        done = self.host.run(f"{self.name} {words}")
         assert done.rc == status, f"{words}\n{done.stdout}{done.stderr}"
         return str(done.stdout).strip()
 

@@ -12,6 +12,9 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # it has no typ
 SHARED = Path(__file__).resolve().parent
 ROOT = SHARED.parent.parent
 PATIENCE = 10  # an emulated CPU, on a machine that may have other work
+# Two virtual CPUs share one thread of QEMU's: Go's parallel garbage collector would take as much of it
+# as the engines' own work.
+GO = {"GOGC": "off", "GOMEMLIMIT": "256MiB", "GOMAXPROCS": "1"}
 KRUN_PARTS = (
     "krun",
     "build/krun",
@@ -34,10 +37,10 @@ def send(host: Host, archive: Path, folder: str, *words: str) -> None:
 
 def run_tests(host: Host, folder: str, words: str, **variables: str) -> None:
     """Run pytest with WORDS in FOLDER of the machine; each test passes or says why it is skipped."""
-    given = " ".join(f"{name}={value}" for name, value in variables.items())
+    given = {"KRUN_TEST_PATIENCE": PATIENCE, **GO, **variables}
     done = host.run(
-        f"cd {folder} && KRUN_TEST_PATIENCE={PATIENCE} {given} python3 -m pytest -q -rs --color=no"
-        f" -p no:cacheprovider {words}"
+        f"cd {folder} && env {' '.join(f'{name}={value}' for name, value in given.items())}"
+        f" python3 -m pytest -q -rs --color=no -p no:cacheprovider {words}"
     )
     print(done.stdout.splitlines()[-1])
     assert done.rc == 0, f"\n{done.stdout}{done.stderr}"

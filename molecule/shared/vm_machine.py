@@ -207,9 +207,9 @@ def _ssh_config(vm: Vm, image: Image, port: int) -> str:
         "BatchMode": "yes",
         "LogLevel": "ERROR",
     }
-    control = vm.folder / "ssh"
-    if len(os.fsencode(control)) + len(".0123456789abcdef") <= UNIX_PATH_MAX:
-        # One connection for all that follows: under emulation a handshake takes a second.
+    control = vm.folder / "ssh-%r"
+    if len(os.fsencode(control)) + len("root.0123456789abcdef") <= UNIX_PATH_MAX:
+        # One connection of a user for all that follows: under emulation a handshake takes a second.
         lines |= {"ControlMaster": "auto", "ControlPath": f'"{control}"', "ControlPersist": "60"}
     return f"Host {vm.name}\n" + "".join(f"    {key} {value}\n" for key, value in lines.items())
 
