@@ -56,6 +56,7 @@ def test_no_machine_is_left(
             assert process.stdout.readline() == "started\n"
             if ending:
                 raise ending
+            process.wait()
 
     if ending:
         with pytest.raises(ending):
