@@ -98,7 +98,7 @@ class Containerd:
     def close(self) -> None:
         """Stop the daemon."""
         self.daemon.terminate()
-        self.daemon.wait(30)
+        self.daemon.wait(30 * PATIENCE)
 
 
 def message(*fields: Field) -> bytes:

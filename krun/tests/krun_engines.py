@@ -193,7 +193,7 @@ class Docker(Engine):
         """Remove the containers and stop the daemon."""
         super().close()
         self.daemon.terminate()
-        self.daemon.wait(60)
+        self.daemon.wait(60 * PATIENCE)
 
 
 def storage(folder: Path) -> str:

@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from krun_support import IN_A_VM, KRUN, BundleFolder, Runtime
+from krun_support import IN_A_VM, KRUN, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -17,7 +17,12 @@ def on_a_host(krun: Runtime, change: str, *words: str) -> subprocess.CompletedPr
     view = ["unshare", "-m", "--propagation", "private", "sh", "-ec", f'{change}\nexec "$@"', "sh"]
     command = [*view, *krun.before, str(KRUN), *krun.words, *words]
     return subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
+        command,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60 * PATIENCE,
+        check=False,
     )
 
 
@@ -75,7 +80,7 @@ def test_closed_standard_streams(krun: Runtime, bundle: BundleFolder, closed: st
     for program in ([str(KRUN), *krun.words], [krun.backend, "--root", str(krun.root)]):
         script = f'exec "$@" {closed}'
         command = [*krun.before, "sh", "-c", script, "sh", *program, "run", "-b", path, "c"]
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=60 * PATIENCE, check=False)
         krun("delete", "--force", "c")
         found.append(done.returncode)
     assert found[0] == found[1]

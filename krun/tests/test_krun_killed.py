@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from krun_engines import DEBIAN, Engine
-from krun_support import BundleFolder, Runtime
+from krun_support import PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -36,7 +36,7 @@ def processes(word: str) -> list[int]:
 
 def wait_until_gone(word: str) -> None:
     """Wait until no process has WORD among its arguments."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 30 * PATIENCE
     while left := processes(word):
         assert time.monotonic() < end, left
         time.sleep(0.1)
@@ -102,7 +102,7 @@ def test_monitor_that_is_killed(engine: Engine) -> None:
     (pid,) = monitors(container)
 
     os.kill(pid, signal.SIGKILL)
-    time.sleep(1)
+    time.sleep(PATIENCE)
     done = engine("rm", "--force", container)
     assert done.returncode == 0, done.stderr
     wait_until_gone(mark)

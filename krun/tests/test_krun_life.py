@@ -98,7 +98,7 @@ def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None
         while krun("state", "c").returncode != 0 or krun.state("c")["status"] != "running":
             assert time.monotonic() < end
         assert krun("kill", "c", "KILL").returncode == 0
-        assert process.wait(20) == 128 + signal.SIGKILL
+        assert process.wait(20 * PATIENCE) == 128 + signal.SIGKILL
 
 
 def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:

@@ -118,8 +118,8 @@ def test_stop_with_signals(engine: Engine, init: list[str]) -> None:
     for command, status in ((polite, "7"), (deaf, "137")):
         run = engine.container("run", "-d", *init, DEBIAN, "bash", "-c", command)
         container = run.stdout.strip().splitlines()[-1]
-        time.sleep(0.5)
-        engine("stop", "--time=2", container)
+        time.sleep(0.5 * PATIENCE)
+        engine("stop", f"--time={2 * PATIENCE:.0f}", container)
         assert engine("wait", container).stdout.strip() == status
         assert engine("rm", "--force", container).returncode == 0
 
@@ -134,7 +134,7 @@ def test_exec_joins_the_container(engine: Engine) -> None:
     assert done.stdout.endswith(f"{IN_A_VM}\n")
     assert engine("exec", container, "sh", "-c", "(sleep 0.2 &)").returncode == 0
     assert engine("exec", "-d", container, "touch", "/made").returncode == 0
-    time.sleep(1)
+    time.sleep(PATIENCE)
     assert "made" in engine("exec", container, "ls", "/").stdout.splitlines()
     states = engine("exec", container, "ps", "ax", "-o", "stat=,args=").stdout
     assert "sleep 300" in states
