@@ -90,6 +90,7 @@ MEMORY = (
     Payload("newer_calls", ("glibc",)),
     Payload("sparse_memory"),
     Payload("many_mappings"),
+    Payload("random_maps"),
     Payload("touch_gigabyte", needs_mib=2048),
     Payload("stack", STATIC, _each(["", "overflow", "caught"])),
     Payload(
