@@ -75,6 +75,7 @@ RUNS = (
     Run("install", "bullseye"),
     Run("install", "sid"),
     Run("refuse_without_kvm", "bullseye"),
+    Run("upgrade", "trixie"),
 )
 """All that there is to prove in virtual machines."""
 
