@@ -24,6 +24,9 @@ IN_A_VM = ".kontain.KVM"
 PATIENCE = float(os.environ.get("KRUN_TEST_PATIENCE", "1"))
 """How many times longer than usual everything may take: more on an emulated CPU."""
 
+FOREVER = str(int(300 * PATIENCE))
+"""How many seconds a program sleeps that a test ends: longer than the test."""
+
 # crun refuses hybrid cgroups, so there it gets a view without version 2.
 CRUN_VIEW = (
     "if [ -e /sys/fs/cgroup/unified/cgroup.procs ]; then umount /sys/fs/cgroup/unified; fi;"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from krun_engines import DEBIAN, Engine, Podman
 from krun_images import SERVER
-from krun_support import IN_A_VM, PATIENCE
+from krun_support import FOREVER, IN_A_VM, PATIENCE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -68,7 +68,7 @@ class Terminal:
 
 def test_shell_on_a_terminal(engine: Engine) -> None:
     """`exec -it` gives a shell in a VM, with window size, job control, Ctrl-C, Ctrl-Z and Ctrl-D."""
-    container = engine.container("run", "-d", DEBIAN, "sleep", "300").stdout.strip()
+    container = engine.container("run", "-d", DEBIAN, "sleep", FOREVER).stdout.strip()
     words = [*engine.words("kontain"), "exec", "-it", container, "bash", "--norc"]
     shell = Terminal(engine.host.command(*words))
 

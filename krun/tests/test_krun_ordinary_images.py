@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from krun_engines import DEBIAN, Docker, Engine, Podman
-from krun_support import IN_A_VM, PATIENCE
+from krun_support import FOREVER, IN_A_VM, PATIENCE
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -126,7 +126,7 @@ def test_stop_with_signals(engine: Engine, init: list[str]) -> None:
 
 def test_exec_joins_the_container(engine: Engine) -> None:
     """An exec has its own user, folder and environment, and shares files and processes."""
-    container = engine.container("run", "-d", "--init", DEBIAN, "sleep", "300").stdout.strip()
+    container = engine.container("run", "-d", "--init", DEBIAN, "sleep", FOREVER).stdout.strip()
 
     done = engine("exec", "-u", "daemon", "-w", "/usr", "-e", "A=b", container, "sh", "-c",
                   "id -un; pwd; echo $A; uname -r")  # fmt: skip
@@ -137,7 +137,7 @@ def test_exec_joins_the_container(engine: Engine) -> None:
     time.sleep(PATIENCE)
     assert "made" in engine("exec", container, "ls", "/").stdout.splitlines()
     states = engine("exec", container, "ps", "ax", "-o", "stat=,args=").stdout
-    assert "sleep 300" in states
+    assert f"sleep {FOREVER}" in states
     assert not [line for line in states.splitlines() if line.startswith("Z")], states
     engine("rm", "--force", container)
 
@@ -168,7 +168,7 @@ def test_healthcheck(engine: Engine) -> None:
     for command, wanted in (("test -e /etc/passwd", "healthy"), ("exit 3", "unhealthy")):
         container = engine.container(
             "run", "-d", f"--health-cmd={command}", "--health-interval=1s", "--health-retries=1",
-            DEBIAN, "sleep", "100",
+            DEBIAN, "sleep", FOREVER,
         ).stdout.strip()  # fmt: skip
         end = time.monotonic() + 30 * PATIENCE
         found = ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from krun_engines import IMAGE, Engine
-from krun_support import BUSYBOX, IN_A_VM
+from krun_support import BUSYBOX, FOREVER, IN_A_VM
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -45,7 +45,7 @@ def test_status_is_that_of_runc(engine: Engine, args: list[str], status: int, wo
 
 def test_exec_runs_in_a_vm(engine: Engine) -> None:
     """A program that is started in a running container runs in a VM, with its own status."""
-    name = engine.container("run", "-d", IMAGE, "sleep", "100").stdout.strip()
+    name = engine.container("run", "-d", IMAGE, "sleep", FOREVER).stdout.strip()
     bare = engine.container("run", "-d", IMAGE, "sleep", "100", runtime="runc").stdout.strip()
 
     assert engine("exec", name, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
@@ -61,7 +61,7 @@ def test_exec_runs_in_a_vm(engine: Engine) -> None:
 
 def test_detached_container(engine: Engine) -> None:
     """Logs, kill and wait work, and the status tells the signal."""
-    name = engine.container("run", "-d", IMAGE, "sh", "-c", "echo out; exec sleep 100")
+    name = engine.container("run", "-d", IMAGE, "sh", "-c", "echo out; exec sleep 1000")
     assert name.returncode == 0, name.stderr
     container = name.stdout.strip()
 
