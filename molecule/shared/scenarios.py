@@ -76,6 +76,7 @@ RUNS = (
     Run("install", "sid"),
     Run("refuse_without_kvm", "bullseye"),
     Run("upgrade", "trixie"),
+    Run("fleet", "trixie"),
 )
 """All that there is to prove in virtual machines."""
 
