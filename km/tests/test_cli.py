@@ -132,6 +132,7 @@ import os, resource, signal
 limit = resource.RLIM_INFINITY
 resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 print(resource.getrlimit(resource.RLIMIT_CORE) == (limit, limit), flush=True)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's job in the background ignores it
 os.kill(os.getpid(), signal.SIGQUIT)
 """
 
