@@ -27,11 +27,16 @@ KRUN_PARTS = (
 """What krun and its tests are made of, below ROOT."""
 
 
+def copy(host: Host, source: Path, target: str) -> None:
+    """Copy a file or a folder to the machine."""
+    vm = [sys.executable, SHARED / "vm.py", "copy", host.backend.host.name]
+    subprocess.run([*vm, source, target], check=True)
+
+
 def send(host: Host, archive: Path, folder: str, *words: str) -> None:
     """Pack what WORDS, arguments of tar, name into ARCHIVE; unpack it in FOLDER of the machine."""
     subprocess.run(["tar", "--exclude=__pycache__", "-czf", archive, *words], check=True)
-    copy = [sys.executable, SHARED / "vm.py", "copy", host.backend.host.name]
-    subprocess.run([*copy, archive, f"{folder}.tar.gz"], check=True)
+    copy(host, archive, f"{folder}.tar.gz")
     host.check_output(f"mkdir -p {folder} && tar -C {folder} -xzf {folder}.tar.gz")
 
 

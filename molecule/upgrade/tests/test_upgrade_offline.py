@@ -8,12 +8,12 @@ NEWEST, and all of it is undone. After each step a container is started with eac
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from engine_on_host import Engine
-from releases import ROOT, Releases
+from releases import Releases
+from suite import copy
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 from kontain_host.errors import IN_USE
@@ -39,8 +39,7 @@ def _releases(host: Host, tmp_path_factory: pytest.TempPathFactory) -> None:
     releases = Releases(tmp_path_factory.mktemp("releases"))
     host.check_output(f"mkdir -p {THERE}")
     for version in (OLD, NEW, NEWEST):
-        vm = [sys.executable, ROOT / "molecule/shared/vm.py", "copy", host.backend.host.name]
-        subprocess.run([*vm, releases.make(version), f"{THERE}/{version}"], check=True)
+        copy(host, releases.make(version), f"{THERE}/{version}")
     host.check_output(CUT_THE_NETWORK)
 
 
