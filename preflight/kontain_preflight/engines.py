@@ -37,7 +37,7 @@ CRIO = Engine("crio", "crio", "/run/crio/crio.sock", (1, 18), "it reads files be
 ENGINES = (DOCKER, PODMAN, CONTAINERD, CRIO)
 BACKENDS = ("crun", "runc")
 
-RANCHER = "/var/lib/rancher"
+_RANCHER_CONFIG = "/var/lib/rancher/{}/agent/etc/containerd/config.toml"
 RANCHERS = {"k3s": "k3s or k3s-agent", "rke2": "rke2-server or rke2-agent"}
 """Kubernetes that brings a containerd of its own: name → its services."""
 
@@ -108,7 +108,7 @@ def socket_of(engine: Engine) -> str:
 
 def has_rancher(host: Host, name: str) -> bool:
     """Return whether k3s or RKE2 has started once on this host."""
-    return host.exists(f"{RANCHER}/{name}/agent/etc/containerd/config.toml")
+    return host.exists(_RANCHER_CONFIG.format(name))
 
 
 def rootless_docker_users(host: Host) -> List[str]:
@@ -165,7 +165,7 @@ def rancher_runtime(host: Host, name: str, *, loaded: bool = False) -> str:
 
     With `loaded`, in the configuration that was made of it at the last start.
     """
-    config = f"{RANCHER}/{name}/agent/etc/containerd/config.toml"
+    config = _RANCHER_CONFIG.format(name)
     schema = _SCHEMA.search(host.read_or(config))
     template = "config-v3.toml.tmpl" if schema and int(schema[1]) > 2 else "config.toml.tmpl"  # noqa: PLR2004
     file = config if loaded else config.replace("config.toml", template)
