@@ -58,8 +58,12 @@ def parser() -> argparse.ArgumentParser:
         ("fleet", "plan, apply, check and verify on many hosts, from a controller"),
     ):
         group.add_parser(verb, help=text, add_help=False)
-    for add in (_add_questions, _add_install, _add_plan, _add_way_back, _add_support):
-        add(group)
+    _add_questions(group)
+    _add_install(group)
+    _add_plan(group)
+    _add_engines(group)
+    _add_way_back(group)
+    _add_support(group)
     return parser
 
 
@@ -111,6 +115,23 @@ def _add_plan(group: Any) -> None:
     text = "carry out a plan, unless the host has drifted since"
     parser = _add(group, "apply", text, verbs.apply)
     parser.add_argument("plan", metavar="PLAN", help="a file of `kontain plan -o`")
+
+
+def _add_engines(group: Any) -> None:
+    text = "make the runtime known to engines; a user's own docker is told by that user"
+    parser = _add(group, "register", text, verbs.register)
+    parser.add_argument("--config", metavar="FILE", help="the configuration of docker, containerd")
+    parser.add_argument(
+        "--replace", action="store_true", help="take the name from another runtime"
+    )
+    parser.add_argument("--restart", action="store_true", help="also restart containerd")
+    text = "make engines forget the runtime"
+    parser = _add(group, "unregister", text, verbs.unregister)
+    parser.add_argument("--force", action="store_true", help="also while containers run by it")
+    for name in ("register", "unregister"):
+        parser = group.choices[name]
+        parser.add_argument("engine", metavar="ENGINE", nargs="+", choices=ENGINES)
+        _add_dry_run(parser)
 
 
 def _add_way_back(group: Any) -> None:

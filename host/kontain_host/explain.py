@@ -10,7 +10,7 @@ from . import engines
 from .changes import kind_of
 from .difference import three_way
 from .files import read_state, same
-from .host import CONFIG, STATE, Host
+from .host import CONFIG, Host
 from .journal import Entry, Journal
 from .release import current_version
 
@@ -29,7 +29,7 @@ def info(host: Host) -> Dict[str, Any]:
         "versions": sorted(item.name for item in versions.iterdir()) if versions.is_dir() else [],
         "prefix": host.prefix,
         "configuration": CONFIG,
-        "state": STATE,
+        "state": host.state,
         "engines": {
             name: {"present": name in present, "registered": name in owners}
             for name in engines.ENGINES

@@ -8,7 +8,7 @@ import fcntl
 import os
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Callable, Iterator, Mapping, Optional, Sequence
 
 from .errors import NOT_ROOT, WRONG_USAGE, HostError
 
@@ -21,7 +21,7 @@ _COMMAND_TIMEOUT_S = 60
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 
 
-def _keep_silent(step: str) -> None:
+def keep_silent(step: str) -> None:
     """Take a step for granted."""
 
 
@@ -32,8 +32,13 @@ class Host:
     gives the place where this process finds it.
     """
 
+    state = STATE
+    """The host path of the folder for the journal and the before-images."""
+    user: Mapping[str, str] = {}
+    """The environment of the ordinary user whose part of the host this is; {}: all of it."""
+
     def __init__(
-        self, root: str = "/", prefix: str = PREFIX, tell: Callable[[str], None] = _keep_silent
+        self, root: str = "/", prefix: str = PREFIX, tell: Callable[[str], None] = keep_silent
     ) -> None:
         """Take the host at `root`, with the releases below the host path `prefix`.
 
@@ -105,7 +110,7 @@ class Host:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the host's state against a second run; the kernel releases it with the process."""
-        state = self.path(STATE)
+        state = self.path(self.state)
         while True:
             if not state.is_dir():
                 state.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,8 @@ from .errors import HostError
 from .files import State, sync_directory
 from .host import STATE, Host
 
-JOURNAL = f"{STATE}/journal.jsonl"
-BEFORE = f"{STATE}/before"
+FILE = "journal.jsonl"
+JOURNAL = f"{STATE}/{FILE}"
 
 
 @dataclass
@@ -63,8 +63,8 @@ class Journal:
 
     def __init__(self, host: Host) -> None:
         """Read the journal; a last line that was cut off was never acted upon, and is no line."""
-        self.file = host.path(JOURNAL)
-        self.before = host.path(BEFORE)
+        self.file = host.path(f"{host.state}/{FILE}")
+        self.before = host.path(f"{host.state}/before")
         self.entries: Dict[int, Entry] = {}
         self.transactions: Dict[int, str] = {}
         self.open_transaction: Optional[int] = None

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 FileId = Tuple[int, int]
 """Device and inode: what a file is, under whatever path a mount namespace has it."""
@@ -26,6 +26,15 @@ def command_line(pid: int) -> List[str]:
         content = Path(f"/proc/{pid}/cmdline").read_bytes()
         return content.decode(errors="replace").split("\0")[:-1]
     return []
+
+
+def environment(pid: int) -> Dict[str, str]:
+    """Return the environment that a process began with; {} when it has ended or is another user's."""
+    with contextlib.suppress(OSError):
+        content = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
+        words = (word.partition("=") for word in content.split("\0"))
+        return {name: value for name, found, value in words if found}
+    return {}
 
 
 def start_time(pid: int) -> Optional[float]:

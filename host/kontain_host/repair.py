@@ -8,7 +8,7 @@ from typing import List
 from . import engines, kvm, release
 from .changes import Change
 from .errors import HostError
-from .host import STATE, Host
+from .host import Host
 from .journal import Journal
 from .report import Report
 from .transaction import perform, session
@@ -30,7 +30,7 @@ def fix(host: Host) -> List[str]:
 
 
 def _finish_interrupted(host: Host) -> List[str]:
-    if not host.path(STATE).exists():
+    if not host.path(host.state).exists():
         return []
     journal = Journal(host)
     number = journal.open_transaction

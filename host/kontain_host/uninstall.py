@@ -8,7 +8,7 @@ from typing import Callable, Collection
 from . import release, running
 from .engines import ENGINES
 from .errors import IN_USE, HostError
-from .host import STATE, Host
+from .host import Host
 from .journal import Entry, Journal
 from .report import Report
 from .transaction import foresee_retract, retract, session
@@ -25,11 +25,11 @@ def uninstall(host: Host, *, force: bool = False, check: bool = False) -> Report
     return _take_back(host, lambda _: True, force=force, check=check)
 
 
-def withdraw(host: Host, owner: str, *, force: bool = False, check: bool = False) -> Report:
-    """Take the changes of one part (`owner`) back; else as `uninstall`."""
-    if owner == release.OWNER:
+def withdraw(host: Host, *owners: str, force: bool = False, check: bool = False) -> Report:
+    """Take the changes of these parts (`owners`) back; else as `uninstall`."""
+    if release.OWNER in owners:
         _refuse_registered(Journal(host))
-    return _take_back(host, lambda entry: entry.owner == owner, force=force, check=check)
+    return _take_back(host, lambda entry: entry.owner in owners, force=force, check=check)
 
 
 def withdraw_but(host: Host, known: Collection[int]) -> Report:
@@ -43,7 +43,7 @@ def _take_back(host: Host, choose: Callable[[Entry], bool], *, force: bool, chec
         journal = Journal(host)
         _refuse_in_use(host, journal, choose, force=force)
         foresee_retract(journal, report, choose)
-    elif host.path(STATE).exists():
+    elif host.path(host.state).exists():
         with session(host) as journal:
             _refuse_in_use(host, journal, choose, force=force)
             retract(host, journal, report, choose)

@@ -9,15 +9,19 @@ from argparse import Namespace
 from pathlib import Path
 from typing import List, Optional
 
-from . import explain, plans, repair
+from . import engines, explain, plans, repair
 from . import install as installing
 from . import rollback as rolling
 from . import support as supporting
 from . import uninstall as uninstalling
+from .changes import Change
 from .errors import FAILED, WRONG_USAGE, HostError, named
 from .files import describe
 from .host import Host
 from .output import print_json, print_report, tell
+from .report import Report
+from .transaction import perform
+from .user_host import own_host
 
 
 def info(arguments: Namespace) -> int:
@@ -89,6 +93,40 @@ def apply(arguments: Namespace) -> int:
     host.require_root()
     report = plans.apply(host, plans.read(Path(arguments.plan)))
     return print_report(report, as_json=arguments.json)
+
+
+def register(arguments: Namespace) -> int:
+    """Make the runtime known to engines."""
+    host = own_host(tell)
+    if arguments.config and len(arguments.engine) > 1:
+        reason = f"one file cannot be that of {' and '.join(arguments.engine)}"
+        raise HostError("cannot use --config", reason, "register each by itself", WRONG_USAGE)
+    if not host.path(f"{host.prefix}/bin/krun").exists():
+        raise HostError(
+            "cannot register the runtime",
+            f"{host.prefix}/bin/krun is not there",
+            "install Kontain first",
+        )
+    wish = engines.Registration(
+        config=arguments.config, replace=arguments.replace, restart=arguments.restart
+    )
+
+    def plan(report: Report) -> List[Change]:
+        lists = [engines.plan(host, name, report, wish) for name in arguments.engine]
+        return [change for changes in lists for change in changes]
+
+    what = f"register in {', '.join(arguments.engine)}"
+    report = perform(host, what, plan, check=arguments.dry_run)
+    return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
+
+
+def unregister(arguments: Namespace) -> int:
+    """Make engines forget the runtime."""
+    host = own_host(tell)
+    report = uninstalling.withdraw(
+        host, *arguments.engine, force=arguments.force, check=arguments.dry_run
+    )
+    return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
 
 
 def rollback(arguments: Namespace) -> int:

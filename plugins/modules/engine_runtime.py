@@ -16,6 +16,7 @@ description:
   - For docker it merges into daemon.json, keeping every other byte, lets a running dockerd reload
     by SIGHUP, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
   - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
+  - A docker that runs rootless is its user's to change, hence C(become_user).
   - Removal restores the configuration as it was; what others changed in it since stays.
 extends_documentation_fragment:
   - kontain.platform.modules
@@ -66,6 +67,12 @@ EXAMPLES = r"""
     engine: docker
     replace: true
 
+- name: Register the runtime in the rootless docker of a user
+  kontain.platform.engine_runtime:
+    engine: docker
+  become: true
+  become_user: alice
+
 - name: Register the handler in the containerd of a Kubernetes node
   kontain.platform.engine_runtime:
     engine: containerd
@@ -99,9 +106,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
     engines,
 )
-from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host import (
-    Host,
-)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.report import (
     Report,
 )
@@ -111,12 +115,15 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.tran
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.uninstall import (
     withdraw,
 )
+from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.user_host import (
+    own_host,
+)
 from ansible_collections.kontain.platform.plugins.module_utils.translate import run
 
 
 def work(options: Dict[str, Any], *, check: bool) -> Report:
     """Bring the engine to the wanted state."""
-    host, engine = Host(), options["engine"]
+    host, engine = own_host(), options["engine"]
     if options["state"] == "absent":
         return withdraw(host, engine, force=options["force"], check=check)
     registration = engines.Registration(

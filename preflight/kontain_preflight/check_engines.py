@@ -16,7 +16,7 @@ from .engines import (
     docker_runtimes,
     podman_runtimes,
     program_version,
-    rootless_docker_users,
+    rootless_dockers,
 )
 from .facts import install_command
 from .host import Host
@@ -153,13 +153,16 @@ def check_docker_snap(host: Host) -> Result:
 
 
 def check_docker_rootless(host: Host) -> Result:
-    """No user has a docker daemon of their own, with a configuration of its own."""
-    users = rootless_docker_users(host)
-    if not users:
+    """Each docker of a user's own, which has a configuration of its own, knows the runtime."""
+    dockers = rootless_dockers(host)
+    if not dockers:
         return passed("no docker runs rootless")
+    without = [uid for uid, knows in dockers.items() if not knows]
+    if not without:
+        return passed(f"known to docker of uid {', '.join(dockers)}", users=list(dockers))
     return warned(
-        f"docker runs rootless for uid {', '.join(users)}",
-        "such a docker reads ~/.config/docker/daemon.json, which the installer leaves alone",
-        f"add the runtime `{RUNTIME}` with path {host.prefix}/bin/krun to that file",
-        users=users,
+        f"docker runs rootless for uid {', '.join(without)}, without the runtime {RUNTIME}",
+        "such a docker reads ~/.config/docker/daemon.json, which is for its user to change",
+        f"as that user, run `{host.prefix}/bin/kontain register docker`",
+        users=without,
     )

@@ -111,10 +111,15 @@ def has_rancher(host: Host, name: str) -> bool:
     return host.exists(_RANCHER_CONFIG.format(name))
 
 
-def rootless_docker_users(host: Host) -> List[str]:
-    """Return the user ids whose own docker daemon has a socket."""
-    folder = "/run/user"
-    return [uid for uid in host.names(folder) if host.is_socket(f"{folder}/{uid}/docker.sock")]
+def rootless_dockers(host: Host) -> Dict[str, bool]:
+    """Return the user ids whose own docker runs, and whether it knows the runtime of this prefix."""
+    folder, program = "/run/user", f'"{host.prefix}/bin/krun"'
+    found = {}
+    for uid in host.names(folder):
+        path = f"{folder}/{uid}/docker.sock"
+        if host.is_socket(path):
+            found[uid] = program in (host.ask(path, b"GET /info HTTP/1.0\r\n\r\n") or "")
+    return found
 
 
 def docker_runtimes(host: Host) -> Dict[str, str]:

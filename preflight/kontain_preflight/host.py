@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import signal
 import stat
 import subprocess
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .kvm import Kvm
 
@@ -147,7 +148,8 @@ class Host:
     def ask(self, path: str, request: bytes, limit_s: float = 2.0) -> Optional[str]:
         """Say something to the daemon behind a socket, and return its answer until it hangs up.
 
-        An empty request waits for no answer. None when there is no daemon for this user.
+        An empty request waits for no answer. None when there is no daemon for this user, or one that
+        takes longer than `limit_s` in all, or says more than a file may hold: it may be anybody's.
         """
         import socket  # noqa: PLC0415  # 5 ms that hosts without a daemon need not pay
 
@@ -156,8 +158,9 @@ class Host:
             try:
                 connection.connect(self.path(path))
                 connection.sendall(request)
-                chunks = iter(lambda: connection.recv(1 << 16), b"") if request else ()
-                return b"".join(chunks).decode(errors="replace")
+                return (
+                    _answer(connection.recv, limit_s).decode(errors="replace") if request else ""
+                )
             except OSError:
                 return None
 
@@ -253,6 +256,16 @@ class Process:
             if stream is not None:
                 stream.close()
         self._popen.wait()
+
+
+def _answer(receive: Callable[[int], bytes], limit_s: float) -> bytes:
+    """Return what comes until the other side hangs up; OSError for too much, or too late."""
+    answer, deadline = bytearray(), time.monotonic() + limit_s
+    while chunk := receive(1 << 16):
+        answer += chunk
+        if len(answer) > _READ_LIMIT or time.monotonic() > deadline:
+            raise OSError(errno.EMSGSIZE, "no daemon's answer")
+    return bytes(answer)
 
 
 def _own_release() -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -247,14 +248,38 @@ def test_docker_as_a_snap_is_a_warning(host: MadeUpHost) -> None:
     assert find(host, "docker-snap").status == WARN
 
 
-def test_rootless_docker_is_a_warning(host: MadeUpHost) -> None:
-    """The users whose own docker runs are named."""
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (
+            b'HTTP/1.0 200 OK\r\n\r\n{"Runtimes":{"kontain":{"path":"/opt/kontain/bin/krun"}}}',
+            PASS,
+        ),
+        (b'HTTP/1.0 200 OK\r\n\r\n{"Runtimes":{"runc":{"path":"runc"}}}', WARN),
+        (b"", WARN),
+        (b"/opt/kontain/bin/krun\n" * (1 << 18), WARN),
+    ],
+    ids=["knows", "does not", "silent", "endless"],
+)
+def test_rootless_docker_is_asked(host: MadeUpHost, answer: bytes, status: str) -> None:
+    """The users whose own docker runs without the runtime are named; a hostile one is no harm."""
     Path(host.path("/run/user/1000")).mkdir(parents=True)
     Path(host.path("/run/user/1001")).mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(host.path("/run/user/1001/docker.sock"))
+        listener.listen()
+        thread = threading.Thread(target=_answer, args=(listener, answer))
+        thread.start()
         result = find(host, "docker-rootless")
-    assert (result.status, result.details) == (WARN, {"users": ["1001"]})
+        thread.join()
+    assert (result.status, result.details) == (status, {"users": ["1001"]})
+
+
+def _answer(listener: socket.socket, answer: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.recv(1000)
+        connection.sendall(answer)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Callable, Dict, List, Optional
 
 from ..changes import Change
-from ..errors import WRONG_USAGE, HostError
+from ..errors import NOT_ROOT, WRONG_USAGE, HostError
 from ..host import Host
 from ..report import Report
 from . import containerd, crio, docker, podman
@@ -55,6 +55,14 @@ def plan(
             f"the engines that Kontain knows are {', '.join(ENGINES)}",
             "give one of them",
             WRONG_USAGE,
+        )
+    if host.user and engine != docker.OWNER:
+        raise HostError(
+            f"cannot register a runtime in {engine}",
+            f"an ordinary user has an own configuration of {docker.OWNER} only; "
+            "users' podman reads what root registers",
+            "run the same with sudo",
+            NOT_ROOT,
         )
     if not _PRESENT[engine](host):
         report.warnings.append(f"{engine} is not on this host yet")

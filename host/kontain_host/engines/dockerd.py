@@ -14,16 +14,16 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .. import processes
 from ..errors import HostError
 from ..host import Host
 from .unix_http import request
 
-DEFAULT_CONFIG = "/etc/docker/daemon.json"
-
+_DEFAULT_CONFIG = "/etc/docker/daemon.json"
 _DEFAULT_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
+_ROOTLESS = "ROOTLESSKIT_STATE_DIR"  # by which dockerd itself knows that it runs rootless
 _POLL_S = 0.05
 
 
@@ -111,22 +111,24 @@ def find(host: Host, config: str) -> Optional[Dockerd]:
 def find_config(host: Host) -> str:
     """Return the host path of docker's configuration: that of its daemon, or the usual one.
 
-    docker's daemon is the one at the usual socket, which the command `docker` asks.
+    docker's daemon is the one at the usual socket, which the command `docker` asks. An ordinary
+    user's is their own, which runs rootless.
     """
+    usual, sockets = _defaults(host.user)
     for daemon in _running():
         is_here = processes.same_place(daemon.pid, "/", host.root)
-        if is_here and daemon.socket in _DEFAULT_SOCKETS:
+        if is_here and daemon.socket in sockets:
             return daemon.config
-    return DEFAULT_CONFIG
+    return usual
 
 
 def _running() -> Iterator[Dockerd]:
-    """Yield the daemons of root that this process sees."""
+    """Yield the daemons of this user that this process sees: root trusts no other's."""
     for pid in processes.all_ids():
         if not _is_dockerd(pid):
             continue
         with contextlib.suppress(FileNotFoundError):
-            if os.stat(f"/proc/{pid}").st_uid == 0:  # noqa: PTH116
+            if os.stat(f"/proc/{pid}").st_uid == os.geteuid():  # noqa: PTH116
                 yield _describe(pid)
 
 
@@ -139,8 +141,9 @@ def _is_dockerd(pid: int) -> bool:
 
 
 def _describe(pid: int) -> Dockerd:
-    arguments = processes.command_line(pid)
-    config = _option(arguments, "--config-file") or DEFAULT_CONFIG
+    arguments, environment = processes.command_line(pid), processes.environment(pid)
+    default_config, default_sockets = _defaults(environment if _ROOTLESS in environment else {})
+    config = _option(arguments, "--config-file") or default_config
     hosts = [
         _option(arguments, "-H"),
         _option(arguments, "--host"),
@@ -149,7 +152,20 @@ def _describe(pid: int) -> Dockerd:
     for address in hosts:
         if address and address.startswith("unix://"):
             return Dockerd(pid, config, address[len("unix://") :])
-    return Dockerd(pid, config, _DEFAULT_SOCKETS[0])
+    return Dockerd(pid, config, default_sockets[0])
+
+
+def _defaults(environment: Mapping[str, str]) -> Tuple[str, Tuple[str, ...]]:
+    """Return configuration and sockets of a rootless docker with this environment; {}: of root's.
+
+    Source: moby, cmd/dockerd/config_unix.go and pkg/homedir.
+    """
+    if not environment:
+        return _DEFAULT_CONFIG, _DEFAULT_SOCKETS
+    home = environment.get("HOME", "")
+    folder = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    return f"{folder}/docker/daemon.json", (f"{runtime}/docker.sock",)
 
 
 def _option(arguments: List[str], name: str) -> Optional[str]:
