@@ -23,6 +23,7 @@ RELEASES = {
     "bullseye": "Debian 11",
     "bookworm": "Debian 12",
     "trixie": "Debian 13",
+    "trixie-programs": "Debian 13",
     "sid": "Debian unstable",
 }
 COLUMNS = {

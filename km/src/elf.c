@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * elf.c: find the payload's file, refuse what cannot run, and map it as the kernel's execve does.
+ * elf.c: refuse a file that cannot run, and map one that can as the kernel's execve does.
  */
 #include "elf.h"
 
@@ -13,109 +13,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-#define FIX_ELF "give an ELF program for Linux on x86-64, such as gcc-kontain makes"
 
 /* The image must leave room for the mappings and the stack above it. */
 #define IMAGE_TOP (GUEST_TOP - (64UL << 30))
-
-/* ---- the file ---- */
-
-bool file_may_execute(const char *path)
-{
-    struct statvfs fs;
-    struct stat st;
-
-    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
-        return true;
-    }
-    if (statvfs(path, &fs) < 0 || !(fs.f_flag & ST_NOEXEC) || stat(path, &st) < 0) {
-        return false;
-    }
-    if (geteuid() == 0) {
-        return st.st_mode & 0111;
-    }
-    if (st.st_uid == geteuid()) {
-        return st.st_mode & 0100;
-    }
-    return st.st_mode & (st.st_gid == getegid() ? 0010 : 0001);
-}
-
-/* Find name in PATH as execvp does. The first file that may be executed; false when there is none.
- */
-static bool search_path(const char *name, char found[PATH_MAX])
-{
-    const char *path = getenv("PATH");
-    struct stat st;
-
-    if (!path) {
-        path = "/usr/local/bin:/bin:/usr/bin";
-    }
-    for (;;) {
-        const char *end = strchrnul(path, ':');
-        int n = (int)(end - path);
-
-        if (snprintf(found, PATH_MAX, "%.*s/%s", n ? n : 1, n ? path : ".", name) < PATH_MAX &&
-            stat(found, &st) == 0 && S_ISREG(st.st_mode) && file_may_execute(found)) {
-            return true;
-        }
-        if (!*end) {
-            return false;
-        }
-        path = end + 1;
-    }
-}
-
-/* The payload's path, from what the command line says. */
-static const char *payload_path(char buffer[PATH_MAX])
-{
-    const char *name = options.payload;
-    struct stat st;
-
-    if (!*name) {
-        die(STATUS_NOT_FOUND, "give the path of a payload", "the payload's name is empty");
-    }
-    if (strchr(name, '/') || (!options.search && stat(name, &st) == 0)) {
-        return name;
-    }
-    if (!search_path(name, buffer)) {
-        die(STATUS_NOT_FOUND, "give the payload's path, or add its folder to PATH",
-            "cannot run %s: there is no executable file of that name in PATH", name);
-    }
-    return buffer;
-}
-
-static void check_file(const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st) < 0) {
-        bool missing = errno == ENOENT || errno == ENOTDIR;
-
-        die(missing ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, "give the path of a payload",
-            "cannot run %s: %m", path);
-    }
-    if (S_ISDIR(st.st_mode)) {
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is a directory", path);
-    }
-    if (!S_ISREG(st.st_mode)) {
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it is not a regular file", path);
-    }
-    if (!file_may_execute(path)) {
-        die(STATUS_CANNOT_RUN, "make it executable with chmod +x",
-            "cannot run %s: permission denied (mode %04o)", path, st.st_mode & 07777);
-    }
-}
-
-const char *elf_find(char found[4096])
-{
-    const char *path = payload_path(found);
-
-    check_file(path);
-    return path;
-}
 
 /* ---- the headers ---- */
 
@@ -327,7 +228,7 @@ static const char *follow_scripts(const char *path)
 
     while ((found = script_resolve(&script, path, open(path, O_RDONLY | O_CLOEXEC))) > 0) {
         path = script.head[0];
-        check_file(path);
+        elf_check_file(path);
     }
     if (found < 0) {
         die(STATUS_CANNOT_RUN, "name an interpreter after #!, at most 4 scripts deep",

@@ -20,11 +20,19 @@ struct elf {
     Elf64_Phdr phdrs[PHDRS_MAX];
 };
 
+#define FIX_ELF "give an ELF program for Linux on x86-64, such as gcc-kontain makes"
+
+/* ---- elf_find.c ---- */
+
 /*
  * The path of options.payload, searched as km --help says, to a file that may be executed; else km
  * ends with STATUS_NOT_FOUND or STATUS_CANNOT_RUN. `found` is where the path may be kept.
  */
 const char *elf_find(char found[4096]);
+/* End km with one of these unless the file may be executed. */
+void elf_check_file(const char *path);
+
+/* ---- elf.c ---- */
 
 /*
  * Read the headers of the file at `path`, or of the open descriptor `fd` when it is not negative.

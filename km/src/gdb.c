@@ -37,12 +37,6 @@ static struct stoppable *find_thread(pid_t tid)
     return NULL;
 }
 
-/* A thread's number in hexadecimal; 0 is any, -1 all. */
-static pid_t parse_tid(const char *text, char **end)
-{
-    return (pid_t)strtol(text, end, 16);
-}
-
 /* A thread with an event that gdb does not know of, or NULL. */
 static struct stoppable *find_event(void)
 {
@@ -103,178 +97,6 @@ static void take_event(struct stoppable *thread)
     }
 }
 
-/* ---- registers and memory ---- */
-
-static void answer_registers(const struct packet *packet, struct packet *reply)
-{
-    static struct cpu_state state;
-    char *rest;
-    unsigned number = (unsigned)strtoul(packet->data + 1, &rest, 16);
-    bool done = true;
-
-    stop_get_state(current, &state);
-    switch (packet->data[0]) {
-    case 'g':
-        registers_read_all(&state, reply);
-        return;
-    case 'p':
-        done = registers_read(&state, number, reply);
-        break;
-    case 'G':
-        done = registers_write_all(&state, packet->data + 1);
-        break;
-    default: /* P */
-        done = *rest == '=' && registers_write(&state, number, rest + 1);
-    }
-    if (done && packet->data[0] != 'p') {
-        stop_set_state(current, &state);
-        packet_put(reply, "OK");
-    } else if (!done) {
-        packet_put(reply, "E16"); /* EINVAL */
-    }
-}
-
-static void answer_read(const struct packet *packet, struct packet *reply)
-{
-    static uint8_t bytes[PACKET_SIZE / 2 - 32];
-    char *rest;
-    uint64_t addr = strtoul(packet->data + 1, &rest, 16);
-    size_t size = *rest == ',' ? strtoul(rest + 1, NULL, 16) : 0, n;
-
-    n = memory_read(addr, bytes, size < sizeof(bytes) ? size : sizeof(bytes));
-    if (n || !size) {
-        packet_put_hex(reply, bytes, n);
-    } else {
-        packet_put(reply, "E0e"); /* EFAULT */
-    }
-}
-
-/* `}` stands before a byte that was changed so that the frame of the packet is not in it. */
-static size_t decode_binary(const char *from, const char *end, uint8_t *to, size_t size)
-{
-    size_t n = 0;
-
-    for (; from < end && n < size; from++) {
-        to[n++] = (uint8_t)(*from == '}' && from + 1 < end ? *++from ^ 0x20 : *from);
-    }
-    return n;
-}
-
-static void answer_write(const struct packet *packet, struct packet *reply)
-{
-    static uint8_t bytes[PACKET_SIZE];
-    char *rest;
-    uint64_t addr = strtoul(packet->data + 1, &rest, 16);
-    size_t size = *rest == ',' ? strtoul(rest + 1, &rest, 16) : 0, n = 0;
-
-    if (*rest == ':' && size <= sizeof(bytes)) {
-        n = packet->data[0] == 'X'
-                ? decode_binary(rest + 1, packet->data + packet->size, bytes, sizeof(bytes))
-                : hex_decode(rest + 1, bytes, sizeof(bytes));
-    }
-    if (*rest != ':' || n != size) {
-        packet_put(reply, "E16");
-    } else {
-        packet_put(reply, memory_write(addr, bytes, size) == size ? "OK" : "E0e");
-    }
-}
-
-/* Z0,ADDR,KIND and z0: in software; other kinds gdb makes of these and of steps. */
-static void answer_breakpoint(const struct packet *packet, struct packet *reply)
-{
-    uint64_t addr;
-    bool done;
-
-    if (packet->data[1] != '0' || packet->data[2] != ',') {
-        return;
-    }
-    addr = strtoul(packet->data + 3, NULL, 16);
-    done = packet->data[0] == 'Z' ? breakpoint_insert(addr) : breakpoint_remove(addr);
-    packet_put(reply, done ? "OK" : "E0e");
-}
-
-/* ---- going on ---- */
-
-/* What one action of vCont wants: c, C with a signal, s, S. */
-struct action_wanted {
-    bool step;
-    int signo;
-};
-
-static bool parse_action(const char *text, char **rest, struct action_wanted *action)
-{
-    *action = (struct action_wanted){.step = *text == 's' || *text == 'S'};
-    if (!*text || !strchr("cCsS", *text)) {
-        return false;
-    }
-    *rest = (char *)text + 1;
-    if (*text == 'C' || *text == 'S') {
-        action->signo = signal_from_gdb((unsigned)strtoul(text + 1, rest, 16));
-    }
-    return true;
-}
-
-/* Let one thread go on as wanted, once the others may. */
-static void let_go(struct stoppable *thread, const struct action_wanted *action)
-{
-    struct gdb_thread *own = gdb_thread_of(thread);
-
-    if (own->event == EVENT_SIGNAL) {
-        own->signo = action->signo;
-    } else if (action->signo) { /* gdb's own signal: it does not come back to gdb */
-        own->pass |= SIGNAL_BIT(action->signo);
-        (void)syscall(__NR_tgkill, getpid(), thread->tid, action->signo);
-    }
-    own->event = EVENT_NONE;
-    own->step = action->step;
-    __atomic_store_n(&thread->held, false, __ATOMIC_RELEASE);
-}
-
-/* vCont;ACTION[:THREAD]...: of each thread the first action that is for it; without one it stays.
- */
-static bool resume(const char *actions)
-{
-    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
-        char *rest = (char *)actions;
-
-        while (*rest == ';') {
-            struct action_wanted action;
-            pid_t tid = -1;
-
-            if (!parse_action(rest + 1, &rest, &action)) {
-                return false;
-            }
-            if (*rest == ':') {
-                tid = parse_tid(rest + 1, &rest);
-            }
-            if (tid <= 0 || tid == thread->tid) {
-                let_go(thread, &action);
-                break;
-            }
-        }
-    }
-    return true;
-}
-
-/* gdb leaves: the payload runs on without it. */
-static void detach(void)
-{
-    static const struct action_wanted as_it_was = {0};
-
-    breakpoints_forget();
-    gdb_set_active(false);
-    for (struct stoppable *thread = stop_first(); thread; thread = stop_next(thread)) {
-        const struct action_wanted unreported = {.signo = gdb_thread_of(thread)->signo};
-
-        let_go(thread,
-               gdb_thread_of(thread)->event == EVENT_SIGNAL && !gdb_thread_of(thread)->reported
-                   ? &unreported
-                   : &as_it_was);
-    }
-    fd_close_hidden(session.fd);
-    stop_release();
-}
-
 /* ---- commands ---- */
 
 static enum outcome answer_v(const struct packet *packet, struct packet *reply)
@@ -285,7 +107,7 @@ static enum outcome answer_v(const struct packet *packet, struct packet *reply)
         if (find_event()) { /* there is something that gdb must hear of first */
             take_event(find_event());
             put_stop(reply);
-        } else if (resume(packet->data + strlen("vCont"))) {
+        } else if (resume_threads(packet->data + strlen("vCont"))) {
             return RUN;
         } else {
             packet_put(reply, "E16");
@@ -301,7 +123,7 @@ static enum outcome answer_v(const struct packet *packet, struct packet *reply)
 static void answer_thread(const struct packet *packet, struct packet *reply)
 {
     bool choose = packet->data[0] == 'H';
-    pid_t tid = parse_tid(packet->data + (choose ? 2 : 1), NULL);
+    pid_t tid = thread_number(packet->data + (choose ? 2 : 1), NULL);
     struct stoppable *thread = tid > 0 ? find_thread(tid) : current;
 
     if (choose && thread && packet->data[1] == 'g') {
@@ -316,23 +138,6 @@ static enum outcome answer(const struct packet *packet, struct packet *reply)
     case '?':
         put_stop(reply);
         break;
-    case 'g':
-    case 'G':
-    case 'p':
-    case 'P':
-        answer_registers(packet, reply);
-        break;
-    case 'm':
-        answer_read(packet, reply);
-        break;
-    case 'M':
-    case 'X':
-        answer_write(packet, reply);
-        break;
-    case 'Z':
-    case 'z':
-        answer_breakpoint(packet, reply);
-        break;
     case 'H':
     case 'T':
         answer_thread(packet, reply);
@@ -346,7 +151,9 @@ static enum outcome answer(const struct packet *packet, struct packet *reply)
         packet_put(reply, "OK");
         return DETACHED;
     default:
-        (void)query_answer(packet->data, current, reply);
+        if (!access_answer(packet, current, reply)) {
+            (void)query_answer(packet->data, current, reply);
+        }
     }
     return GO_ON_ASKING;
 }
@@ -463,7 +270,7 @@ static void *serve(void *unused)
         stop_release();
         there = wait_for_stop();
     }
-    detach();
+    resume_alone();
     return NULL;
 }
 

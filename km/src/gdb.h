@@ -49,6 +49,9 @@ void packet_put_binary(struct packet *packet, const void *bytes, size_t size);
 /* Hexadecimal digits to bytes; how many bytes, at most `size`. */
 size_t hex_decode(const char *text, void *bytes, size_t size);
 
+/* A thread's number in hexadecimal digits; 0 is any, -1 all. */
+pid_t thread_number(const char *text, char **end);
+
 /* gdb's numbers of signals are its own. 0 is none in both. */
 int signal_to_gdb(int signo);
 int signal_from_gdb(unsigned number);
@@ -111,7 +114,19 @@ int gdb_wake_fd(void);
 void gdb_wake_open(void);
 void gdb_wake_clear(void);
 
-/* ---- gdb.c, gdb_query.c: gdb's side: commands ---- */
+/* ---- gdb_resume.c: gdb's side: what goes on ---- */
+
+/* vCont;ACTION[:THREAD]...: of each thread the first action that is for it; without one it stays.
+ * False when that cannot be read. */
+bool resume_threads(const char *actions);
+/* gdb leaves: the payload runs on without it. */
+void resume_alone(void);
+
+/* ---- gdb_access.c, gdb_query.c: gdb's side: commands ---- */
+
+/* Answer what reads or writes registers (of this thread), memory or breakpoints. False when the
+ * packet is no such command. */
+bool access_answer(const struct packet *packet, struct stoppable *thread, struct packet *reply);
 
 /* Answer a query (q, Q). False when it is none that is known. */
 bool query_answer(const char *query, struct stoppable *thread, struct packet *reply);

@@ -147,6 +147,11 @@ size_t hex_decode(const char *text, void *bytes, size_t size)
     return n;
 }
 
+pid_t thread_number(const char *text, char **end)
+{
+    return (pid_t)strtol(text, end, 16);
+}
+
 /* ---- packets ---- */
 
 bool link_interrupts(bool *gone)

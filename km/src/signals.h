@@ -22,6 +22,10 @@ struct action {
 #define SIGNAL_STOP (SIGNAL_MAX + 1) /* waits: not a signal, but stop.c */
 #define SIGNAL_BIT(signo) (1UL << ((signo) - 1))
 
+/* These two also tell the monitor of its own faults: the host never blocks them. */
+#define SIGNALS_OF_MONITOR (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
 /* Set by the host's handler: the signal that waits to be delivered on this thread, or 0. */
 extern _Thread_local int signal_waiting;
 
@@ -62,7 +66,8 @@ void signal_force_info(struct vcpu *vcpu, const void *forced);
  */
 bool signal_disguise(int signo, uint8_t info[128]);
 
-/* Whether the default action of `signo` is to die with a core. */
+/* Whether the default action of `signo` is to die; to die with a core. */
+bool signal_kills(int signo);
 bool signal_dumps_core(int signo);
 
 /* Die of `signo` as a process does that has no handler for it. */

@@ -11,6 +11,9 @@ import compare
 import pytest
 from programs import CORPUS, GO, INTERPRETERS, JAVA, PROGRAMS, Program
 
+PATIENCE = float(os.environ.get("KM_TEST_PATIENCE", "1"))
+"""By how much longer programs may take here: an emulated CPU needs ten times as long."""
+
 CASES = [(program, options) for program in PROGRAMS for options in program.runs]
 
 
@@ -55,8 +58,8 @@ def test_program(
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: run `make deps`")
     words = command(program, options)
-    native = compare.run(words, timeout_s=program.timeout_s)
-    found = compare.run([str(km), *words], timeout_s=program.timeout_s)
+    native = compare.run(words, timeout_s=program.timeout_s * PATIENCE)
+    found = compare.run([str(km), *words], timeout_s=program.timeout_s * PATIENCE)
     wrong = compare.difference(native, found)
     assert native.stdout, "the native run says nothing"
     assert not wrong, f"\n{wrong}"

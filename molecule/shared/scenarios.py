@@ -68,6 +68,7 @@ class Run:
 RUNS = (
     Run("install", "trixie", short=True),
     Run("km_on_svm", "trixie", short=True),
+    Run("corpus_on_svm", "trixie-programs"),
     Run("krun_on_svm", "trixie"),
     Run("examples_on_svm", "trixie"),
     Run("refuse_without_kvm", "trixie", short=True),

@@ -42,7 +42,7 @@ def send(host: Host, archive: Path, folder: str, *words: str) -> None:
 
 def run_tests(host: Host, folder: str, words: str, **variables: str) -> None:
     """Run pytest with WORDS in FOLDER of the machine; each test passes or says why it is skipped."""
-    given = {"KRUN_TEST_PATIENCE": PATIENCE, **GO, **variables}
+    given = {"KRUN_TEST_PATIENCE": PATIENCE, "KM_TEST_PATIENCE": PATIENCE, **GO, **variables}
     done = host.run(
         f"cd {folder} && env {' '.join(f'{name}={value}' for name, value in given.items())}"
         f" python3 -m pytest -q -rs --color=no -p no:cacheprovider {words}"

@@ -46,6 +46,31 @@ USER_PACKAGES = (
 )
 # What composes applications, and asks them.
 EXAMPLE_PACKAGES = ("curl", "docker-compose", "podman-compose", "wrk")
+# What km's corpus of real programs is made of, and the services of its packages, which stay off.
+PROGRAM_PACKAGES = (
+    "busybox-static",
+    "bzip2",
+    "curl",
+    "default-jdk-headless",
+    "g++",
+    "gcc",
+    "git",
+    "golang-go",
+    "libc6-dev",
+    "make",
+    "nginx-light",
+    "nodejs",
+    "openssh-client",
+    "openssl",
+    "perl",
+    "python3-pytest",
+    "redis-server",
+    "sqlite3",
+    "tmux",
+    "xz-utils",
+)
+SERVICES = '--customize-hook=systemctl --root="$1" mask nginx.service redis-server.service'
+
 # podman's networks before and after netavark, root's and users'; docker's client became a package.
 OLD_NETWORKS = ("containernetworking-plugins", "slirp4netns")
 NEW_NETWORKS = ("aardvark-dns", "netavark", "passt")
@@ -114,5 +139,6 @@ RECIPES = {
     ),
     "sid": _with_engines("sid", *NEW_NETWORKS, "docker-cli", options=OF_ANY_AGE),
     "trixie-bare": Recipe("trixie", BASE_PACKAGES),
+    "trixie-programs": Recipe("trixie", (*BASE_PACKAGES, *PROGRAM_PACKAGES), (SERVICES,)),
 }
 """The images by their names. Debian 11 to 13 and the next, each with its own engines."""
