@@ -163,6 +163,13 @@ def test_root_registers_what_the_installation_left_out(host: Sandbox) -> None:
     assert not [path for path in after if path.startswith("/etc")]
 
 
+def test_an_uninstallation_warns_of_the_user(host: Sandbox) -> None:
+    """Root is told whose docker will still name the runtime."""
+    said = host.run("/opt/kontain/bin/kontain", "uninstall", "--dry-run")
+    assert said.returncode == 0, said.stderr
+    assert f"the docker of uid {UID} still has the runtime" in said.stderr
+
+
 def test_all_is_as_it_was_after_removal(host: Sandbox) -> None:
     """The file is the same byte for byte, docker has forgotten the runtime, and no journal is left."""
     said = kontain(host, "unregister", "docker")

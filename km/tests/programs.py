@@ -5,6 +5,8 @@ What a file is run by follows from its name. Whatever that starts in turn runs u
 that a script of the shell is a corpus of all the programs that it calls.
 """
 
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,34 @@ class Program:
     runs: tuple[tuple[str, ...], ...] = ((),)
     """Options of the interpreter; for Java, of the virtual machine."""
     timeout_s: int = 300
+
+
+COMPILERS = {".go": GO, ".java": "/usr/bin/javac"}
+
+
+def compile_program(program: Program, folder: Path) -> None:
+    """Compile a program of Go or Java into FOLDER, unless it is there, under its name without the end."""
+    source = CORPUS / program.file
+    built = folder / source.stem
+    compiler = COMPILERS.get(source.suffix)
+    if not compiler or built.exists():
+        return
+    folder.mkdir(exist_ok=True)
+    if compiler == GO:
+        cache = {**os.environ, "GOCACHE": str(folder / "go"), "GO111MODULE": "off"}
+        subprocess.run([compiler, "build", "-o", built, source], check=True, env=cache)
+    else:
+        subprocess.run([compiler, "-d", built, source], check=True)
+
+
+def command(program: Program, options: "tuple[str, ...]", folder: Path) -> "list[str]":
+    """Return the command of a program; FOLDER has what was compiled."""
+    source = CORPUS / program.file
+    interpreter = INTERPRETERS[source.suffix]
+    built = str(folder / source.stem)
+    if interpreter == JAVA:
+        return [interpreter, *options, "-cp", built, source.stem]
+    return [built, *options] if interpreter == GO else [interpreter, *options, str(source)]
 
 
 COLLECTORS = (("-XX:+UseSerialGC",), ("-XX:+UseParallelGC",), ("-XX:+UseG1GC",))

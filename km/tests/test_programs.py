@@ -3,13 +3,11 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import compare
 import pytest
-from programs import CORPUS, GO, INTERPRETERS, JAVA, PROGRAMS, Program
+from programs import COMPILERS, CORPUS, INTERPRETERS, PROGRAMS, Program, command, compile_program
 
 PATIENCE = float(os.environ.get("KM_TEST_PATIENCE", "1"))
 """By how much longer programs may take here: an emulated CPU needs ten times as long."""
@@ -22,42 +20,29 @@ def _name(case: "tuple[Program, tuple[str, ...]]") -> str:
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "list[str]"]:
-    """A function that gives the command of a program of the corpus, which it compiles if need be."""
-    folder = tmp_path_factory.mktemp("corpus")
-
-    def make(program: Program, options: "tuple[str, ...]") -> "list[str]":
-        source = CORPUS / program.file
-        interpreter = INTERPRETERS[source.suffix]
-        built = folder / source.stem
-        if interpreter == JAVA:
-            if not built.exists():
-                subprocess.run(["/usr/bin/javac", "-d", built, source], check=True)
-            return [interpreter, *options, "-cp", str(built), source.stem]
-        if interpreter == GO:
-            if not built.exists():
-                cache = {**os.environ, "GOCACHE": str(folder / "go"), "GO111MODULE": "off"}
-                words = [interpreter, "build", "-o", str(built), str(source)]
-                subprocess.run(words, check=True, env=cache)
-            return [str(built), *options]
-        return [interpreter, *options, str(source)]
-
-    return make
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is compiled: one with all of it where the tests were sent with that."""
+    given = os.environ.get("KM_TEST_BUILT")
+    return Path(given) if given else tmp_path_factory.mktemp("corpus")
 
 
 @pytest.mark.needs_kvm
 @pytest.mark.usefixtures("kvm")
 @pytest.mark.parametrize(("program", "options"), CASES, ids=map(_name, CASES))
-def test_program(
-    program: Program, options: "tuple[str, ...]", command: Callable[..., "list[str]"], km: Path
-) -> None:
+def test_program(program: Program, options: "tuple[str, ...]", built: Path, km: Path) -> None:
     """Standard output, standard error, status and files are those of the native run."""
-    interpreter = INTERPRETERS[Path(program.file).suffix]
-    needed = [interpreter, *program.needs, *(["/usr/bin/javac"] if interpreter == JAVA else [])]
+    source = CORPUS / program.file
+    compiler = COMPILERS.get(source.suffix)
+    needed = [*program.needs]
+    if source.suffix != ".go":
+        needed.append(INTERPRETERS[source.suffix])
+    if compiler and not (built / source.stem).exists():
+        needed.append(compiler)
     missing = [name for name in needed if not shutil.which(name, path="/usr/bin:/bin:/usr/sbin")]
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: run `make deps`")
-    words = command(program, options)
+    compile_program(program, built)
+    words = command(program, options, built)
     native = compare.run(words, timeout_s=program.timeout_s * PATIENCE)
     found = compare.run([str(km), *words], timeout_s=program.timeout_s * PATIENCE)
     wrong = compare.difference(native, found)
