@@ -28,6 +28,7 @@ VOLATILE = (
     "/var/lib/systemd",
     "/var/log",  # logs stay
 )
+OF_ANSIBLE = "/tmp/ansible_"  # what it unpacks while it runs this; a disk's, before Debian 13
 BY_CHANGE_TIME = (
     "/usr/bin",
     "/usr/include",
@@ -42,7 +43,8 @@ def walk(folder: str, device: int) -> "Iterator[str]":
     """Yield every path below a folder that is on this device, except volatile ones."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.path in VOLATILE or entry.stat(follow_symlinks=False).st_dev != device:
+            volatile = entry.path in VOLATILE or entry.path.startswith(OF_ANSIBLE)
+            if volatile or entry.stat(follow_symlinks=False).st_dev != device:
                 continue
             yield entry.path
             if entry.is_dir(follow_symlinks=False):
