@@ -322,26 +322,44 @@ bool cpu_in_stub(struct vcpu *vcpu)
     return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu);
 }
 
-static void set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
+/* KVM for SVM knows these two as MSRs only in newer kernels: not in Linux 5.10. */
+static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 {
     struct {
         struct kvm_msrs head;
         struct kvm_msr_entry entry;
     } msrs = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
 
-    if (kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) != 1) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM refuses 0x%lx in MSR 0x%x: %m", value, index);
+    return kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1;
+}
+
+/* The other way: all of the system registers, those that wait to be loaded or KVM's. */
+static void set_segment_base(struct vcpu *vcpu, size_t segment, uint64_t base)
+{
+    bool wait = vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
+    struct kvm_sregs own, *sregs = wait ? &vcpu->run->s.regs.sregs : &own;
+
+    if (!wait && kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    }
+    ((struct kvm_segment *)((char *)sregs + segment))->base = base;
+    if (!wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM refuses the segment base 0x%lx: %m", base);
     }
 }
 
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base)
 {
-    set_msr(vcpu, MSR_FS_BASE, base);
+    if (!set_msr(vcpu, MSR_FS_BASE, base)) {
+        set_segment_base(vcpu, offsetof(struct kvm_sregs, fs), base);
+    }
 }
 
 void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base)
 {
-    set_msr(vcpu, MSR_GS_BASE, base);
+    if (!set_msr(vcpu, MSR_GS_BASE, base)) {
+        set_segment_base(vcpu, offsetof(struct kvm_sregs, gs), base);
+    }
 }
 
 void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs)

@@ -64,6 +64,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     stats_after_fork();
     aio_after_fork();
     helper_after_fork();
+    signal_after_fork();
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);
@@ -141,13 +142,13 @@ static int vfork_main(void *argument)
 
 /*
  * The child has its own descriptors and dispositions at the host, but the monitor's memory is
- * shared: what the child changes of the dispositions there is put back, as are the thread's
- * registers.
+ * shared: its dispositions there are a copy of the parent's, and the thread's registers are put
+ * back.
  */
 static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
 {
     static const size_t stack_size = 256UL << 10;
-    struct action actions[SIGNAL_MAX + 1];
+    struct actions own, *actions;
     struct cpu_state parent, child;
     struct vfork start = {vcpu, &child, how->flags & CLONE_CLEAR_SIGHAND};
     struct vcpu thread;
@@ -161,7 +162,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     child_state(vcpu, how, &child);
     cpu_save(vcpu, &parent);
     signal_hold();
-    signal_actions_save(actions);
+    actions = signal_actions_copy(&own); /* other threads of the parent run on, with theirs */
     stop_away(vcpu, &parent);
     memcpy(&thread, vcpu, sizeof(thread));
     gdb_before_vfork();
@@ -173,7 +174,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     memcpy(vcpu, &thread, sizeof(thread));
     signal_waiting = 0;
     vcpu->run->immediate_exit = 0;
-    signal_actions_load(actions);
+    signal_actions_use(actions);
     gdb_after_vfork();
     stop_back(vcpu);
     seccomp_after_vfork(vcpu);

@@ -22,8 +22,8 @@
 _Thread_local int signal_waiting;
 static _Thread_local struct vcpu *current;
 
-static struct action actions[SIGNAL_MAX + 1];
-static uint64_t actions_known; /* bit per signal: else the host knows what we inherited */
+static struct actions of_process;
+static _Thread_local struct actions *actions = &of_process; /* or of a vfork's child */
 
 /* host.S */
 extern const char host_syscall_begin[], host_syscall_end[], host_syscall_abort[];
@@ -184,14 +184,26 @@ void signal_release(struct vcpu *vcpu)
     }
 }
 
-void signal_actions_save(struct action to[SIGNAL_MAX + 1])
+struct actions *signal_actions_copy(struct actions *own)
 {
-    memcpy(to, actions, sizeof(actions));
+    struct actions *before = actions;
+
+    *own = *before;
+    actions = own;
+    return before;
 }
 
-void signal_actions_load(const struct action from[SIGNAL_MAX + 1])
+void signal_actions_use(struct actions *these)
 {
-    memcpy(actions, from, sizeof(actions));
+    actions = these;
+}
+
+void signal_after_fork(void)
+{
+    if (actions != &of_process) {
+        of_process = *actions;
+        actions = &of_process;
+    }
 }
 
 void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
@@ -237,11 +249,11 @@ void signal_init(struct vcpu *vcpu)
 
 const struct action *signal_action(int signo)
 {
-    if (!(actions_known & SIGNAL_BIT(signo))) { /* ignored or default, as km itself inherited it */
-        (void)host_sigaction(signo, NULL, &actions[signo]);
-        actions_known |= SIGNAL_BIT(signo);
+    if (!(actions->known & SIGNAL_BIT(signo))) { /* ignored or default, as km itself inherited it */
+        (void)host_sigaction(signo, NULL, &actions->of[signo]);
+        actions->known |= SIGNAL_BIT(signo);
     }
-    return &actions[signo];
+    return &actions->of[signo];
 }
 
 int64_t signal_set_action(int signo, const struct action *action)
@@ -249,8 +261,8 @@ int64_t signal_set_action(int signo, const struct action *action)
     struct action old = *signal_action(signo);
     int64_t error = 0;
 
-    actions[signo] = *action;
-    actions[signo].mask &= ~SIGNALS_UNBLOCKABLE;
+    actions->of[signo] = *action;
+    actions->of[signo].mask &= ~SIGNALS_UNBLOCKABLE;
     if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
         return 0;
     }
@@ -264,7 +276,7 @@ int64_t signal_set_action(int signo, const struct action *action)
         error = host_handle(signo, action->flags);
     }
     if (error < 0) {
-        actions[signo] = old;
+        actions->of[signo] = old;
     }
     return error;
 }
@@ -272,7 +284,7 @@ int64_t signal_set_action(int signo, const struct action *action)
 void signal_clear_handlers(void)
 {
     for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
-        if (actions_known & SIGNAL_BIT(signo) && actions[signo].handler != (uint64_t)SIG_IGN) {
+        if (actions->known & SIGNAL_BIT(signo) && actions->of[signo].handler != (uint64_t)SIG_IGN) {
             (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
         }
     }

@@ -43,9 +43,17 @@ void signal_clear_handlers(void);
 void signal_hold(void);
 void signal_release(struct vcpu *vcpu);
 
-/* The payload's actions, all of them, to bring back after a vfork. */
-void signal_actions_save(struct action to[SIGNAL_MAX + 1]);
-void signal_actions_load(const struct action from[SIGNAL_MAX + 1]);
+/* The actions of a process. The child of a vfork has its own, in its parent's memory. */
+struct actions {
+    struct action of[SIGNAL_MAX + 1];
+    uint64_t known; /* bit per signal: else the host knows what we inherited */
+};
+
+/* For a vfork: this thread goes on with `own`, a copy of its actions; those, to use them again. */
+struct actions *signal_actions_copy(struct actions *own);
+void signal_actions_use(struct actions *these);
+/* In the child of a fork(): this thread's are now the process's. */
+void signal_after_fork(void);
 
 /* Deliver what waits: the payload's handler is what the vCPU runs next, or the process dies. */
 void signal_deliver(struct vcpu *vcpu);
