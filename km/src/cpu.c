@@ -337,7 +337,7 @@ static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 static void set_segment_base(struct vcpu *vcpu, size_t segment, uint64_t base)
 {
     bool wait = vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
-    struct kvm_sregs own, *sregs = wait ? &vcpu->run->s.regs.sregs : &own;
+    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
 
     if (!wait && kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
