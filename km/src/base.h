@@ -70,6 +70,7 @@ struct options {
     bool live;               /* the program goes on after it */
     const char *gdb;         /* a port, or a socket's path, to wait for gdb at, or NULL */
     const char *gdb_session; /* the connection with gdb that the program before had, or NULL */
+    const char *core_limit;  /* that the program before had, as digits, or NULL */
     const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */
 };
 

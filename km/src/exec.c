@@ -169,7 +169,7 @@ static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters
 static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int filters,
                            const struct script *script, uint64_t argv, uint64_t envp)
 {
-    char kvm[16], keeper[16], report[16], program_text[16], filters_text[16];
+    char kvm[16], keeper[16], report[16], program_text[16], filters_text[16], limit[48];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
     void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
@@ -194,6 +194,8 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     if (gdb) {
         add(&to, gdb);
     }
+    (void)snprintf(limit, sizeof(limit), "--core-limit=%lu", core_limit);
+    add(&to, limit);
     add_fd(&to, "--payload-fd", program, program_text);
     add_fd(&to, "--seccomp-fd", filters, filters_text);
     for (size_t i = 0; i < CARRIED_COUNT; i++) {

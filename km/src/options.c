@@ -172,6 +172,8 @@ static int take(char **argv, char **argv0)
         return 2;
     } else if (is_option(option, "--gdb-session", &value) && value) {
         options.gdb_session = value;
+    } else if (is_option(option, "--core-limit", &value) && value) {
+        options.core_limit = value;
     } else if (!strcmp(option, "--argv0")) {
         *argv0 = value_of(option, argv[1]);
         return 2;

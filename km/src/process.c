@@ -149,6 +149,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
 {
     static const size_t stack_size = 256UL << 10;
     struct actions own, *actions;
+    uint64_t limit = core_limit;
     struct cpu_state parent, child;
     struct vfork start = {vcpu, &child, how->flags & CLONE_CLEAR_SIGHAND};
     struct vcpu thread;
@@ -175,6 +176,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     signal_waiting = 0;
     vcpu->run->immediate_exit = 0;
     signal_actions_use(actions);
+    core_limit = limit;
     gdb_after_vfork();
     stop_back(vcpu);
     seccomp_after_vfork(vcpu);

@@ -14,6 +14,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <ucontext.h>
@@ -216,12 +217,15 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
     signal_set_mask(vcpu, mask);
 }
 
+uint64_t core_limit;
+
 /* What the host would dump of a process that dies of a signal is the monitor's memory. */
 static void forbid_core(void)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur) {
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        core_limit = options.core_limit ? strtoul(options.core_limit, NULL, 10) : limit.rlim_cur;
         limit.rlim_cur = 0;
         (void)setrlimit(RLIMIT_CORE, &limit);
     }

@@ -43,6 +43,9 @@ void signal_clear_handlers(void);
 void signal_hold(void);
 void signal_release(struct vcpu *vcpu);
 
+/* The soft limit of cores that the payload sees; the host's is 0, which would dump the monitor. */
+extern uint64_t core_limit;
+
 /* The actions of a process. The child of a vfork has its own, in its parent's memory. */
 struct actions {
     struct action of[SIGNAL_MAX + 1];

@@ -134,7 +134,6 @@ HANDLER(prctl)
  */
 static int64_t limit_core(uint64_t pid, uint64_t new, uint64_t old)
 {
-    static uint64_t soft;
     bool own = !pid || pid == (uint64_t)getpid();
     struct {
         uint64_t soft, hard;
@@ -155,8 +154,8 @@ static int64_t limit_core(uint64_t pid, uint64_t new, uint64_t old)
     if (error < 0) {
         return error;
     }
-    was.soft = own ? soft : was.soft;
-    soft = own && new ? wanted_soft : soft;
+    was.soft = own ? core_limit : was.soft;
+    core_limit = own && new ? wanted_soft : core_limit;
     return old && guest_write(old, &was, sizeof(was)) < 0 ? -EFAULT : 0;
 }
 

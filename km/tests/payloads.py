@@ -95,7 +95,9 @@ MEMORY = (
     Payload("stack", STATIC, _each(["", "overflow", "caught"])),
     Payload(
         "limits",
-        runs=_each(["file", "file-ignored", "memory", "no-memory", "descriptors", "processor"]),
+        runs=_each(
+            ["file", "file-ignored", "memory", "no-memory", "core", "descriptors", "processor"]
+        ),
     ),
 )
 

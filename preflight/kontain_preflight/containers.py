@@ -31,6 +31,7 @@ _LOW_LIMIT = 1000  # no host allows less
 _RUN_LIMIT_S = 60.0  # in a virtual machine without KVM an engine takes some seconds
 _CLEANUP_LIMIT_S = 20.0
 _REMOVALS, _PAUSE_S = 20, 0.25
+_POLL_S = 0.02
 
 
 def run_by_krun(host: Host) -> Output:
@@ -60,6 +61,8 @@ def run_by_podman(host: Host) -> Output:
         except BaseException:  # podman was ended, but the container is no child of it
             host.run(*podman, "rm", "--force", "--all", limit_s=_CLEANUP_LIMIT_S)
             raise
+        finally:
+            _await_cleanup(place)
 
 
 def run_by_docker(host: Host) -> Output:
@@ -149,6 +152,21 @@ def _remove(host: Host, place: Path) -> None:
             return
         time.sleep(_PAUSE_S)
     shutil.rmtree(place)  # to say what is wrong
+
+
+def _await_cleanup(place: Path) -> None:
+    """Wait for conmon, and the podman that it becomes: late ones would make the folder anew."""
+    deadline, name = time.monotonic() + _CLEANUP_LIMIT_S, os.fsencode(place)
+    while any(name in words for words in _command_lines()) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+
+
+def _command_lines() -> Iterator[bytes]:
+    """Yield the command line of each process."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                yield (entry / "cmdline").read_bytes()
 
 
 def _unmount_below(host: Host, place: Path) -> None:

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static void set(int what, unsigned long value)
 {
@@ -46,6 +47,25 @@ int main(int argc, char **argv)
         set(RLIMIT_AS, PAGE);
         SHOW(map(PAGE));
         SHOW(map(PAGE));
+    } else if (is_case(argv,
+                       "core")) { /* what is read is what was inherited or set, after execve too */
+        struct rlimit limit = {1234, RLIM_INFINITY};
+        pid_t child;
+
+        (void)system("ulimit -c");
+        (void)setrlimit(RLIMIT_CORE, &limit);
+        child = vfork();
+        if (child == 0) {
+            limit.rlim_cur = 0;
+            (void)setrlimit(RLIMIT_CORE, &limit);
+            _exit(0);
+        }
+        (void)waitpid(child, NULL, 0);
+        (void)getrlimit(RLIMIT_CORE, &limit);
+        SHOW((long)limit.rlim_cur);
+        limit.rlim_cur = RLIM_INFINITY;
+        (void)setrlimit(RLIMIT_CORE, &limit);
+        (void)system("ulimit -c; ulimit -Sc 8; ulimit -c; sh -c 'ulimit -c'");
     } else if (is_case(argv, "descriptors")) {
         set(RLIMIT_NOFILE, 0);
         SHOW(open("file", O_RDONLY));
