@@ -263,6 +263,14 @@ def test_podmans_network_files_stay_in_the_proofs_folder(
     assert containers._network_option(host) == option
 
 
+def test_a_late_cleanup_still_finds_its_folder(tmp_path: Path) -> None:
+    """What podman's cleanup makes after podman has ended is there before the folder is removed."""
+    late = subprocess.Popen(["sh", "-c", 'sleep 0.3; mkdir "$0/late"', str(tmp_path)])
+    containers._await_cleanup(tmp_path)
+    assert (tmp_path / "late").is_dir()
+    late.wait()
+
+
 @pytest.fixture
 def containerd(prefix: Path) -> Iterator[dict[str, str]]:
     """Start a containerd of our own; return the variable that names it, and its configuration."""
