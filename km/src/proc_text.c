@@ -2,7 +2,7 @@
 /*
  * proc_text.c: the files of /proc that tell of a process in a VM, as they would tell of its program
  * alone: without the monitor's mappings and KVM's thread, with the rights that the payload's memory
- * has in the guest; proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5).
+ * has in the guest; proc_pid_limits(5), proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5).
  */
 #include "coredump.h"
 #include "seccomp.h"
@@ -103,6 +103,23 @@ static void write_status(FILE *to, const char *line, const char *folder, bool ow
     } else {
         (void)fprintf(to, "%s\n", line);
     }
+}
+
+/* The host's soft limit of cores is 0, see core_limit. A line is a name of 26 columns, then the
+ * soft limit in 21. */
+static void write_limit(FILE *to, const char *line, bool own)
+{
+    static const char core[] = "Max core file size";
+    char soft[24] = "unlimited";
+
+    if (!own || strncmp(line, core, strlen(core)) != 0 || strlen(line) < 47) {
+        (void)fprintf(to, "%s\n", line);
+        return;
+    }
+    if (core_limit != ~0UL) {
+        (void)snprintf(soft, sizeof(soft), "%lu", core_limit);
+    }
+    (void)fprintf(to, "%-26s%-21s%s\n", core, soft, line + 47);
 }
 
 /* ---- maps, smaps ---- */
@@ -246,6 +263,8 @@ bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid)
         while ((line = maps_line(&text))) {
             if (!strcmp(last, "stat")) {
                 write_stat(file, line, folder);
+            } else if (!strcmp(last, "limits")) {
+                write_limit(file, line, own);
             } else {
                 write_status(file, line, folder, own);
             }

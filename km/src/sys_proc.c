@@ -109,7 +109,7 @@ static void replace(int fd, const struct proc_file *file)
 static bool is_rewritten(const char *last)
 {
     return !strcmp(last, "maps") || !strcmp(last, "smaps") || !strcmp(last, "stat") ||
-           !strcmp(last, "status");
+           !strcmp(last, "status") || !strcmp(last, "limits");
 }
 
 /* Whether this is /dev/kvm, also where /proc/self/fd leads to it: major 10, minor 232. */

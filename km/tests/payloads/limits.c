@@ -65,7 +65,8 @@ int main(int argc, char **argv)
         SHOW((long)limit.rlim_cur);
         limit.rlim_cur = RLIM_INFINITY;
         (void)setrlimit(RLIMIT_CORE, &limit);
-        (void)system("ulimit -c; ulimit -Sc 8; ulimit -c; sh -c 'ulimit -c'");
+        (void)system(
+            "ulimit -c; ulimit -Sc 8; ulimit -c; sh -c 'ulimit -c'; cat /proc/self/limits");
     } else if (is_case(argv, "descriptors")) {
         set(RLIMIT_NOFILE, 0);
         SHOW(open("file", O_RDONLY));
