@@ -22,7 +22,8 @@ from pathlib import Path
 VOLATILE = (
     "/root/.ansible",  # Ansible's folder on every host that it reaches
     "/var/cache",
-    "/var/lib/containerd",  # the engines' images and state
+    "/var/lib/cni",  # the engines' networks, images and state
+    "/var/lib/containerd",
     "/var/lib/containers",
     "/var/lib/docker",
     "/var/lib/systemd",
