@@ -29,7 +29,8 @@ VOLATILE = (
     "/var/lib/systemd",
     "/var/log",  # logs stay
 )
-OF_ANSIBLE = "/tmp/ansible_"  # what it unpacks while it runs this; a disk's, before Debian 13
+# What Ansible unpacks while it runs this; /tmp is on the disk before Debian 13.
+OF_ANSIBLE = "/tmp/ansible_"  # noqa: S108  nothing is written there
 BY_CHANGE_TIME = (
     "/usr/bin",
     "/usr/include",

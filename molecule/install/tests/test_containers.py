@@ -87,11 +87,15 @@ def test_failed_container_is_restarted(engine: Engine) -> None:
 
 @longer
 def test_memory_limit_ends_the_container(engine: Engine) -> None:
-    """A container that takes more memory than its limit is killed, and the engine says why."""
-    container = engine.run("-d --memory 64m --memory-swap 64m", "tail /dev/zero")
-    assert engine(f"wait {container}").split()[-1] == "137"
-    assert engine.inspect(container)["State"]["OOMKilled"] is True
-    engine.remove(container)
+    """Who takes more memory than the limit is killed; the engine says so as under its own runtime."""
+    ends = []
+    for runtime in ("--runtime kontain", ""):
+        limits = "--memory 64m --memory-swap 64m"
+        container = engine(f"run -d {runtime} {limits} {IMAGE} tail /dev/zero")
+        assert engine(f"wait {container}").split()[-1] == "137"
+        ends.append(engine.inspect(container)["State"]["OOMKilled"])
+        engine.remove(container)
+    assert ends[0] == ends[1]
 
 
 @longer
