@@ -153,9 +153,11 @@ def uninstall(arguments: Namespace) -> int:
 
 def _users_who_registered() -> List[str]:
     """Return a warning for each user whose own docker knows the runtime: only they can change it."""
-    from kontain_preflight.engines import rootless_dockers  # noqa: PLC0415  only this verb
-    from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
-
+    try:
+        from kontain_preflight.engines import rootless_dockers  # noqa: PLC0415  only this verb
+        from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
+    except ImportError:  # a release that is not whole any more can be removed, too
+        return []
     return [
         f"the docker of uid {uid} still has the runtime in ~/.config/docker/daemon.json; "
         "that user removes it there, or with `kontain unregister docker` before this"
