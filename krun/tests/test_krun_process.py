@@ -53,6 +53,19 @@ def test_user_namespace(krun: Runtime, bundle: BundleFolder) -> None:
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 
+@pytest.mark.parametrize("access", ["rw", "ro"])
+def test_root_is_noexec_in_a_user_namespace(
+    krun: Runtime, bundle: BundleFolder, access: str
+) -> None:
+    """There, too, nothing of the image can be executed outside of a VM, whatever else the root is."""
+    add_user_namespace(bundle)
+    bundle.doc["root"]["readonly"] = access == "ro"
+
+    done = krun("run", "-b", bundle.args("cat", "/proc/self/mountinfo"), "c")
+    (options,) = {line.split()[5] for line in done.stdout.splitlines() if line.split()[4] == "/"}
+    assert {access, "noexec"} <= set(options.split(",")), done.stderr
+
+
 def test_null_device_stays_the_hosts(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """A null device on a standard stream is not given to the user of the container."""
     add_user_namespace(bundle)

@@ -17,6 +17,8 @@ _SYS_ADMIN = "CAP_SYS_ADMIN"
 
 # Hooks get the container's state on standard input and must read it, or crun sometimes fails.
 _DRAIN = "while read -r line; do :; done; "
+# That state has the process: text in it has its quotes escaped, so that this is its own key.
+_READ_PID = """state=$(cat); pid=${state#*'"pid":'}; pid=${pid# }; pid=${pid%%[!0-9]*}; [ "$pid" ] || exit 1;"""
 
 
 class Rewriter:
@@ -37,10 +39,12 @@ class Rewriter:
         """Return the configuration DOC of a bundle for a root ROOTFS and a monitor KM, by path."""
         given = document.objects(doc, "mounts")
         mounts.check(given)
-        mounts.check_namespace(document.member(doc, "linux", dict) or {})
+        linux = document.member(doc, "linux", dict) or {}
+        mounts.check_namespace(linux)
         process = document.member(doc, "process", dict) or {}
         root = document.member(doc, "root", dict) or {}
-        hook = noexec_hook(rootfs, read_only=bool(root.get("readonly")))
+        read_only, has_users = bool(root.get("readonly")), bool(linux.get("uidMappings"))
+        stage, hook = noexec_hook(rootfs, read_only=read_only, has_users=has_users)
         hooks = document.member(doc, "hooks", dict) or {}
         return {
             **doc,
@@ -51,7 +55,7 @@ class Rewriter:
                 mounts.of_host(km),
                 *self._direct_programs(),
             ],
-            "hooks": with_hook(hooks, "createContainer", hook),
+            "hooks": with_hook(hooks, stage, hook),
         }
 
     def _direct_programs(self) -> list[dict[str, Any]]:
@@ -107,13 +111,21 @@ def allowed(caps: list[str], policy: Policy) -> list[str]:
     return kept
 
 
-def noexec_hook(rootfs: str, *, read_only: bool) -> dict[str, Any]:
-    """Return the hook that makes ROOTFS noexec, in the container's namespace, before it is entered.
+def noexec_hook(rootfs: str, *, read_only: bool, has_users: bool) -> tuple[str, dict[str, Any]]:
+    """Return the stage and the hook that makes ROOTFS noexec in the container's namespace of mounts.
 
-    The backend's own read-only remount would come later and drop noexec, so it is made here too.
+    That is before the container is entered. The backend's own read-only remount would come later and
+    drop noexec, so it is made here too. Where the container HAS_USERS of its own, its root may not
+    enter podman's folder of the bundle, in which crun 1.21 starts what it runs in the container's
+    namespaces: then the hook begins in the host's.
     """
     options = "remount,bind,noexec,ro" if read_only else "remount,bind,noexec"
-    return _shell_hook(f'exec "$1" -o {options} "$2"', host_program("mount"), rootfs)
+    mount = f'"$1" -o {options} "$2"'
+    if not has_users:
+        return "createContainer", _shell_hook(f"exec {mount}", host_program("mount"), rootfs)
+    enter = f'{_READ_PID} exec "$3" -t "$pid" -m {mount}'
+    words = (host_program("mount"), rootfs, host_program("nsenter"))
+    return "createRuntime", _hook(enter, *words)
 
 
 def removal_hook(folder: str) -> dict[str, Any]:
@@ -122,7 +134,11 @@ def removal_hook(folder: str) -> dict[str, Any]:
 
 
 def _shell_hook(script: str, *args: str) -> dict[str, Any]:
-    return {"path": host_program("sh"), "args": ["sh", "-c", _DRAIN + script, "krun", *args]}
+    return _hook(_DRAIN + script, *args)
+
+
+def _hook(script: str, *args: str) -> dict[str, Any]:
+    return {"path": host_program("sh"), "args": ["sh", "-c", script, "krun", *args]}
 
 
 def with_hook(hooks: dict[str, Any], stage: str, hook: dict[str, Any]) -> dict[str, Any]:

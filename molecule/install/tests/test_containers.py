@@ -87,7 +87,7 @@ def test_failed_container_is_restarted(engine: Engine) -> None:
 
 @longer
 def test_memory_limit_ends_the_container(engine: Engine) -> None:
-    """Who takes more memory than the limit is killed; the engine says so as under its own runtime."""
+    """Who takes more memory than the limit is killed; the engine says so if it does under its own."""
     ends = []
     for runtime in ("--runtime kontain", ""):
         limits = "--memory 64m --memory-swap 64m"
@@ -95,7 +95,7 @@ def test_memory_limit_ends_the_container(engine: Engine) -> None:
         assert engine(f"wait {container}").split()[-1] == "137"
         ends.append(engine.inspect(container)["State"]["OOMKilled"])
         engine.remove(container)
-    assert ends[0] == ends[1]
+    assert ends[0] or not ends[1]  # docker 20.10 misses some, podman 4.3 all
 
 
 @longer
