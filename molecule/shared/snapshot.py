@@ -21,6 +21,7 @@ from pathlib import Path
 
 VOLATILE = (
     "/root/.ansible",  # Ansible's folder on every host that it reaches
+    "/root/oom",  # conmon's, of a container that took too much memory
     "/var/cache",
     "/var/lib/cni",  # the engines' networks, images and state
     "/var/lib/containerd",
@@ -28,6 +29,7 @@ VOLATILE = (
     "/var/lib/docker",
     "/var/lib/systemd",
     "/var/log",  # logs stay
+    "/var/tmp/intermediate-mountpoint-0.0",  # noqa: S108  podman's, of one with users of its own
 )
 # What Ansible unpacks while it runs this; /tmp is on the disk before Debian 13.
 OF_ANSIBLE = "/tmp/ansible_"  # noqa: S108  nothing is written there
