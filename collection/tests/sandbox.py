@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import pytest
 
@@ -127,12 +127,17 @@ class Sandbox:
         settings |= {"env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}}
         return subprocess.run(self.command(*argv), check=False, **(settings | options))
 
-    def start_dockerd(self) -> None:
-        """Start a docker daemon that only the sandbox knows, and wait until it answers."""
+    def start_dockerd(self, *command: str, user: Sequence[str] = ()) -> None:
+        """Start a docker daemon that only the sandbox knows, and wait until it answers.
+
+        `command` starts it (default: `DOCKERD`), and the words of `user` run it, and its client, as
+        another user. Raises RuntimeError, with what it logged, when it does not answer.
+        """
         log = (self._folder / "dockerd.log").open("w")
-        subprocess.Popen(self.command(*DOCKERD), stdout=log, stderr=log, start_new_session=True)
+        start = self.command(*user, *(command or DOCKERD))
+        subprocess.Popen(start, stdout=log, stderr=log, start_new_session=True)
         for _ in range(100):
-            if self.run("docker", "version").returncode == 0:
+            if self.run(*user, "docker", "version").returncode == 0:
                 return
             time.sleep(0.2)
         raise RuntimeError((self._folder / "dockerd.log").read_text(encoding="utf-8"))

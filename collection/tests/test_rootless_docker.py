@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from contextlib import closing
 from typing import Iterator
 
@@ -62,16 +61,7 @@ def host() -> Iterator[Sandbox]:
         ):
             done = sandbox.run(*command)
             assert done.returncode == 0, done.stderr
-        log = (sandbox.upper.parent / "rootless.log").open("w")
-        subprocess.Popen(
-            sandbox.command(*AS_ALICE, *DOCKERD), stdout=log, stderr=log, start_new_session=True
-        )
-        deadline = time.monotonic() + 60
-        while alice(sandbox, "docker", "version").returncode:
-            if time.monotonic() > deadline:
-                text = (sandbox.upper.parent / "rootless.log").read_text(encoding="utf-8")
-                pytest.skip(f"needs a rootless dockerd that starts here: {text[-800:]}")
-            time.sleep(0.2)
+        sandbox.start_dockerd(*DOCKERD, user=AS_ALICE)
         yield sandbox
 
 

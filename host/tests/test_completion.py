@@ -11,19 +11,8 @@ import pytest
 from small_host import KONTAIN
 
 SCRIPT = Path(KONTAIN).parents[1] / "completion/kontain"
-VERBS = [
-    "info",
-    "why",
-    "install",
-    "plan",
-    "apply",
-    "register",
-    "unregister",
-    "rollback",
-    "uninstall",
-    "support",
-]
-VERBS += ["check", "verify"]
+VERBS = ["info", "why", "install", "plan", "apply", "rollback", "uninstall", "support"]
+VERBS += ["check", "verify", "register", "unregister"]
 
 
 def complete(*words: str) -> list[str]:

@@ -47,8 +47,8 @@ int main(int argc, char **argv)
         set(RLIMIT_AS, PAGE);
         SHOW(map(PAGE));
         SHOW(map(PAGE));
-    } else if (is_case(argv,
-                       "core")) { /* what is read is what was inherited or set, after execve too */
+    } else if (is_case(argv, "core")) {
+        /* What is read is what was inherited or set, after execve too. */
         struct rlimit limit = {1234, RLIM_INFINITY};
         pid_t child;
 
