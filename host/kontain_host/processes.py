@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
+_SHOWN = 100  # characters
+
 FileId = Tuple[int, int]
 """Device and inode: what a file is, under whatever path a mount namespace has it."""
 
@@ -67,6 +69,18 @@ def program(pid: int) -> Optional[str]:
 def program_id(pid: int) -> Optional[FileId]:
     """Return which file a process executes, or None when it has ended or is the kernel's."""
     return file_id(f"/proc/{pid}/exe")
+
+
+def program_info(pid: int) -> Optional[os.stat_result]:
+    """Return what the kernel knows of the file that a process executes, None as `program_id`."""
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{pid}/exe")  # noqa: PTH116  a magic link is followed as it is
+    return None
+
+
+def shown(text: str) -> str:
+    """Return a text of some user's, such as a name or path, as it may be printed to root."""
+    return "".join(char if char.isprintable() else "?" for char in text[:_SHOWN])
 
 
 def file_id(path: str) -> Optional[FileId]:

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Dict, List
+from pathlib import PurePosixPath
+from typing import Dict, List, Optional, Set
 
 from . import processes
 from .engines import docker
 from .host import Host
 from .journal import Journal
+
+# Where podman looks for it: containers.conf(5), conmon_path.
+_CONMONS = (
+    *("/usr/libexec/podman/conmon", "/usr/local/libexec/podman/conmon"),
+    *("/usr/lib/podman/conmon", "/usr/local/lib/podman/conmon", "/usr/libexec/crio/conmon"),
+    *("/usr/bin/conmon", "/usr/sbin/conmon", "/usr/local/bin/conmon", "/usr/local/sbin/conmon"),
+)
 
 
 def containers(host: Host, journal: Journal) -> List[str]:
@@ -27,7 +34,7 @@ def payloads(host: Host) -> List[str]:
     versions = host.path(f"{host.prefix}/versions")
     names = sorted(item.name for item in versions.iterdir()) if versions.is_dir() else []
     return [
-        f"process {pid} ({processes.program(pid)})"
+        f"process {pid} ({processes.shown(processes.program(pid) or '')})"
         for name in names
         for pid in processes_of(host, f"{host.prefix}/versions/{name}")
     ]
@@ -51,13 +58,29 @@ def _conmon_containers(host: Host) -> List[str]:
     another host's file: conmon may live in another mount namespace.
     """
     names = []
+    programs = {processes.file_id(str(host.path(path))) for path in _CONMONS}
     for pid in processes.all_ids():
-        arguments = processes.command_line(pid)
-        if not arguments or Path(arguments[0]).name != "conmon":
+        if not _is_conmon(pid, programs):
             continue
+        arguments = processes.command_line(pid)
         options: Dict[str, str] = dict(zip(arguments[1:], arguments[2:]))
         runtime = options.get("-r", options.get("--runtime", ""))
         ours = runtime.startswith(f"{host.prefix}/")
         if ours and processes.same_place(pid, runtime, str(host.path(runtime))):
-            names.append(options.get("-n", options.get("-c", f"of conmon {pid}")))
+            name = options.get("-n", options.get("-c", f"of conmon {pid}"))
+            names.append(processes.shown(name))
     return names
+
+
+def _is_conmon(pid: int, programs: Set[Optional[processes.FileId]]) -> bool:
+    """Return whether a process executes one of the host's `programs`, or one that was upgraded since.
+
+    Its name is its user's to choose, as are its arguments. Which file it executes is not; and only
+    root can have removed a file of root's.
+    """
+    found = processes.program_info(pid)
+    if found is None:
+        return False
+    name = PurePosixPath(processes.program(pid) or "").name
+    is_upgraded = name == "conmon (deleted)" and found.st_nlink == 0 and found.st_uid == 0
+    return (found.st_dev, found.st_ino) in programs or is_upgraded

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -89,12 +90,11 @@ class Tree(Change):
         listed = manifest.parse(journal.kept(str(entry.id)))
         changed, foreign = manifest.differences(place, listed)
         kept = [path for path in changed if os.path.lexists(place / path)] + foreign
-        if not kept:
-            place.rename(place.parent / entry.temporary)
+        if not kept and _set_aside(place, place.parent / entry.temporary):
             cls.clean(host, entry)
             return None
         _remove_listed(place, [path for path in listed if path not in kept])
-        return f"somebody changed or added {', '.join(kept[:3])}"
+        return f"somebody changed or added {', '.join(kept[:3])}" if kept else None
 
     @classmethod
     def clean(cls, host: Host, entry: Entry) -> None:
@@ -142,6 +142,21 @@ def _compile(host: Host, draft: Path, final: str) -> None:
     if python and library.is_dir():
         command = [python, "-IS", "-m", "compileall", "-q", "-d", f"{final}/lib/python"]
         host.run([*command, str(library)])
+
+
+def _set_aside(place: Path, aside: Path) -> bool:
+    """Rename a folder; return whether its file system can.
+
+    An overlay cannot rename a folder of a lower layer (Linux' Documentation/filesystems/overlayfs.rst,
+    "Renaming directories"). What is then removed file by file, an interrupted run goes on with.
+    """
+    try:
+        place.rename(aside)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
 
 
 def _remove_listed(place: Path, paths: List[str]) -> None:
