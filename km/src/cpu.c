@@ -364,9 +364,10 @@ void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base)
 
 void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs)
 {
-    struct kvm_sregs sregs;
+    struct kvm_sregs sregs = vcpu->run->s.regs.sregs; /* of a vCPU that has not run since */
 
-    if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
+    if (!(vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS) &&
+        kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
     }
     *fs = sregs.fs.base;

@@ -3,6 +3,12 @@
  * sys_ioctl.c: the ioctls that a payload can make: those whose argument is a number or one
  * structure of known size. Others may hold pointers that nobody checked (KVM's own do), and answer
  * ENOTTY as a device does that does not know them.
+ *
+ * Not here on purpose is what acts on those who use a terminal or a device after the payload: bytes
+ * as if typed (TIOCSTI, TIOCLINUX's paste), another line discipline or console (TIOCSETD, TIOCCONS,
+ * KDSETMODE and the like), settings that nobody can change back (TIOCSLCKTRMIOS), the end of
+ * others' sessions (TIOCVHANGUP), and random numbers that are called better than they are
+ * (RNDADDTOENTCNT).
  */
 #include "syscall.h"
 
@@ -35,7 +41,6 @@ static const struct {
     {TCSETAW, TERMIO},
     {TCSETAF, TERMIO},
     {TIOCGLCKTRMIOS, TERMIOS},
-    {TIOCSLCKTRMIOS, TERMIOS},
     {0x802c542a, TERMIOS2},
     {0x402c542b, TERMIOS2},
     {0x402c542c, TERMIOS2},
@@ -49,7 +54,6 @@ static const struct {
     {TIOCGPGRP, 4},
     {TIOCSPGRP, 4},
     {TIOCGSID, 4},
-    {TIOCSCTTY, 0},
     {TIOCNOTTY, 0},
     {TIOCSBRK, 0},
     {TIOCCBRK, 0},
@@ -74,12 +78,9 @@ static const struct {
     {TIOCMBIS, 4},
     {TIOCMBIC, 4},
     {TIOCGETD, 4},
-    {TIOCSETD, 4},
     {TIOCPKT, 4},
-    {TIOCVHANGUP, 0},
     {TIOCGSOFTCAR, 4},
     {TIOCSSOFTCAR, 4},
-    {TIOCSTI, 1},
     {FIGETBSZ, 4},
     {FS_IOC_GETFLAGS, 8},
     {FS_IOC_SETFLAGS, 8},
@@ -117,7 +118,6 @@ static const struct {
     {TIOCGEXCL, 4},
     {TIOCGICOUNT, 80},
     {TIOCGDEV, 4},
-    {TIOCCONS, 0},
     {IOCTL_VM_SOCKETS_GET_LOCAL_CID, 4},
     {FS_IOC_SETVERSION, 8},
     {FS_IOC_GETFSLABEL, FSLABEL_MAX},
@@ -130,7 +130,6 @@ static const struct {
     {BLKALIGNOFF, 4},
     {BLKPBSZGET, 4},
     {BLKRAGET, 8},
-    {RNDADDTOENTCNT, 4},
     {0x40085400, 8}, /* TFD_IOC_SET_TICKS */
     {NS_GET_USERNS, 0},
     {NS_GET_PARENT, 0},
@@ -184,7 +183,7 @@ static int64_t clone_range(const uint64_t *args)
 
 size_t ioctl_commands(uint32_t *to, size_t max)
 {
-    static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE};
+    static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE, TIOCSCTTY};
     size_t count = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(others) && count < max; i++) {
@@ -209,6 +208,8 @@ HANDLER(ioctl)
         return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_ioctl, args);
     case FICLONERANGE:
         return clone_range(args);
+    case TIOCSCTTY: /* by 1, root would take another session's */
+        return host_syscall(__NR_ioctl, (uint64_t[6]){args[0], args[1], 0});
     default:
         break;
     }

@@ -39,7 +39,9 @@ def _take(km: Path, snapshot: Path, *command: object) -> None:
 
 
 @pytest.mark.parametrize("how", ["musl", "glibc", "dynamic"])
-@pytest.mark.parametrize("case", ["memory", "threads", "signals", "descriptors", "server"])
+@pytest.mark.parametrize(
+    "case", ["memory", "threads", "newborn", "signals", "descriptors", "server"]
+)
 def test_program_goes_on(
     km: Path, build: Callable[..., Path], tmp_path: Path, how: str, case: str
 ) -> None:

@@ -163,6 +163,28 @@ static void threads(void)
     SHOW(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 3);
 }
 
+/* ---- threads that have just been made: some have not run an instruction yet ---- */
+
+static void *is_born(void *argument)
+{
+    own = 1;
+    return argument && own ? argument : NULL;
+}
+
+static void newborn(void)
+{
+    pthread_t made[24];
+    void *result = NULL;
+
+    for (size_t i = 0; i < LEN(made); i++) {
+        CHECK(!pthread_create(&made[i], NULL, is_born, made));
+    }
+    ask();
+    for (size_t i = 0; i < LEN(made); i++) {
+        CHECK(!pthread_join(made[i], &result) && result == made);
+    }
+}
+
 /* ---- signals ---- */
 
 static volatile sig_atomic_t got;
@@ -302,6 +324,8 @@ int main(int argc, char **argv)
         memory();
     } else if (is_case(argv, "threads")) {
         threads();
+    } else if (is_case(argv, "newborn")) {
+        newborn();
     } else if (is_case(argv, "signals")) {
         signals();
     } else if (is_case(argv, "descriptors")) {
