@@ -6,7 +6,6 @@ A new kind of change is a subclass of `Change`; a journal names its kind, so tha
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 from dataclasses import dataclass
@@ -277,8 +276,7 @@ def restore(host: Host, entry: Entry, content: Optional[bytes]) -> None:
     if content is None:
         remove_file(place)
         return
-    with contextlib.suppress(FileNotFoundError):
-        (place.parent / entry.temporary).unlink()
+    remove_file(place.parent / entry.temporary)
     now = read_state(place)
     mtime_ns = entry.before.get("mtime_ns")
     meta = Meta(mtime_ns=mtime_ns)

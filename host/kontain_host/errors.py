@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import sys
 from typing import Iterator
+
+from .way_out import way_out
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -15,16 +16,6 @@ NOT_ROOT = 4
 DRIFTED = 6  # 5 is install.sh's: a bundle or package could not be had
 IN_USE = 7
 INTERRUPTED = 130
-
-
-_FIXES = {
-    errno.ENOENT: "give the path of something that is there",
-    errno.ENOSPC: "free some disk space, then run this again",
-    errno.EDQUOT: "raise the disk quota, then run this again",
-    errno.EROFS: "mount that file system read-write, or give another prefix",
-    errno.EACCES: "run this as root, with sudo",
-    errno.EPERM: "run this as root, and see whether the file is immutable (lsattr)",
-}
 
 
 class HostError(Exception):
@@ -55,8 +46,7 @@ def named(what: str) -> Iterator[None]:
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         why = f"{error.strerror or error}{place}"
-        fix = _FIXES.get(error.errno or 0, "remove the cause, then run this again")
-        raise HostError(what, why, fix) from error
+        raise HostError(what, why, way_out(error)) from error
 
 
 def complain(error: HostError) -> None:

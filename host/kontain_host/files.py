@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 State = Dict[str, Any]
 """What stands at a path, as JSON: `type` absent, file, link, directory or other, and its details.
@@ -96,34 +97,47 @@ def write_atomic(path: Path, content: bytes, meta: Meta, temporary: str) -> None
     """Make `path` a file with `content`, by way of `temporary` in the same folder.
 
     At every moment `path` is the old file or the whole new one, also after a power cut. What an
-    old file has in ACL and SELinux context, the new one gets.
+    old file has in ACL and SELinux context, the new one gets. An OSError names `path`.
     """
-    draft = path.parent / temporary
-    try:
+    with _replacing(path, path.parent / temporary) as draft:
         _write_new(draft, content, meta, like=path)
-        draft.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
-    sync_directory(path.parent)
 
 
 def link_atomic(path: Path, target: str, temporary: str) -> None:
-    """Make `path` a symbolic link to `target`, in one step."""
-    draft = path.parent / temporary
-    draft.symlink_to(target)
+    """Make `path` a symbolic link to `target`, in one step. An OSError names `path`."""
+    with _replacing(path, path.parent / temporary) as draft:
+        draft.symlink_to(target)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, draft: Path) -> Iterator[Path]:
+    """Give the draft to make, which then takes the place of `path`; a failure leaves none."""
     try:
+        yield draft
         draft.replace(path)
+    except OSError as error:
+        if error.errno != errno.EEXIST:  # somebody else's, which stays
+            _discard(draft)
+            error.filename, error.filename2 = str(path), None
+        raise
     except BaseException:
-        draft.unlink()
+        _discard(draft)
         raise
     sync_directory(path.parent)
 
 
+def _discard(draft: Path) -> None:
+    with contextlib.suppress(OSError):
+        draft.unlink()
+
+
 def remove_file(path: Path) -> None:
-    """Remove a file or link, for good; it may be gone already."""
+    """Remove a file or link, for good; it may be gone already.
+
+    On a read-only file system unlink(2) fails also for what is not there, hence the look before.
+    """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        path.lstat()
         path.unlink()
         sync_directory(path.parent)
 
