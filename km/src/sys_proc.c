@@ -252,8 +252,8 @@ static bool exe_of(const char *folder, char path[PATH_MAX])
     return *path;
 }
 
-/* Whether the `n` bytes that the host wrote to `buf` are the name of the monitor's own file. */
-static bool shows_monitor(uint64_t buf, uint64_t n)
+/* Whether `link` is the name of the monitor's own file, or its first `n` bytes. */
+static bool shows_monitor(const char *link, size_t n)
 {
     static char own[PATH_MAX];
     char shown[PATH_MAX];
@@ -264,7 +264,7 @@ static bool shows_monitor(uint64_t buf, uint64_t n)
         shown[length < 0 ? 0 : length] = 0;
         memcpy(own, shown, sizeof(own));
     }
-    return n && n <= strlen(own) && guest_read(shown, buf, n) == 0 && !memcmp(shown, own, n);
+    return n <= strlen(own) && !memcmp(link, own, n);
 }
 
 /* The link that the path is: if a process's `exe`, the program that runs there in a VM. */
@@ -289,19 +289,25 @@ static bool find_program(uint64_t dirfd, uint64_t path, char program[PATH_MAX])
     return found;
 }
 
+/* The answer is read here, so that the payload never has the monitor's name in its buffer. */
 static int64_t readlink_at(uint64_t dirfd, uint64_t path, uint64_t buf, uint64_t size)
 {
-    uint64_t args[6] = {dirfd, path, buf, size};
+    char link[PATH_MAX], program[PATH_MAX]; /* no link is longer */
+    int room = (int)size < (int)sizeof(link) ? (int)size : (int)sizeof(link);
+    uint64_t args[6] = {dirfd, path, (uint64_t)link, (uint64_t)room};
     int64_t n = host_syscall(__NR_readlinkat, args);
-    char program[PATH_MAX];
-    uint64_t length;
+    const char *shown = link;
+    size_t length;
 
-    if (n <= 0 || !shows_monitor(buf, (uint64_t)n) || !find_program(dirfd, path, program)) {
+    if (n <= 0) {
         return n;
     }
-    length = strlen(program);
-    length = length < size ? length : size;
-    return guest_write(buf, program, length) < 0 ? -EFAULT : (int64_t)length;
+    if (shows_monitor(link, (size_t)n) && find_program(dirfd, path, program)) {
+        shown = program;
+        length = strlen(program);
+        n = length < (size_t)room ? (int64_t)length : room;
+    }
+    return guest_write(buf, shown, (uint64_t)n) < 0 ? -EFAULT : n;
 }
 
 /* ssize_t readlink(const char *pathname, char *buf, int bufsiz) */
@@ -320,11 +326,12 @@ HANDLER(readlinkat)
 
 /* ---- directories ---- */
 
-/* struct linux_dirent64: what lies before the name. */
+/* What struct linux_dirent and linux_dirent64 begin with; in this one a type follows, then the
+ * name.
+ */
 struct entry {
     uint64_t inode, offset;
     uint16_t length;
-    uint8_t type;
 } __attribute__((packed));
 
 /* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
@@ -367,25 +374,27 @@ static bool lists_monitors(uint64_t fd, struct proc_file *file)
            is_monitors(file);
 }
 
-/* ssize_t getdents64(int fd, void *dirp, size_t count): without what is the monitor's */
-HANDLER(getdents64)
+/* The entries that the call `number` lists, whose names are behind `head` bytes, without what is
+ * the monitor's. */
+static int64_t list(struct vcpu *vcpu, uint64_t number, const uint64_t *args, size_t head)
 {
+    uint64_t count = (uint32_t)args[2]; /* as the kernel takes it */
     uint64_t with_copy[6] = {args[0], (uint64_t)vcpu->scratch,
-                             args[2] < SCRATCH_SIZE ? args[2] : SCRATCH_SIZE};
+                             count < SCRATCH_SIZE ? count : SCRATCH_SIZE};
     unsigned char *from = vcpu->scratch, *to = from;
     struct proc_file file;
     int64_t left;
 
     if (!lists_monitors(args[0], &file)) {
-        return host_syscall(__NR_getdents64, args);
+        return host_syscall(number, args);
     }
-    left = host_syscall(__NR_getdents64, with_copy);
+    left = host_syscall(number, with_copy);
     while (left > 0) {
         struct entry entry;
 
         memcpy(&entry, from, sizeof(entry));
         left -= entry.length;
-        if (is_shown(&file, (const char *)from + sizeof(entry))) {
+        if (is_shown(&file, (const char *)from + head)) {
             memmove(to, from, entry.length);
             to += entry.length;
         }
@@ -397,4 +406,16 @@ HANDLER(getdents64)
     return guest_write(args[1], vcpu->scratch, (uint64_t)(to - vcpu->scratch)) < 0
                ? -EFAULT
                : to - vcpu->scratch;
+}
+
+/* int getdents(unsigned fd, struct linux_dirent *dirp, unsigned count) */
+HANDLER(getdents)
+{
+    return list(vcpu, __NR_getdents, args, sizeof(struct entry));
+}
+
+/* ssize_t getdents64(int fd, void *dirp, size_t count) */
+HANDLER(getdents64)
+{
+    return list(vcpu, __NR_getdents64, args, sizeof(struct entry) + 1);
 }

@@ -301,6 +301,7 @@ HANDLER(epoll_ctl);
 /* sys_proc.c */
 HANDLER(readlink);
 HANDLER(readlinkat);
+HANDLER(getdents);
 HANDLER(getdents64);
 
 /* sys_ioctl.c */

@@ -109,7 +109,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD(fremovexattr, FD, PATH),
 
     /* directories and names */
-    FORWARD_ON_FILE(getdents, FD, OUT_BY(2, 1), UINT),
+    HANDLE_ON_FILE(getdents, getdents, FD, OUT_BY(2, 1), UINT),
     HANDLE_ON_FILE(getdents64, getdents64, FD, OUT_BY(2, 1), UINT),
     FORWARD_HELPED(getcwd, OUT_BY(1, 1), SIZE),
     FORWARD(chdir, PATH),

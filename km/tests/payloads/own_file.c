@@ -22,6 +22,34 @@ static void look(const char *name)
     (void)close(fd);
 }
 
+/* How many bytes behind the link's end are no longer as they were. */
+static int changed_behind(const char *name)
+{
+    char link[4096] = "";
+    ssize_t n = readlink(name, link, sizeof(link));
+    int changed = 0;
+
+    for (size_t i = n < 0 ? 0 : (size_t)n; i < sizeof(link); i++) {
+        changed += link[i] != 0;
+    }
+    return changed;
+}
+
+/* The descriptors of the program by the old call, whose entries have their type at the end. */
+static void list_descriptors(void)
+{
+    char entries[4096];
+    int fds = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+    long n = syscall(SYS_getdents, fds, entries, sizeof(entries)), count = 0;
+    unsigned short length;
+
+    for (long at = 0; at < n; at += length, count++) {
+        memcpy(&length, entries + at + 16, sizeof(length));
+    }
+    printf("%ld entries\n", count);
+    (void)close(fds);
+}
+
 int main(void)
 {
     char name[64], c;
@@ -34,6 +62,9 @@ int main(void)
     SHOW(readlink("/proc/self/exe", &c, 1));
     printf("%c\n", c);
     SHOW(readlink("/proc/self/exe", &c, 0));
+    SHOW(changed_behind("/proc/self/exe"));
+    SHOW(readlink("/proc/self/cwd", (char *)8, 64));
+    list_descriptors();
     SHOW(syscall(SYS_readlink, "/proc/self/exe", NULL, 1));
     printf("%d\n", readlinkat(proc, "exe", name, 8) == 8 && !strncmp(name, "/", 1));
     return 0;
