@@ -31,6 +31,7 @@ $(VENV)/.stamp: pyproject.toml
 	python3 -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
 	$(PY) -m pip install --quiet --group dev
+	@[ ! -e .git ] || git config core.hooksPath tools/hooks # commit-msg judges messages
 	touch $@
 
 km: ## build the monitor, build/km/km
