@@ -8,7 +8,7 @@ import fcntl
 import os
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator, Mapping, Optional, Sequence
+from typing import Callable, Iterator, List, Mapping, Optional, Sequence
 
 from .errors import NOT_ROOT, WRONG_USAGE, HostError
 
@@ -47,6 +47,7 @@ class Host:
         self.root = root
         self.prefix = _checked_prefix(prefix)
         self.tell = tell
+        self.warnings: List[str] = []  # what a change on its way back has to say
 
     def path(self, host_path: str) -> Path:
         """Return where this process finds `host_path`."""

@@ -59,6 +59,13 @@ def unit(pid: int) -> str:
     return ""
 
 
+def absolute(pid: int, path: str) -> str:
+    """Return a path that a process was given, from the root that it has."""
+    with contextlib.suppress(OSError):
+        return os.path.join(os.readlink(f"/proc/{pid}/cwd"), path)  # noqa: PTH115, PTH118  3.8
+    return path
+
+
 def program(pid: int) -> Optional[str]:
     """Return the path of the program that a process executes, as its namespace names it."""
     with contextlib.suppress(OSError):

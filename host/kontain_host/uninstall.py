@@ -47,6 +47,7 @@ def _take_back(host: Host, choose: Callable[[Entry], bool], *, force: bool, chec
         with session(host) as journal:
             _refuse_in_use(host, journal, choose, force=force)
             retract(host, journal, report, choose)
+            report.warnings += host.warnings
     return report
 
 

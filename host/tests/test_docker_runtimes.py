@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -157,41 +159,161 @@ def test_a_shim_is_no_docker(host: SmallHost) -> None:
     assert "docker" not in engines.present(host)
 
 
+Start = Callable[..., dockerd.Dockerd]
+
+
 @pytest.fixture
-def daemon(host: SmallHost, tmp_path: Path) -> Iterator[dockerd.Dockerd]:
-    """Start a dockerd of the host's configuration, with all that it keeps in an own folder."""
+def start(host: SmallHost) -> Iterator[Start]:
+    """Return what starts a dockerd of the host's configuration, with options, in a folder.
+
+    Its name is short: sockets are in it.
+    """
     program = shutil.which("dockerd")
     if program is None or os.geteuid() != 0:
         pytest.skip("needs root and dockerd: install the package docker.io, run with sudo")
-    config = configure(host, '{\n  "debug": true\n}\n')
-    folder = tmp_path / "d"
-    command = [program, f"--config-file={config}", "-H", f"unix://{folder}/s"]
-    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-    command += ["--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=false"]
-    command += ["--storage-driver=vfs"]
-    folder.mkdir()
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield _wait_for(host, process, folder / "log")
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with contextlib.ExitStack() as processes:
+
+        def run(*options: str, addresses: Sequence[str] = (), config: str = "") -> dockerd.Dockerd:
+            folder = Path(tempfile.mkdtemp(prefix="d", dir="/tmp"))
+            addresses = [*addresses, f"unix://{folder}/s"]
+            command = [program, f"--config-file={config or host.path(CONFIG)}"]
+            command += [word for address in addresses for word in ("-H", address)]
+            command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+            command += ["--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=false"]
+            command += ["--storage-driver=vfs", *options]
+            with (folder / "log").open("w") as log:
+                process = subprocess.Popen(command, stdout=log, stderr=log, cwd=host.root)
+            processes.callback(_end, process, folder)
+            return _wait_for(host, process, folder / "log")
+
+        yield run
+
+
+@pytest.fixture
+def daemon(host: SmallHost, start: Start) -> dockerd.Dockerd:
+    """Start a dockerd that has nothing but its configuration."""
+    configure(host, '{\n  "debug": true\n}\n')
+    return start()
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.terminate()
+    process.wait(timeout=30)
+    subprocess.run(["umount", str(folder / "data")], capture_output=True, check=False)
+    shutil.rmtree(folder)
 
 
 def _wait_for(host: SmallHost, process: subprocess.Popen[bytes], log: Path) -> dockerd.Dockerd:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        found = dockerd.find(host, CONFIG)
-        if found and Path(found.socket).exists():
-            try:
-                found.runtimes()
-            except HostError:
-                time.sleep(0.1)
-            else:
-                return found
+        for found in dockerd.readers(host, CONFIG):
+            if found.pid == process.pid and Path(found.socket).exists():
+                with contextlib.suppress(HostError):
+                    found.runtimes()
+                    return found
         time.sleep(0.1)
     pytest.skip(f"needs a dockerd that starts here: {log.read_text()[-800:]}")
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--add-runtime", "mine=/usr/sbin/runc"], "was started with --add-runtime, which"),
+        (
+            ["--add-runtime=mine=/usr/sbin/runc", "--default-runtime=mine"],
+            "was started with --add-runtime, --default-runtime, which",
+        ),
+        (["--max-concurrent-downloads=9"], "was started with --max-concurrent-downloads, which"),
+        (["--default-runtime=io.containerd.runc.v2"], "was started with --default-runtime, which"),
+    ],
+)
+def test_what_only_the_command_line_has_is_not_lost(
+    host: SmallHost, start: Start, options: list[str], why: str
+) -> None:
+    """No reload, which would forget it or end dockerd: the file has the runtime for the next start."""
+    configure(host, "{ }")
+    before = snapshot(Path(host.root))
+    daemon = start(*options)
+    known, default = daemon.runtimes(), daemon.info()["DefaultRuntime"]
+    report = register(host)
+    assert report.changed
+    assert "docker finds the runtime after its next start, not by a reload" in report.warnings[-1]
+    assert why in report.warnings[-1]
+    assert "kontain" in host.path(CONFIG).read_text()
+    assert not register(host).changed
+    assert uninstall(host).warnings == []
+    assert (daemon.runtimes(), daemon.info()["DefaultRuntime"]) == (known, default)
+    assert snapshot(Path(host.root)) == before
+    register(host)
+    again = start(*options)  # the next start has all
+    assert {**again.runtimes(), **known, "kontain": KRUN} == again.runtimes()
+    assert "docker forgets the runtime at its next start" in uninstall(host).warnings[0]
+    assert again.info()["DefaultRuntime"] == default
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("first", "then", "why"),
+    [
+        (
+            '{"runtimes": {"mine": {"path": "/usr/sbin/runc"}}}',
+            "{}",
+            "has the runtimes mine, which",
+        ),
+        (
+            '{"default-runtime": "mine", "runtimes": {"mine": {"path": "/usr/sbin/runc"}}}',
+            '{"runtimes": {"mine": {"path": "/usr/sbin/runc"}}}',
+            "has the default runtime mine, and",
+        ),
+        ('{"default-runtime": "io.containerd.runc.v2"}', None, "runs its default by a shim"),
+    ],
+)
+def test_a_file_that_says_less_than_dockerd_has_is_not_loaded(
+    host: SmallHost, start: Start, first: str, then: str | None, why: str
+) -> None:
+    """An edit that nobody loaded yet, and a shim that this version forgets: both wait for a start."""
+    configure(host, first)
+    daemon = start()
+    configure(host, first if then is None else then)
+    known = daemon.runtimes()
+    assert why in register(host).warnings[-1]
+    uninstall(host)
+    assert daemon.runtimes() == known
+
+
+@pytest.mark.needs_root
+def test_each_dockerd_of_a_file_is_told(host: SmallHost, start: Start) -> None:
+    """Two that read one file, one by a relative path, with another address first: both know."""
+    configure(host, "{}")
+    one = start()
+    two = start(addresses=["tcp://127.0.0.1:23799"], config=CONFIG.lstrip("/"))
+    register(host)
+    assert [daemon.runtimes().get("kontain") for daemon in (one, two)] == [KRUN, KRUN]
+    uninstall(host)
+    assert "kontain" not in {**one.runtimes(), **two.runtimes()}
+
+
+@pytest.mark.needs_root
+def test_a_dockerd_that_loses_a_runtime_is_named(host: SmallHost, start: Start) -> None:
+    """Behind the first lock: what is gone after a reload is an error that names it."""
+    configure(host, "{}")
+    daemon = start("--add-runtime", "mine=/usr/sbin/runc")
+    configure(host, f'{{"runtimes": {{"kontain": {{"path": "{KRUN}"}}}}}}')
+    with pytest.raises(HostError, match=r"docker lost runtimes .* does not know mine any more"):
+        daemon.reload({"kontain": KRUN})
+    ended = dockerd.Dockerd(2**22 - 1, daemon.config, "/none")
+    with pytest.raises(HostError, match="docker ended: its dockerd"):
+        ended.runtimes()
+
+
+def test_the_unit_says_what_a_docker_that_is_stopped_reads(host: SmallHost) -> None:
+    """A drop-in file of systemd that gives another configuration file is followed."""
+    shown = "ExecStart={ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd --config-file=/etc/d.json ; }"
+    host.add_command("systemctl", 0, shown)
+    perform(host, "docker", lambda report: engines.plan(host, "docker", report))
+    assert "kontain" in host.path("/etc/d.json").read_text()
+    assert not host.path(CONFIG).exists()
 
 
 @pytest.mark.needs_root
@@ -204,7 +326,7 @@ def test_a_running_dockerd_learns_and_forgets(host: SmallHost, daemon: dockerd.D
     uninstall(host)
     assert not {"kontain", "krun"} & set(daemon.runtimes())
     assert snapshot(Path(host.root)) == before
-    assert dockerd.find(host, CONFIG) == daemon
+    assert next(iter(dockerd.readers(host, CONFIG)), None) == daemon
 
 
 @pytest.mark.needs_root
@@ -216,9 +338,9 @@ def test_a_default_runtime_leaves_a_running_dockerd(
     place = host.path(CONFIG)
     place.write_text(place.read_text().replace('"debug": true', '"default-runtime": "kontain"'))
     daemon.reload({"kontain": KRUN})
-    assert daemon._get("/info")["DefaultRuntime"] == "kontain"
+    assert daemon.info()["DefaultRuntime"] == "kontain"
     uninstall(host)
-    assert daemon._get("/info")["DefaultRuntime"] == "runc"
+    assert daemon.info()["DefaultRuntime"] == "runc"
     assert "kontain" not in daemon.runtimes()
     assert place.read_text() == "{}\n"
 

@@ -13,12 +13,11 @@ from ..files import ABSENT, Meta, State, read_state, same, write_atomic
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
-from . import dockerd
+from . import docker_reload, dockerd
 from .daemon_json import DEFAULT, RUNTIMES, Document
 from .registration import Registration
 
 OWNER = "docker"
-_STOCK_RUNTIME = "runc"  # what dockerd has when nothing is configured
 
 
 def is_present(host: Host) -> bool:
@@ -28,20 +27,25 @@ def is_present(host: Host) -> bool:
 
 def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
     """Return the change that registers the runtime under these names."""
-    del report
     config = host.resolve(wish.config or dockerd.find_config(host))
     document = _read(host, config)
     taken = {name: document.runtime_path(name) for name in names if document.runtime(name)}
     wanted = wish.free_names(names, taken, config)
     path = wish.program
     reason = f"docker finds the runtimes {', '.join(wanted)}"
-    return [DockerRuntimes(config, OWNER, reason, dict.fromkeys(wanted, path))]
+    change = DockerRuntimes(config, OWNER, reason, dict.fromkeys(wanted, path))
+    report.warnings += change.warnings(host)
+    return [change]
 
 
 def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str]:
     """Return the names of the containers that run by these runtimes (name → path)."""
-    daemon = dockerd.find(host, config)
-    return daemon.containers_of(lambda name: name in runtimes) if daemon else []
+    return [
+        name
+        for daemon in dockerd.readers(host, config)
+        if daemon.socket
+        for name in daemon.containers_of(lambda name: name in runtimes)
+    ]
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,36 @@ class DockerRuntimes(Change):
         write_atomic(host.path(self.path), content, meta, entry.temporary)
 
     def is_settled(self, host: Host) -> bool:
-        """Return whether the dockerd that runs, if one does, knows the runtimes."""
-        daemon = dockerd.find(host, self.path)
-        known = daemon.runtimes() if daemon else self.runtimes
-        return all(known.get(name) == path for name, path in self.runtimes.items())
+        """Return whether each dockerd that reads the file knows the runtimes, or may not be told."""
+        return not self._to_tell(host)
 
     def settle(self, host: Host) -> None:
-        """Let the dockerd that runs load the runtimes."""
-        daemon = dockerd.find(host, self.path)
-        if daemon:
+        """Let the dockerds that run load the runtimes."""
+        for daemon in self._to_tell(host):
             daemon.reload(self.runtimes)
+
+    def warnings(self, host: Host) -> List[str]:
+        """Return a line for each dockerd that will know the runtimes after its next start only."""
+        return [
+            f"docker finds the runtime after its next start, not by a reload: {why}; "
+            f"`systemctl reload docker` would do the same until that is in {self.path}"
+            for why in (self._risk(host, daemon) for daemon in self._ignorant(host))
+            if why
+        ]
+
+    def _to_tell(self, host: Host) -> List[dockerd.Dockerd]:
+        return [daemon for daemon in self._ignorant(host) if not self._risk(host, daemon)]
+
+    def _ignorant(self, host: Host) -> List[dockerd.Dockerd]:
+        return [one for one in dockerd.readers(host, self.path) if not self._is_known_to(one)]
+
+    def _is_known_to(self, daemon: dockerd.Dockerd) -> bool:
+        known = daemon.runtimes() if daemon.socket else {}
+        return all(known.get(name) == path for name, path in self.runtimes.items())
+
+    def _risk(self, host: Host, daemon: dockerd.Dockerd) -> str:
+        document = Document.decode(self._merged(host), self.path)
+        return docker_reload.risk(daemon, document, self.runtimes)
 
     def text(self, host: Host) -> str:
         """Return the merged file."""
@@ -163,29 +187,41 @@ def _without_ours(document: Document, entry: Entry, old: Document) -> Document:
 
 
 def _forget(host: Host, journal: Journal, entry: Entry, final: Optional[bytes]) -> None:
-    """Let a running dockerd forget the runtimes, by way of a file that says so explicitly.
+    """Let the dockerds that run forget the runtimes, by way of a file that says so explicitly.
 
     dockerd takes a missing key "runtimes" for "as before", also on a reload; only an empty object
     removes the last runtime. The same holds for the default runtime.
     """
-    daemon = dockerd.find(host, entry.path)
-    if daemon is None:
-        return
+    ours = entry.params["runtimes"]
     document = Document.decode(final or b"", entry.path)
-    known, ours = daemon.runtimes(), entry.params["runtimes"]
-    expected = {
-        name: document.runtime_path(name) for name in ours if known.get(name) == ours[name]
-    }
-    if not expected:
+    knowing = [one for one in dockerd.readers(host, entry.path) if _known_of(one, ours)]
+    to_tell = []
+    for daemon in knowing:
+        why = docker_reload.risk(daemon, document, ours)
+        if why:
+            host.warnings.append(
+                f"docker forgets the runtime at its next start, not before: {why}"
+            )
+        else:
+            to_tell.append(daemon)
+    if not to_tell:
         return
+    expected = {name: document.runtime_path(name) for name in ours}
     if not document.has_runtimes:
         document = document.with_key(RUNTIMES, {})
     if document.default_runtime is None and _read(host, entry.path).default_runtime in ours:
-        document = document.with_key(DEFAULT, _STOCK_RUNTIME)
+        document = document.with_key(DEFAULT, dockerd.STOCK_RUNTIME)
     content = document.encode()
     journal.pass_by(entry, content_state(content), final)
     restore(host, entry, content)
-    daemon.reload(expected)
+    for daemon in to_tell:
+        daemon.reload({name: expected[name] for name in _known_of(daemon, ours)})
+
+
+def _known_of(daemon: dockerd.Dockerd, ours: Mapping[str, str]) -> List[str]:
+    """Return the names that a dockerd knows with the very path of ours."""
+    known = daemon.runtimes() if daemon.socket else dict(ours)
+    return [name for name, path in ours.items() if known.get(name) == path]
 
 
 def _validate(host: Host, content: bytes, config: str) -> None:
