@@ -89,6 +89,7 @@ _Noreturn void die(int status, const char *fix, const char *what, ...)
 void complain(const char *fix, const char *what, ...) __attribute__((format(printf, 2, 3)));
 
 #define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
+#define FIX_CPU "report this, with the output of `km --probe --verbose`"
 #define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
 
 /* ---- options.c ---- */

@@ -4,6 +4,7 @@
  * files. Their layout is the kernel's, in linux/elfcore.h and fs/binfmt_elf.c.
  */
 #include "coredump.h"
+#include "cpuid.h"
 
 #include <asm/unistd.h>
 #include <elf.h>

@@ -161,33 +161,43 @@ static void set_msrs(struct vcpu *vcpu)
     }
 }
 
-/* The features that CPUID shows: instructions of the guest, and state that KVM keeps for it. */
+#define CR4_FSGSBASE (1UL << 16)
+#define CR4_OSXSAVE (1UL << 18)
+
+/* Enable the state that CPUID shows, which KVM keeps. */
+static void set_state(struct vcpu *vcpu, uint64_t xcr0)
+{
+    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = xcr0};
+
+    if (xcr0 && kvm_ioctl(vcpu->fd, KVM_SET_XCRS, &xcrs) < 0) {
+        die(STATUS_FAILED, FIX_CPU, "KVM refuses this CPU's state (KVM_SET_XCRS of 0x%lx): %m",
+            xcr0);
+    }
+}
+
+/* The features that CPUID shows: the bits of CR4 for the guest's instructions. */
 static uint64_t set_features(struct vcpu *vcpu)
 {
     uint64_t cr4 = 0, xcr0 = 0;
-    struct kvm_xcrs xcrs = {.nr_xcrs = 1};
 
     if (kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, vcpu->vm->cpuid) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM refuses its own CPUID: %m");
+        die(STATUS_FAILED, FIX_CPU, "KVM refuses this CPU's features (KVM_SET_CPUID2): %m");
     }
     for (unsigned i = 0; i < vcpu->vm->cpuid->nent; i++) {
         const struct kvm_cpuid_entry2 *entry = &vcpu->vm->cpuid->entries[i];
 
         if (entry->function == 1 && entry->ecx & (1U << 26)) {
-            cr4 |= 1UL << 18; /* OSXSAVE */
+            cr4 |= CR4_OSXSAVE;
         }
         if (entry->function == 7 && entry->index == 0 && entry->ebx & 1) {
-            cr4 |= 1UL << 16; /* FSGSBASE */
+            cr4 |= CR4_FSGSBASE;
         }
         if (entry->function == 0xd && entry->index == 0) {
-            xcr0 = entry->eax & XFEATURES;
+            xcr0 = entry->eax;
         }
     }
-    if (cr4 & (1UL << 18) && xcr0) {
-        xcrs.xcrs[0].value = xcr0;
-        if (kvm_ioctl(vcpu->fd, KVM_SET_XCRS, &xcrs) < 0) {
-            die(STATUS_FAILED, FIX_REPORT, "KVM refuses XCR0 0x%lx: %m", xcr0);
-        }
+    if (cr4 & CR4_OSXSAVE) {
+        set_state(vcpu, xcr0);
     }
     return cr4;
 }

@@ -12,12 +12,13 @@
 #define TASK_SIZE_MAX 0x7ffffffff000UL
 #define VSYSCALL_PAGE 0xffffffffff600000UL
 
+/* 7: of a register that wants a permission which no payload gets: AMX's tiles, on PVM. */
 static const struct {
     int signo, code;
 } of_vector[VECTOR_COUNT] = {
     [0] = {SIGFPE, FPE_INTDIV},  [1] = {SIGTRAP, TRAP_TRACE}, [3] = {SIGTRAP, SI_KERNEL},
     [4] = {SIGSEGV, SI_KERNEL},  [5] = {SIGSEGV, SI_KERNEL},  [6] = {SIGILL, ILL_ILLOPN},
-    [7] = {SIGFPE, 0},           [8] = {SIGSEGV, SI_KERNEL},  [10] = {SIGSEGV, SI_KERNEL},
+    [7] = {SIGILL, ILL_ILLOPC},  [8] = {SIGSEGV, SI_KERNEL},  [10] = {SIGSEGV, SI_KERNEL},
     [11] = {SIGBUS, SI_KERNEL},  [12] = {SIGBUS, SI_KERNEL},  [13] = {SIGSEGV, SI_KERNEL},
     [16] = {SIGFPE, FPE_FLTINV}, [17] = {SIGBUS, BUS_ADRALN}, [19] = {SIGFPE, FPE_FLTINV},
 };
@@ -80,7 +81,7 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     unsigned vector = exception->vector;
     int code = of_vector[vector].code;
     /* Linux gives these the address of the instruction; a general protection fault has none. */
-    bool at_rip = vector == 0 || vector == 1 || vector == 6 || vector == 16 || vector == 19;
+    bool at_rip = vector <= 1 || vector == 6 || vector == 7 || vector == 16 || vector == 19;
 
     if (gdb_fault(vcpu, vector)) {
         return;

@@ -4,9 +4,9 @@
  * description that the stub gives it. Names and types are those of gdb's manual, "i386 Features";
  * the layout of the XSAVE image is that of the Intel SDM, volume 1, chapter 13.
  */
+#include "cpuid.h"
 #include "gdb.h"
 
-#include <cpuid.h>
 #include <string.h>
 
 #define REGISTERS_MAX 96
@@ -78,9 +78,10 @@ static unsigned reg_count;
 
 static bool has_avx(void)
 {
-    unsigned eax, ebx, ecx = 0, edx;
+    uint64_t features;
 
-    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & (3U << 27)) == 3U << 27;
+    (void)xsave_size(&features);
+    return features & XFEATURE_AVX;
 }
 
 /* The groups, register by register. */

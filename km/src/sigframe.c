@@ -3,10 +3,10 @@
  * sigframe.c: the frame that Linux leaves on the stack for a handler, and its way back. Its layout
  * is the kernel's ABI: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h and asm/sigframe.h.
  */
+#include "cpuid.h"
 #include "km.h"
 #include "syscall.h"
 
-#include <cpuid.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,9 +21,7 @@
 #define XMM 160
 #define XMM_SIZE 256
 #define XSTATE_BV 512
-#define XFEATURE_SSE 2UL
 #define SW_RESERVED 464          /* of the legacy area: says how much more there is */
-#define XSAVE_BASE 576           /* legacy area and header */
 #define FLAGS_OF_FRAME 0x50dd5UL /* AC RF OF DF TF SF ZF AF PF CF: FIX_EFLAGS in the kernel */
 #define USER_CS 0x33
 #define USER_SS 0x2b
@@ -52,28 +50,6 @@ struct sw_reserved {
     uint64_t xfeatures;
     uint32_t xstate_size, padding[7];
 };
-
-uint32_t xsave_size(uint64_t *features)
-{
-    static uint32_t size;
-    static uint64_t known;
-
-    if (!size) {
-        unsigned eax = 0, ebx, ecx, edx;
-
-        size = XSAVE_BASE;
-        (void)__get_cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx);
-        known = eax & XFEATURES;
-        for (unsigned i = 2; i < 8; i++) {
-            if (known & 1UL << i && __get_cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx) &&
-                ebx + eax > size) {
-                size = ebx + eax;
-            }
-        }
-    }
-    *features = known;
-    return size;
-}
 
 static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
 {

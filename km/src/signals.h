@@ -98,9 +98,6 @@ int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t numbe
 /* Make `mask` what the payload blocks. */
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
 
-/* Bytes of the XSAVE image of the features that a guest has here, in standard form. */
-uint32_t xsave_size(uint64_t *features);
-
 /* The bits of MXCSR that the CPU takes. */
 uint32_t mxcsr_mask(void);
 

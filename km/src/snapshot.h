@@ -10,9 +10,10 @@
 #ifndef KM_SNAPSHOT_H
 #define KM_SNAPSHOT_H
 
+#include "cpuid.h"
 #include "stop.h"
 
-#define SNAPSHOT_FORMAT 1U
+#define SNAPSHOT_FORMAT 2U
 #define SNAPSHOT_STRINGS_MAX (1U << 20)
 #define SNAPSHOT_ADDRESS 128 /* bytes of a socket's address: sockaddr_storage */
 
@@ -22,8 +23,9 @@ struct snap_host {
     uint64_t vdso;     /* checksum of the kernel's vDSO; 0: the program has none */
     uint64_t vdso_elf; /* its gva */
     uint64_t clock;    /* CLOCK_MONOTONIC, nanoseconds */
-    uint32_t features[8];
+    uint32_t features[CPUID_WORDS];
     uint64_t xfeatures;
+    uint32_t xsave_size, reserved;
 };
 
 struct snap_header {

@@ -7,7 +7,6 @@
  */
 #include "snapshot.h"
 
-#include <cpuid.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,28 +33,6 @@ static uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * 1000000000UL + (uint64_t)now.tv_nsec;
 }
 
-/* The words of CPUID that tell of instructions; what is no feature is left out. */
-static void read_features(uint32_t features[8])
-{
-    uint32_t a, b, c = 0, d = 0;
-
-    (void)__get_cpuid(1, &a, &b, &c, &d);
-    features[0] = c & ~(1U << 27 | 1U << 31); /* not OSXSAVE, nor that there is a hypervisor */
-    features[1] = d;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-        features[2] = b;
-        features[3] = c & ~(1U << 4 | 0x1fU << 17); /* not OSPKE, nor a number of 5 bits */
-        features[4] = d;
-    }
-    if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
-        features[5] = a;
-    }
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
-        features[6] = c;
-        features[7] = d;
-    }
-}
-
 static uint64_t vdso_sum(void)
 {
     size_t size;
@@ -66,10 +43,13 @@ static uint64_t vdso_sum(void)
 
 void snapshot_host(struct snap_host *host)
 {
+    static struct cpuid_table cpuid;
+
     *host = (struct snap_host){.km = KM_VERSION, .vdso_elf = vdso_image(), .clock = clock_now()};
-    (void)xsave_size(&host->xfeatures);
+    host->xsave_size = xsave_size(&host->xfeatures);
     host->vdso = host->vdso_elf ? vdso_sum() : 0;
-    read_features(host->features);
+    cpuid_read_host(&cpuid);
+    cpuid_features(&cpuid, host->features);
 }
 
 #define FIX_HOST "make the snapshot again on this host, or run the program itself"
@@ -79,6 +59,29 @@ static _Noreturn void die_elsewhere(const char *path, const char *what, const ch
 {
     die(STATUS_ELSEWHERE, FIX_HOST, "cannot resume %s: %s: found %s, wanted %s", path, what, found,
         wanted);
+}
+
+static void check_cpu(const struct snap_host *host, const struct snap_host *here, const char *path)
+{
+    uint32_t missing[CPUID_WORDS], all = 0;
+    char found[1024], wanted[64];
+
+    for (size_t i = 0; i < CPUID_WORDS; i++) {
+        missing[i] = host->features[i] & ~here->features[i];
+        all |= missing[i];
+    }
+    if (all) {
+        cpuid_feature_names(missing, found, sizeof(found));
+        die(STATUS_ELSEWHERE, FIX_HOST,
+            "cannot resume %s: this CPU lacks features of the one that it was made on: %s", path,
+            *found ? found : "unknown ones");
+    }
+    if (host->xfeatures != here->xfeatures || host->xsave_size != here->xsave_size) {
+        (void)snprintf(found, sizeof(found), "0x%lx in %u bytes", here->xfeatures,
+                       here->xsave_size);
+        (void)snprintf(wanted, sizeof(wanted), "0x%lx in %u", host->xfeatures, host->xsave_size);
+        die_elsewhere(path, "this CPU's registers are others", found, wanted);
+    }
 }
 
 void snapshot_check_host(const struct snap_host *host, const char *path)
@@ -95,19 +98,7 @@ void snapshot_check_host(const struct snap_host *host, const char *path)
         (void)snprintf(wanted, sizeof(wanted), "%016lx", host->vdso);
         die_elsewhere(path, "it was made under another kernel", found, wanted);
     }
-    for (size_t i = 0; i < ARRAY_LEN(here.features); i++) {
-        if (host->features[i] & ~here.features[i]) {
-            (void)snprintf(found, sizeof(found), "features %zu: 0x%08x", i, here.features[i]);
-            (void)snprintf(wanted, sizeof(wanted), "0x%08x", host->features[i]);
-            die_elsewhere(path, "this CPU lacks features of the one that it was made on", found,
-                          wanted);
-        }
-    }
-    if (host->xfeatures != here.xfeatures) {
-        (void)snprintf(found, sizeof(found), "0x%lx", here.xfeatures);
-        (void)snprintf(wanted, sizeof(wanted), "0x%lx", host->xfeatures);
-        die_elsewhere(path, "this CPU's registers are others", found, wanted);
-    }
+    check_cpu(host, &here, path);
     if (host->clock > here.clock) {
         (void)snprintf(found, sizeof(found), "%lu s after boot", here.clock / 1000000000);
         (void)snprintf(wanted, sizeof(wanted), "%lu s or more", host->clock / 1000000000);

@@ -63,6 +63,7 @@ static void push_strings(struct builder *b, char **strings, size_t n, uint64_t *
 static void fill_auxv(const struct image *from, uint64_t vdso, uint64_t execfn, uint64_t random,
                       uint64_t platform)
 {
+    uint64_t stack_min = getauxval(AT_MINSIGSTKSZ); /* a C library takes no 0: before Linux 5.14 */
     const uint64_t pairs[][2] = {
         {AT_PHDR, from->phdr},
         {AT_PHENT, sizeof(Elf64_Phdr)},
@@ -77,9 +78,9 @@ static void fill_auxv(const struct image *from, uint64_t vdso, uint64_t execfn, 
         {AT_EGID, getegid()},
         {AT_SECURE, 0},
         {AT_CLKTCK, getauxval(AT_CLKTCK)},
-        {AT_HWCAP, getauxval(AT_HWCAP)},
-        {AT_HWCAP2, getauxval(AT_HWCAP2)},
-        {AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ)},
+        {AT_HWCAP, cpuid_hwcap()},
+        {AT_HWCAP2, cpuid_hwcap2()},
+        {stack_min ? AT_MINSIGSTKSZ : AT_IGNORE, stack_min},
         {AT_PLATFORM, platform},
         {AT_EXECFN, execfn},
         {AT_RANDOM, random},

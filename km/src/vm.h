@@ -118,9 +118,6 @@ bool fd_is_hidden(uint64_t fd);
 /* The lowest of the monitor's descriptors from `fd` on, or UINT64_MAX. */
 uint64_t fd_next_hidden(uint64_t fd);
 
-/* What a guest has of XSAVE: x87 SSE AVX AVX-512; not AMX, which asks for permission, nor PKU. */
-#define XFEATURES 0xe7U
-
 /* ---- keeper.c: a service that makes VMs begin and end faster ---- */
 
 /* Be it, at a socket of this path. */
@@ -252,13 +249,17 @@ bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
 /* Give all blocks to a new VM of a forked process. */
 void memslot_restore(struct vm *vm);
 
-/* ---- cpuid.c: what the CPU can do, and what the guest's CPUID instruction answers ---- */
+/* ---- cpuid.c: what every vCPU is told of the CPU ---- */
 
 /* Whether the CPU itself can run VMs. Without that it is KVM in software (PVM), see cpu.c. */
 bool cpuid_has_virtualization(void);
 
 /* What every vCPU of this VM is to be told, valid for ever; `hardware` and `kvm_fd` are set. */
 struct kvm_cpuid2 *cpuid_read(const struct vm *vm);
+
+/* AT_HWCAP and AT_HWCAP2 as the host says, but for what the payload does not have. */
+uint64_t cpuid_hwcap(void);
+uint64_t cpuid_hwcap2(void);
 
 /* ---- vcpu.c: the run loop ---- */
 
