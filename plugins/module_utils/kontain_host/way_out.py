@@ -1,0 +1,1 @@
+../../../host/kontain_host/way_out.py
