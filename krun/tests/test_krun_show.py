@@ -33,6 +33,17 @@ def test_diff_is_what_krun_changed(krun: Runtime, bundle: BundleFolder) -> None:
     assert '  - ["sleep","100"]\n  + ["/dev/.kontain/km",' in text
 
 
+def test_diff_has_what_was_left_out(krun: Runtime, bundle: BundleFolder) -> None:
+    """A member that krun does not know did not reach the backend, and a user can see it."""
+    bundle.doc["process"]["commandLine"] = "x"
+    assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0
+
+    found = json.loads(krun("diff", "--format", "json", "c").stdout)
+    (change,) = (change for change in found if change["path"] == "process.commandLine")
+    assert (change["before"], change["after"]) == ("x", None)
+    assert change["why"] == "no member that the OCI runtime specification has for Linux"
+
+
 def test_diff_without_the_bundle(krun: Runtime, bundle: BundleFolder) -> None:
     """When the engine has removed the bundle there is nothing to compare with."""
     assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0

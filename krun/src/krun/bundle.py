@@ -7,7 +7,7 @@ import fcntl
 import posix
 from _stat import S_ISDIR
 
-from krun import document, state
+from krun import document, schema, state
 from krun.errors import KrunError
 
 TYPE_CHECKING = False
@@ -34,12 +34,13 @@ class Bundle:
         self.path = posix.readlink(f"/proc/self/fd/{self.fd}")
         name = config or "config.json"
         try:
-            self.doc: dict[str, Any] = document.load(name, dir_fd=self.fd)
+            doc = document.load(name, dir_fd=self.fd)
         except OSError as reason:
             raise KrunError(
                 f"cannot create the container: {self.path}/{name}: {why(reason)}",
                 "give the bundle's folder with --bundle, or write a config.json with `krun spec`",
             ) from None
+        self.doc: dict[str, Any] = schema.known(doc, schema.CONFIG)
 
     def rootfs(self) -> tuple[int, str]:
         """Return a descriptor of the container's root and its absolute path on the host."""

@@ -3,7 +3,8 @@
 
 The C scanner and encoder of the standard library are used without the package `json`, whose import
 costs more than all the rest of a `create`.
-Unknown members survive, because a document is never turned into anything but dictionaries.
+Text that has a name twice in one object is refused: which of the two counts, each reader decides
+for itself.
 """
 
 from __future__ import annotations
@@ -27,9 +28,17 @@ class _Scanning:
 
     strict = True
     object_hook = None
-    object_pairs_hook = None
     parse_float = float
     parse_int = int
+
+    @staticmethod
+    def object_pairs_hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in found if names.count(name) > 1)
+            raise ValueError(f"one object has {twice!a} twice")
+        return found
 
     @staticmethod
     def parse_constant(name: str) -> None:
@@ -54,7 +63,11 @@ def loads(text: str) -> Any:
     if end != len(text):
         import json  # noqa: PLC0415 - slow, but now there is time
 
-        return json.loads(text)
+        return json.loads(
+            text,
+            object_pairs_hook=_Scanning.object_pairs_hook,
+            parse_constant=_Scanning.parse_constant,
+        )
     return value
 
 
@@ -77,7 +90,11 @@ def load(path: str, *, dir_fd: int | None = None) -> dict[str, Any]:
 
     An OSError says that the file cannot be read, a KrunError that it is no such document.
     """
-    text = read(path, dir_fd=dir_fd)
+    return parse(read(path, dir_fd=dir_fd), path)
+
+
+def parse(text: bytes, path: str) -> dict[str, Any]:
+    """Return the JSON object that is TEXT, which was read from PATH."""
     try:
         value = loads(text.decode())
     except ValueError as reason:
@@ -94,17 +111,22 @@ def read(path: str, *, dir_fd: int | None = None) -> bytes:
     """Return the bytes of the file PATH, which may be a pipe but not larger than a document is."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY, dir_fd=dir_fd)
     try:
-        parts, size = [], 0
-        while part := posix.read(fd, 1 << 18):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_DOCUMENT:
-                raise KrunError(
-                    f"cannot read {path}: it is larger than {LARGEST_DOCUMENT >> 20} MiB", _MEND
-                )
-        return b"".join(parts)
+        return read_open(fd, path)
     finally:
         posix.close(fd)
+
+
+def read_open(fd: int, path: str) -> bytes:
+    """Return the bytes that FD, a descriptor of PATH, gives until its end."""
+    parts, size = [], 0
+    while part := posix.read(fd, 1 << 18):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_DOCUMENT:
+            raise KrunError(
+                f"cannot read {path}: it is larger than {LARGEST_DOCUMENT >> 20} MiB", _MEND
+            )
+    return b"".join(parts)
 
 
 def member(doc: dict[str, Any], name: str, kind: type[Kind], where: str = "") -> Kind | None:
@@ -115,7 +137,7 @@ def member(doc: dict[str, Any], name: str, kind: type[Kind], where: str = "") ->
     value = doc.get(name)
     if value is None or isinstance(value, kind):
         return value
-    raise _wrong(f"{where}{name}", _NAMES[kind], value)
+    raise wrong(f"{where}{name}", _NAMES[kind], value)
 
 
 def strings(doc: dict[str, Any], name: str, where: str = "") -> list[str]:
@@ -123,7 +145,7 @@ def strings(doc: dict[str, Any], name: str, where: str = "") -> list[str]:
     values: list[Any] = member(doc, name, list, where) or []
     for value in values:
         if not isinstance(value, str) or "\0" in value:
-            raise _wrong(f"{where}{name}", "a list of strings without NUL", value)
+            raise wrong(f"{where}{name}", "a list of strings without NUL", value)
     return values
 
 
@@ -132,11 +154,12 @@ def objects(doc: dict[str, Any], name: str, where: str = "") -> list[dict[str, A
     values: list[Any] = member(doc, name, list, where) or []
     for value in values:
         if not isinstance(value, dict):
-            raise _wrong(f"{where}{name}", "a list of objects", value)
+            raise wrong(f"{where}{name}", "a list of objects", value)
     return values
 
 
-def _wrong(path: str, wanted: str, found: object) -> KrunError:
+def wrong(path: str, wanted: str, found: object) -> KrunError:
+    """Return the error for the member PATH of a configuration, WANTED something else than FOUND."""
     shown = repr(found)
     if len(shown) > 60:  # noqa: PLR2004 - enough to find it again
         shown = shown[:57] + "..."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import backend, bundle, document, mounts, policy, state
+from krun import backend, bundle, document, mounts, policy, schema, state
 from krun.call import Call
 from krun.errors import KrunError
 from krun.options import Options
@@ -112,12 +112,14 @@ def _command(call: Call, container: Container, args: list[str], rewriter: Rewrit
 
 def _load_process(path: str) -> dict[str, Any]:
     try:
-        return document.load(path)
+        process = document.load(path)
     except OSError as reason:
         raise KrunError(
             f"cannot read the process document {path}: {bundle.why(reason)}",
             "name a file that has one with --process",
         ) from None
+    known: dict[str, Any] = schema.known({"process": process}, {"process": schema.PROCESS})
+    return known["process"]  # type: ignore[no-any-return]
 
 
 def _look_into(container: Container, container_id: str) -> tuple[int, set[str]]:

@@ -84,10 +84,19 @@ def _destination(mount: dict[str, Any]) -> str:
 
 
 def check_namespace(linux: dict[str, Any]) -> None:
-    """Refuse a container without a mount namespace of its own: its mounts would be another's."""
+    """Refuse a container without a mount namespace of its own: its mounts would be another's.
+
+    Of two namespaces of one type the backends take different ones.
+    """
     spaces = document.objects(linux, "namespaces", "linux.")
-    own = [space for space in spaces if space.get("type") == "mount" and not space.get("path")]
-    if not own:
+    types = [str(space.get("type")) for space in spaces]
+    twice = [kind for kind in types if types.count(kind) > 1]
+    if twice:
+        raise KrunError(
+            f"the container's configuration is wrong: linux.namespaces has {twice[0]!a} twice",
+            "leave out the one that is not meant",
+        )
+    if not any(space.get("type") == "mount" and not space.get("path") for space in spaces):
         raise KrunError(
             "cannot keep the container in its VM: it has no mount namespace of its own",
             'add {"type": "mount"} to linux.namespaces in its configuration',

@@ -10,6 +10,10 @@ from krun.backend import Backend
 from krun.call import Call
 from krun.errors import KrunError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 _WITHOUT_ID = frozenset({"features", "list", "spec"})
 
 
@@ -31,6 +35,8 @@ def run(call: Call) -> int:
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
         return features.show(below)
+    if call.verb == "update" and call.options.has("resources"):
+        _update(call, below)
     own = _own_folders(call) if call.verb in ("list", "state") else []
     if not own:
         call.become(below, call.words)
@@ -38,6 +44,24 @@ def run(call: Call) -> int:
     from krun import listing  # noqa: PLC0415 - over crun there is seldom anything to add
 
     return say(listing.completed(call, text, own), status)
+
+
+def _update(call: Call, below: Backend) -> NoReturn:
+    """Become BELOW, which reads what krun knows of the caller's document of limits."""
+    from krun import bundle, document, schema  # noqa: PLC0415 - only here a document is read
+
+    path = call.options.get("resources") or ""
+    try:
+        text = document.read_open(0, "standard input") if path == "-" else document.read(path)
+    except OSError as reason:
+        raise KrunError(
+            f"cannot read the limits {path}: {bundle.why(reason)}",
+            "name a file that has them with --resources, or - for standard input",
+        ) from None
+    doc = schema.known(document.parse(text, path), schema.RESOURCES)
+    options = call.options.without("resources")
+    options.items.append(("resources", f"/proc/self/fd/{bundle.in_memory(doc, above=2)}"))
+    call.become(below, [*options.words(), *call.arguments])
 
 
 def _default(call: Call) -> Backend:

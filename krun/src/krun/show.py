@@ -27,6 +27,7 @@ _REASONS = {
     "hooks": "what the configuration itself cannot say",
 }
 """Why krun changes a member, by the beginning of its path: the first that fits."""
+_LEFT_OUT = "no member that the OCI runtime specification has for Linux"
 
 
 def show(call: Call) -> int:
@@ -57,7 +58,7 @@ def _diff(root: str, container_id: str, container: Container) -> tuple[object, s
             "ask before the engine removes the container's bundle",
         ) from None
     found = [
-        {"path": where, "before": before, "after": after, "why": _why(where)}
+        {"path": where, "before": before, "after": after, "why": _why(where, after)}
         for where, before, after in changes(given, container.config())
     ]
     lines = []
@@ -98,11 +99,9 @@ def _is_list_of_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def _why(where: str) -> str:
-    return next(
-        (reason for start, reason in _REASONS.items() if where.startswith(start)),
-        "changed since the container was made",
-    )
+def _why(where: str, after: object) -> str:
+    default = "changed since the container was made" if after is not None else _LEFT_OUT
+    return next((reason for start, reason in _REASONS.items() if where.startswith(start)), default)
 
 
 def _timing(root: str, container_id: str, container: Container) -> tuple[object, str]:
