@@ -102,7 +102,8 @@ def test_no_direct_run_without_a_log(krun: Runtime, bundle: BundleFolder) -> Non
 
 def test_annotation_selects_direct_programs(krun: Runtime, bundle: BundleFolder) -> None:
     """Only the container that asks for what the host offers has it, at create and at exec."""
-    krun.set_policy({"choices": {"tools": policy(krun)}})
+    offer = {"choices": {"tools": policy(krun)}}
+    krun.set_policy({**offer, "annotations": ["app.kontain.*"]})
     start(krun, bundle, "sleep", "100")
     assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     krun("delete", "--force", "c")
@@ -112,3 +113,7 @@ def test_annotation_selects_direct_programs(krun: Runtime, bundle: BundleFolder)
     bundle.doc["annotations"] = {"app.kontain.policy": "all"}
     done = krun("create", "-b", bundle.args("true"), "other")
     assert "asks for 'all', and this host offers tools" in done.stderr
+    bundle.doc["annotations"] = {"app.kontain.policy": "tools"}
+    krun.set_policy(offer)
+    for words in (["create", "-b", bundle.args("true"), "other"], ["exec", "c", "true"]):
+        assert "this host lets no annotation choose" in krun(*words).stderr

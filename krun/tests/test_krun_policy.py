@@ -38,6 +38,7 @@ def test_shipped_policy_is_the_default() -> None:
 def test_policy_is_read(tmp_path: Path) -> None:
     """Every member can be set."""
     doc = {
+        "annotations": ["a.b", "c.*"],
         "backend": "runc",
         "choices": {"shell": {"direct": {"sh": "/bin/busybox"}}},
         "direct": {"/bin/sh": "/bin/busybox", "sh": "/bin/busybox"},
@@ -54,7 +55,10 @@ def test_policy_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("doc", "words"),
     [
-        ({"back": "crun"}, '"back" is no part of a policy, which has backend, choices'),
+        (
+            {"back": "crun"},
+            '"back" is no part of a policy, which has annotations, backend, choices',
+        ),
         ({"backend": "youki"}, "\"backend\" must be one of auto, crun, runc, found 'youki'"),
         ({"backend": ["crun"]}, '"backend" must be one of'),
         ({"sys_admin": True}, '"sys_admin" must be one of refuse, drop, allow, found True'),
@@ -68,6 +72,9 @@ def test_policy_is_read(tmp_path: Path) -> None:
         ({"choices": {"a": 1}}, '"choices" must be an object of objects'),
         ({"choices": {"a": {"timing": 1}}}, '"choices.a.timing" must be true or false'),
         ({"choices": {"a": {"choices": {}}}}, '"choices.a.choices" is no part of a policy'),
+        ({"annotations": ["a*b"]}, '"annotations" must be a list of names, with * at the end'),
+        ({"annotations": [""]}, '"annotations" must be a list of names'),
+        ({"annotations": "*"}, '"annotations" must be a list of names'),
         ({"km_options": ["x"]}, '"km_options" must be a list of options of km without --'),
         (
             {"km_options": ["--trace", "--"]},
@@ -188,7 +195,8 @@ def test_mounts_that_could_hide_km_are_refused(given: list[Any], words: str) -> 
 
 def test_annotation_chooses_among_what_the_host_offers(tmp_path: Path) -> None:
     """A name that is offered counts, and any other makes no container."""
-    path = write(tmp_path / "p", {"choices": {"traced": {"km_options": ["--trace"]}}})
+    offer = {"choices": {"traced": {"km_options": ["--trace"]}}}
+    path = write(tmp_path / "p", {**offer, "annotations": ["app.kontain.policy"]})
     rules = policy.load(path)
 
     rules.choose({"other": "x"})

@@ -2,7 +2,7 @@
 """The host's policy: what an operator allows and wants, in /etc/kontain/krun.json.
 
 Nothing that comes with an image can widen it. Some engines copy an image's annotations into
-config.json, so an annotation can only choose among what the host offers by name.
+config.json, so of annotations only those count, and reach the backend, that the host has listed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,21 @@ BACKENDS = ("auto", "crun", "runc")
 SYS_ADMIN = ("refuse", "drop", "allow")
 LOG = "/var/log/kontain/krun.log"
 ANNOTATION = "app.kontain.policy"
+ANNOTATIONS = [
+    "io.container.manager",
+    "io.kubernetes.*",
+    "io.podman.annotations.*",
+    "nerdctl/*",
+    "org.opencontainers.image.*",
+    "org.systemd.property.CollectMode",
+    "org.systemd.property.DefaultDependencies",
+    "org.systemd.property.TimeoutStopUSec",
+]
+"""What podman, containerd, nerdctl and CRI-O say of a container, by which no backend writes or runs anything.
+
+Others steer it: `run.oci.*` names files, sockets and handlers to crun, `org.criu.config` a file, and
+`io.containers.trace-syscall` to a hook what to write where.
+"""
 
 
 class Policy:
@@ -28,6 +43,7 @@ class Policy:
 
     def __init__(self) -> None:
         """Begin with the defaults."""
+        self.annotations = ANNOTATIONS
         self.backend = "auto"
         self.choices: dict[str, dict[str, Any]] = {}
         self.direct: dict[str, str] = {}
@@ -61,7 +77,27 @@ class Policy:
                 f"the annotation {ANNOTATION} asks for {name!r}, and this host offers {offered}",
                 f'leave the annotation out, or add it to "choices" in {self.path}',
             )
+        if not _matches(ANNOTATION, self.annotations):
+            raise KrunError(
+                f"the annotation {ANNOTATION} asks for {name!r}, and this host lets no annotation "
+                "choose, for it may be the image's",
+                f'leave it out; or add {ANNOTATION} to "annotations" in {self.path}, see '
+                "krun.json(5)",
+            )
         self.take(self.choices[name], f"choices.{name}.")
+
+    def handed_on(self, annotations: dict[str, str]) -> dict[str, str]:
+        """Return which of a container's ANNOTATIONS its backend gets; a choice that was made is one."""
+        listed = [ANNOTATION, *self.annotations]
+        return {name: value for name, value in annotations.items() if _matches(name, listed)}
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    """Say whether one of PATTERNS is NAME, or ends in * and begins it."""
+    return any(
+        name.startswith(pattern[:-1]) if pattern[-1] == "*" else name == pattern
+        for pattern in patterns
+    )
 
 
 def load(path: str | None) -> Policy:
@@ -102,6 +138,10 @@ def _are_options(value: object) -> bool:
     return _is_list(value) and "--" not in value and (not value or value[0].startswith("-"))
 
 
+def _are_patterns(value: object) -> bool:
+    return _is_list(value) and all(item and "*" not in item[:-1] for item in value)
+
+
 def _are_programs(value: object) -> bool:
     """Say whether VALUE names programs of the host, no two of them for one file name."""
     if not isinstance(value, dict) or not all(map(_is_path, value.values())):
@@ -119,6 +159,7 @@ def _are_choices(value: object) -> bool:
 
 
 _MEMBERS = {
+    "annotations": ("a list of names, with * at the end of a name only", _are_patterns),
     "backend": (f"one of {', '.join(BACKENDS)}", BACKENDS.__contains__),
     "choices": ("an object of objects", _are_choices),
     "direct": (

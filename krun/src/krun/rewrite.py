@@ -46,6 +46,9 @@ class Rewriter:
         read_only, has_users = bool(root.get("readonly")), bool(linux.get("uidMappings"))
         stage, hook = noexec_hook(rootfs, read_only=read_only, has_users=has_users)
         hooks = document.member(doc, "hooks", dict) or {}
+        annotations = document.member(doc, "annotations", dict)
+        if annotations:
+            doc = {**doc, "annotations": self.policy.handed_on(annotations)}
         return {
             **doc,
             "process": self.process(process),

@@ -143,27 +143,43 @@ CONFIG: dict[str, Any] = {
 """What a bundle's config.json has."""
 
 
-def known(value: Any, kind: Any, where: str = "") -> Any:
+def known(value: Any, kind: Any, where: str = "", *, listed: bool = False) -> Any:
     """Return VALUE, which is at WHERE in its document, with nothing but what KIND knows.
 
     An unknown member and a null one are left out, as the specification has it. A name that is a
-    known one but for its case, and a value of another kind, are refused.
+    known one but for its case, and a value of another kind, are refused. LISTED says, for the
+    error, that VALUE is one of a list.
     """
     if isinstance(kind, dict):
+        if not isinstance(value, dict):
+            raise document.wrong(where or "it", _wanted(kind, listed=listed), value)
         return _members(value, kind, where)
     if isinstance(kind, list):
         if not isinstance(value, list):
             raise document.wrong(where, "a list", value)
-        return [known(item, kind[0], where) for item in value]
+        return [known(item, kind[0], where, listed=True) for item in value]
     if kind is str:
-        if not isinstance(value, str) or not _is_text(value):
-            raise document.wrong(where, "a string without NUL or halves of characters", value)
+        good = isinstance(value, str) and _is_text(value)
     elif kind is bool:
-        if not isinstance(value, bool):
-            raise document.wrong(where, "true or false", value)
-    elif type(value) is not int or value not in kind:  # true is an int for Python
-        raise document.wrong(where, f"an integer from {kind[0]} to {kind[-1]}", value)
+        good = isinstance(value, bool)
+    else:
+        good = type(value) is int and value in kind  # true is an int for Python
+    if not good:
+        raise document.wrong(where, _wanted(kind, listed=listed), value)
     return value
+
+
+def _wanted(kind: Any, *, listed: bool) -> str:
+    """Say what a value of KIND must be, alone or as one of a list."""
+    if isinstance(kind, dict):
+        return "a list of objects" if listed else "an object"
+    if kind is bool:
+        return "a list of true and false" if listed else "true or false"
+    what = "a list of strings" if listed else "a string"
+    if kind is str:
+        return f"{what} without NUL or halves of characters"
+    what = "a list of integers" if listed else "an integer"
+    return f"{what} from {kind[0]} to {kind[-1]}"
 
 
 def _is_text(text: str) -> bool:
@@ -173,9 +189,7 @@ def _is_text(text: str) -> bool:
     )
 
 
-def _members(value: Any, kind: dict[str, Any], where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise document.wrong(where or "it", "an object", value)
+def _members(value: dict[str, Any], kind: dict[str, Any], where: str) -> dict[str, Any]:
     found = {}
     for name, below in value.items():
         if name in kind:

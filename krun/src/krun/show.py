@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from krun.state import Container
 
 _REASONS = {
+    "annotations": "the host's policy does not list it, for it may be the image's",
     "process.args": "the program is a payload of km, which runs it in a virtual machine",
     "process.capabilities": "CAP_SYS_ADMIN could make files executable outside of the machine",
     "root.path": "the same folder, wherever the backend is started",
