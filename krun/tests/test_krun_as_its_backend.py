@@ -163,7 +163,10 @@ def test_update(krun: Runtime, bundle: BundleFolder, tmp_path: Path, by_pipe: bo
 
 
 def test_checkpoint_answers_honestly(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
-    """A VM cannot be saved by CRIU: `checkpoint` says so at once, and the container goes on."""
+    """A VM cannot be saved by CRIU: krun says so at once, and the container goes on.
+
+    An engine asks by `checkpoint --help` whether it can, and by `features`.
+    """
     pair = Pair(krun, bundle)
     pair.same("start")
     done = krun("checkpoint", "--image-path", str(tmp_path / "image"), "ours")
@@ -172,6 +175,19 @@ def test_checkpoint_answers_honestly(krun: Runtime, bundle: BundleFolder, tmp_pa
     assert "CRIU cannot save what KVM keeps" in done.stderr
     assert krun.state("ours")["status"] == "running"
     assert not (tmp_path / "image").exists()
+    assert krun("checkpoint", "--help").returncode == 1
+    notes = json.loads(krun("features").stdout).get("annotations", {})
+    assert notes.get("org.opencontainers.runc.checkpoint.enabled", "false") == "false"
+
+
+def test_nothing_is_restored(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
+    """What CRIU saved of native processes does not become a container that seems to be in a VM."""
+    image = ["--image-path", str(tmp_path), "--bundle", bundle.args("true")]
+    for words in (["--help"], ["c"], [*image, "c"], ["--detach", *image, "c"]):
+        done = krun("restore", *words)
+        assert "cannot restore a container of krun" in done.stderr
+        assert (done.returncode, done.stdout) == (1, "")
+    assert not krun.root.exists() or not list(krun.root.iterdir())
 
 
 def test_what_needs_no_container(krun: Runtime, tmp_path: Path) -> None:

@@ -138,6 +138,20 @@ def test_exec_in_a_stopped_container(krun: Runtime, bundle: BundleFolder) -> Non
     assert "container is not running" in krun("exec", "c", "true").stderr
 
 
+def test_relative_source_is_the_bundles(krun: Runtime, bundle: BundleFolder) -> None:
+    """A bind mount whose source is relative shows the folder of the bundle, wherever one is."""
+    (bundle.path / "data").mkdir()
+    (bundle.path / "data" / "file").write_text("hello\n")
+    for name, kind, options in (("one", "bind", ["bind"]), ("two", "none", ["rbind", "ro"])):
+        bundle.doc["mounts"].append(
+            {"destination": f"/{name}", "type": kind, "source": "data", "options": options}
+        )
+    bundle.doc["root"]["readonly"] = False
+
+    done = krun("run", "-b", bundle.args("cat", "/one/file", "/two/file"), "c", cwd="/")
+    assert done.stdout == "hello\nhello\n", done.stderr
+
+
 def test_features_are_one_document(krun: Runtime) -> None:
     """Docker reads standard output as JSON."""
     done = krun("features")

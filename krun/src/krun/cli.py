@@ -13,9 +13,9 @@ Usage: krun [OPTION...] VERB [OPTION...] [ID] [ARGUMENT...]
 
 Run containers in virtual machines: an OCI runtime on top of crun or runc.
 
-  create run restore         make a container from a bundle, its process in a VM
+  create run                 make a container from a bundle, its process in a VM
   exec                       start one more process in a container, in a VM of its own
-  start state kill delete pause resume update ps events list checkpoint spec features
+  start state kill delete pause resume update ps events list spec features
                              as the backend does
   diff timing                what krun changed for a container; how long its create took
 
@@ -69,7 +69,7 @@ def _run(program: str, given: options.Options, words: list[str]) -> int:
     from krun.call import Call  # noqa: PLC0415 - not needed for what came before
 
     call = Call(program, given, verb, words)
-    if verb in ("create", "run", "restore") and not call.wants_help():
+    if verb in ("create", "run") and not call.wants_help():
         from krun.create import create  # noqa: PLC0415 - only this verb pays for it
 
         create(call)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that make a container: `create`, `run` and `restore`."""
+"""The verbs that make a container: `create` and `run`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def create(call: Call) -> NoReturn:
     doc = rewriter.container(source.doc, bundle_fd=source.fd, rootfs=rootfs, km=km)
     call.mark("payload and configuration")
     options = call.options.without("bundle", "config")
-    by_memory = below.name == "crun" and call.verb != "restore"
+    by_memory = below.name == "crun"
     folder = None
     if rules.direct or rules.timing or not by_memory:
         folder = bundle.make_folder(call.root, container_id, source.path, above=number)
@@ -42,6 +42,7 @@ def create(call: Call) -> NoReturn:
         options.items += [("config", f"/proc/self/fd/{fd}"), ("bundle", source.path)]
     elif folder:
         doc["root"]["path"] = rootfs  # relative, it would be below the shadow
+        doc["mounts"] = mounts.absolute(doc["mounts"], source.path)
         bundle.make_shadow(folder, doc)
         options.items.append(("bundle", folder))
         if call.verb == "create":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verb `features` for a crun that does not have it yet (crun 1.8)."""
+"""The verb `features`: the backend's, without what krun refuses, and also for a crun of 1.8."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from krun import document
 from krun.backend import Backend
 from krun.passing import output, say
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_CHECKPOINT = "org.opencontainers.runc.checkpoint.enabled"
 _HOOKS = [
     "prestart",
     "createRuntime",
@@ -26,18 +31,23 @@ _NAMESPACES = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"]
 
 
 def show(below: Backend) -> int:
-    """Print what crun says of its features, or what can be told from how it was built."""
+    """Print what BELOW says of its features, or what can be told from how it was built."""
     status, text = output(below, ["features"], quiet=True)
-    if status != 0:
+    if status == 0:
+        known = document.loads(text)
+    else:  # crun before 1.9
         status, text = output(below, ["--version"])
-        text = _from_version(text)
-    return say(text, status)
+        known = _from_version(text)
+    notes = known.get("annotations") or {}
+    if _CHECKPOINT in notes:
+        known["annotations"] = {**notes, _CHECKPOINT: "false"}
+    return say(document.dumps(known) + "\n", status)
 
 
-def _from_version(text: str) -> str:
+def _from_version(text: str) -> dict[str, Any]:
     """Return the features of a crun that prints TEXT as its version, in the OCI's form."""
     built = text.split()
-    known = {
+    return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": "1.0.2",
         "hooks": _HOOKS,
@@ -50,4 +60,3 @@ def _from_version(text: str) -> str:
             "selinux": {"enabled": "+SELINUX" in built},
         },
     }
-    return document.dumps(known) + "\n"

@@ -121,6 +121,16 @@ def check(mounts: list[dict[str, Any]]) -> None:
             )
 
 
+def absolute(mounts: list[dict[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """Return MOUNTS with sources that are absolute: those of the host's may be relative to FOLDER."""
+    return [
+        {**mount, "source": f"{folder}/{mount['source']}"}
+        if is_bind(mount) and mount.get("source", "")[:1] not in ("", "/")
+        else mount
+        for mount in mounts
+    ]
+
+
 def restrict(mounts: list[dict[str, Any]], bundle_fd: int) -> list[dict[str, Any]]:
     """Return MOUNTS made noexec.
 

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 _START = frozenset({
     "bundle", "config", "console-socket", "pid-file", "pidfd-socket", "preserve-fds",
 })  # fmt: skip
-_CRIU = frozenset({
-    "empty-ns", "image-path", "lsm-mount-context", "lsm-profile", "manage-cgroups-mode",
-    "page-server", "parent-path", "status-fd", "work-path",
-})  # fmt: skip
 
 GLOBAL_VALUES = frozenset({
     "cgroup-manager", "criu", "log", "log-format", "log-level", "policy", "root", "rootless",
@@ -27,7 +23,6 @@ GLOBAL_VALUES = frozenset({
 GLOBAL_LETTERS = {"h": "help", "v": "version", "V": "version", "?": "help"}
 
 VALUES: dict[str, frozenset[str]] = {
-    "checkpoint": _CRIU,
     "create": _START,
     "diff": frozenset({"format"}),
     "events": frozenset({"interval"}),
@@ -38,7 +33,6 @@ VALUES: dict[str, frozenset[str]] = {
     "list": frozenset({"format"}),
     "mounts": frozenset(),
     "ps": frozenset({"format"}),
-    "restore": _START | _CRIU,
     "run": _START,
     "spec": frozenset({"bundle"}),
     "timing": frozenset({"format"}),
@@ -61,7 +55,6 @@ LETTERS: dict[str, dict[str, str]] = {
     "kill": {"a": "all", "r": "regex"},
     "list": {"f": "format", "q": "quiet"},
     "ps": {"f": "format"},
-    "restore": {"b": "bundle", "d": "detach"},
     "run": {"b": "bundle", "d": "detach", "f": "config"},
     "spec": {"b": "bundle"},
     "update": {"r": "resources"},

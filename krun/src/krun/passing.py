@@ -19,19 +19,19 @@ _WITHOUT_ID = frozenset({"features", "list", "spec"})
 
 def run(call: Call) -> int:
     """Become the backend, for a verb that starts no process; return only if it could not."""
+    if call.verb in ("checkpoint", "restore"):
+        raise KrunError(
+            f"cannot {call.verb} a container of krun: its processes are virtual machines, and CRIU "
+            "cannot save what KVM keeps of them",
+            "stop the container and start it again; a program can be saved by `km --snapshot`",
+        )
     if call.wants_help():
         call.become(_default(call), ["--help"])
     if call.verb in _WITHOUT_ID or call.options.has("regex") or not call.arguments:
         below = _default(call)
     else:
         below = _of(call, call.arguments[0])
-    if call.verb == "checkpoint":
-        raise KrunError(
-            "cannot checkpoint a container of krun: its processes are virtual machines, and CRIU "
-            "cannot save what KVM keeps of them",
-            "stop the container and start it again",
-        )
-    if call.verb == "features" and below.name == "crun":
+    if call.verb == "features":
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
         return features.show(below)
