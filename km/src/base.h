@@ -59,6 +59,8 @@ struct options {
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
     bool inspect;        /* print what the payload is, run nothing */
+    bool probe;          /* run a program of km's own, and say how far it came */
+    bool verbose;        /* and what it found on the host */
     bool trace;          /* report each system call */
     const char *trace_calls; /* their names, separated by commas, or NULL: all */
     bool no_helper;          /* make each system call on the payload's own thread */

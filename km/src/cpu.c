@@ -13,6 +13,7 @@
  * the TSS must allow it the one port, and the monitor goes back by setting RIP.
  */
 #include "km.h"
+#include "probe.h"
 
 #include <asm/prctl.h>
 #include <errno.h>
@@ -180,6 +181,7 @@ static uint64_t set_features(struct vcpu *vcpu)
 {
     uint64_t cr4 = 0, xcr0 = 0;
 
+    probe_step("KVM_SET_CPUID2");
     if (kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, vcpu->vm->cpuid) < 0) {
         die(STATUS_FAILED, FIX_CPU, "KVM refuses this CPU's features (KVM_SET_CPUID2): %m");
     }
@@ -197,6 +199,7 @@ static uint64_t set_features(struct vcpu *vcpu)
         }
     }
     if (cr4 & CR4_OSXSAVE) {
+        probe_step("KVM_SET_XCRS");
         set_state(vcpu, xcr0);
     }
     return cr4;
@@ -242,9 +245,11 @@ void cpu_init(struct vcpu *vcpu)
     sregs.gdt = (struct kvm_dtable){.base = (uint64_t)sys.gdt, .limit = 0x3f};
     sregs.idt = (struct kvm_dtable){.base = (uint64_t)sys.idt,
                                     .limit = VECTOR_COUNT * sizeof(struct gate) - 1};
+    probe_step("KVM_SET_SREGS");
     if (kvm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses 64-bit mode: %m");
     }
+    probe_step("KVM_SET_MSRS");
     set_msrs(vcpu);
     vcpu->tsc_is_host = share_tsc(vcpu);
 }

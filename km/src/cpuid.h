@@ -53,7 +53,10 @@ typedef void cpuid_source(struct kvm_cpuid_entry2 *entry);
 /* Ask `source` for all that cpuid_filter() may leave. */
 void cpuid_collect(struct cpuid_table *table, cpuid_source *source);
 
-/* Ask this CPU, and filter what it says. */
+/* Ask this CPU. */
+void cpuid_ask_host(struct cpuid_table *table);
+
+/* The same, filtered. */
 void cpuid_read_host(struct cpuid_table *table);
 
 /* Bytes of an XSAVE image of the components that a payload has here, in standard form. */

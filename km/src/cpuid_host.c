@@ -107,9 +107,14 @@ __attribute__((target("xsave"))) static uint64_t enabled(const struct cpuid_tabl
     return in_use ? (uint64_t)__builtin_ia32_xgetbv(0) : 0;
 }
 
-void cpuid_read_host(struct cpuid_table *table)
+void cpuid_ask_host(struct cpuid_table *table)
 {
     cpuid_collect(table, execute);
+}
+
+void cpuid_read_host(struct cpuid_table *table)
+{
+    cpuid_ask_host(table);
     cpuid_filter(table, enabled(table));
 }
 

@@ -3,6 +3,7 @@
  * kvm.c: the VM, its memslots and vCPUs, and the descriptors that they need.
  */
 #include "km.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PAYLOAD_GPA (4UL << 30) /* above all that Intel's KVM wants for itself below 4 GiB */
@@ -134,7 +136,10 @@ static int fd_make(int fd, unsigned long request, unsigned long arg)
 
 static int open_kvm(void)
 {
-    int fd = options.kvm_fd >= 0 ? options.kvm_fd : open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    int fd;
+
+    probe_step("open");
+    fd = options.kvm_fd >= 0 ? options.kvm_fd : open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
     if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO)) {
         die(STATUS_FAILED, FIX_KVM, "this host has no usable KVM: cannot open /dev/kvm: %m");
@@ -142,6 +147,7 @@ static int open_kvm(void)
     if (fd < 0) {
         die(STATUS_FAILED, FIX_KVM, "this user cannot use KVM: cannot open /dev/kvm: %m");
     }
+    probe_step("KVM_GET_API_VERSION");
     if (kvm_ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
         die(STATUS_FAILED, FIX_KVM, "%s %d is not KVM of API version %d: %m",
             options.kvm_fd >= 0 ? "the descriptor" : "/dev/kvm, opened as descriptor", fd,
@@ -152,6 +158,31 @@ static int open_kvm(void)
         die(STATUS_FAILED, FIX_DESCRIPTORS, "no free descriptor for KVM: %m");
     }
     return fd;
+}
+
+/* What km cannot do without, and since when Linux has it. */
+static void want_capabilities(const struct vm *vm)
+{
+    static const struct {
+        int number, bits;
+        const char *name, *since;
+    } wanted[] = {
+        {KVM_CAP_USER_MEMORY, 1, "KVM_CAP_USER_MEMORY", "2.6.25"},
+        {KVM_CAP_IMMEDIATE_EXIT, 1, "KVM_CAP_IMMEDIATE_EXIT", "4.13"},
+        {KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS, "KVM_CAP_SYNC_REGS", "4.17"},
+    };
+    struct utsname host;
+
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        int has = kvm_ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, wanted[i].number);
+
+        if (has < 0 || (has & wanted[i].bits) != wanted[i].bits) {
+            (void)uname(&host);
+            die(STATUS_FAILED, "boot a newer kernel",
+                "KVM has no %s: found Linux %s, wanted %s or newer", wanted[i].name, host.release,
+                wanted[i].since);
+        }
+    }
 }
 
 static void vm_open(struct vm *vm)
@@ -170,9 +201,20 @@ void vm_create(struct vm *vm)
     vm->kvm_fd = open_kvm();
     vm->hardware = cpuid_has_virtualization();
     vm->next_gpa = PAYLOAD_GPA;
+    probe_step("KVM_CHECK_EXTENSION");
+    want_capabilities(vm);
+    probe_step("KVM_GET_VCPU_MMAP_SIZE");
     vm->run_size = (size_t)kvm_ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if ((ssize_t)vm->run_size < (ssize_t)sizeof(struct kvm_run)) {
+        die(STATUS_FAILED, FIX_KVM,
+            "KVM_GET_VCPU_MMAP_SIZE failed: found %zd bytes, wanted %zu: %m", (ssize_t)vm->run_size,
+            sizeof(struct kvm_run));
+    }
+    probe_step("KVM_CREATE_VM");
     vm_open(vm);
+    probe_step(vm->hardware ? "KVM_GET_SUPPORTED_CPUID" : "CPUID");
     vm->cpuid = cpuid_read(vm);
+    probe_step("KVM_SET_USER_MEMORY_REGION");
 }
 
 int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uint32_t flags)
@@ -211,6 +253,7 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
     char name[32];
 
+    probe_step("KVM_CREATE_VCPU");
     vcpu->fd = fd_make(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
     if (vcpu->fd < 0) {
         return false;

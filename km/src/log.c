@@ -3,7 +3,9 @@
  * log.c: messages for the person who ran km.
  */
 #include "km.h"
+#include "probe.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -22,8 +24,11 @@ static void say(const char *fix, const char *what, va_list args)
 
 _Noreturn void die(int status, const char *fix, const char *what, ...)
 {
+    int error = errno;
     va_list args;
 
+    probe_failed(error);
+    errno = error;
     va_start(args, what);
     say(fix, what, args);
     va_end(args);

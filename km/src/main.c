@@ -3,6 +3,7 @@
  * main.c: the story of a start.
  */
 #include "km.h"
+#include "probe.h"
 #include "seccomp.h"
 #include "syscall.h"
 
@@ -36,7 +37,12 @@ int main(int argc, char **argv, char **envp)
     if (options.inspect) {
         inspect_payload();
     }
-    image_open(&image);
+    if (options.probe) {
+        probe_begin();
+        image.snapshot_fd = -1;
+    } else {
+        image_open(&image);
+    }
     resumes = image.snapshot_fd >= 0;
     if (resumes) {
         snapshot_open();
@@ -48,13 +54,16 @@ int main(int argc, char **argv, char **envp)
     cpu_system_create(&vm);
     layout_choose();
     mm_init(&vm);
-    if (!resumes) {
+    if (options.probe) {
+        probe_load(&vm);
+    } else if (!resumes) {
         image_load(&image);
     }
     vcpu = vcpu_acquire(&vm);
     if (!vcpu) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
     }
+    probe_step("payload");
     stop_enter(vcpu, NULL);
     signal_init(vcpu);
     if (options.seccomp_fd >= 0) {
@@ -70,6 +79,7 @@ int main(int argc, char **argv, char **envp)
         (void)sys_close_range(vcpu, (uint64_t[6]){STDERR_FILENO + 1, UINT32_MAX});
     }
     fd_lower_limit(limit);
+    probe_step("seccomp");
     lock_in();
     if (resumes) {
         snapshot_resume_threads(vcpu);
@@ -77,5 +87,6 @@ int main(int argc, char **argv, char **envp)
     if (options.gdb || options.gdb_session) {
         gdb_start(vcpu);
     }
+    probe_step("KVM_RUN");
     vcpu_run(vcpu);
 }

@@ -45,6 +45,8 @@ static const char help[] =
     "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
     "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
     "  --inspect      say what file PAYLOAD is, and run nothing\n"
+    "  --probe        say whether programs can run here, by running one, step by step\n"
+    "  --verbose      with --probe: what the CPU and KVM offer as well\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
     "\n"
@@ -152,6 +154,10 @@ static int take(char **argv, char **argv0)
         options.carried[CARRIED_TRACE] = option;
     } else if (!strcmp(option, "--inspect")) {
         options.inspect = true;
+    } else if (!strcmp(option, "--probe")) {
+        options.probe = true;
+    } else if (!strcmp(option, "--verbose")) {
+        options.verbose = true;
     } else if (!strcmp(option, "--no-helper")) {
         options.no_helper = true;
         options.carried[CARRIED_NO_HELPER] = option;
@@ -229,6 +235,35 @@ static bool is_called_as_payload(char **argv)
     return true;
 }
 
+/* Options that make sense only together, or apart. */
+static void check_combination(void)
+{
+    if (options.report_file && !options.trace && !options.stats) {
+        die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
+    }
+    if (options.live && !options.snapshot) {
+        die(STATUS_FAILED, "give --snapshot FILE as well", "--live says how, but not what");
+    }
+    if (options.snapshot && (options.gdb || options.gdb_session)) {
+        die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
+    }
+    if (options.verbose && !options.probe) {
+        die(STATUS_FAILED, "give --probe as well", "--verbose says how, but not what");
+    }
+}
+
+/* The program is km's own. */
+static void take_probe(char **argv)
+{
+    static char *words[] = {"probe", NULL};
+
+    if (*argv) {
+        die(STATUS_FAILED, "leave it out", "--probe runs a program of its own, found '%s'", *argv);
+    }
+    options.payload = words[0];
+    options.argv = words;
+}
+
 void options_parse(char **argv)
 {
     char *argv0 = NULL;
@@ -246,14 +281,10 @@ void options_parse(char **argv)
         }
         argv += take(argv, &argv0);
     }
-    if (options.report_file && !options.trace && !options.stats) {
-        die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
-    }
-    if (options.live && !options.snapshot) {
-        die(STATUS_FAILED, "give --snapshot FILE as well", "--live says how, but not what");
-    }
-    if (options.snapshot && (options.gdb || options.gdb_session)) {
-        die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
+    check_combination();
+    if (options.probe) {
+        take_probe(argv);
+        return;
     }
     if (!*argv) {
         die(STATUS_FAILED, "see km --help", "no payload was named");
