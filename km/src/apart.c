@@ -8,15 +8,11 @@
  */
 #include "km.h"
 
-#include <asm/unistd.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* What stands for an unlimited stack meanwhile: nobody else has just this limit. */
 #define STACK_MARK ((1UL << 30) + 2965 * PAGE_SIZE)
@@ -51,7 +47,6 @@ static bool change_layout(struct rlimit *stack)
 void keep_apart(char **argv, char **envp)
 {
     struct rlimit stack = {0};
-    int self;
 
     (void)getrlimit(RLIMIT_STACK, &stack);
     if (is_apart()) {
@@ -61,12 +56,11 @@ void keep_apart(char **argv, char **envp)
         }
         return;
     }
-    self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (*argv && !strchr(*argv, '/')) { /* which km looks for beside its own name */
         *argv = (char *)getauxval(AT_EXECFN);
     }
     if (change_layout(&stack)) {
-        (void)syscall(__NR_execveat, self, "", argv, envp, AT_EMPTY_PATH);
+        (void)program_execute(argv, envp);
     }
     die(STATUS_FAILED, "limit the size of the stack (ulimit -s 8192)",
         "the host's kernel puts what it maps for the monitor among the payload's memory");

@@ -30,6 +30,7 @@
  */
 #define GUEST_BOTTOM 0x10000UL
 #define GUEST_TOP 0x6fff00000000UL
+#define EMPTY_HVA 0x700000000000UL   /* an empty string that stays one: program.c */
 #define SYSTEM_HVA 0x7d0000000000UL  /* structures that the guest's CPU reads; also their gva */
 #define VMA_HVA 0x7d1000000000UL     /* the list of VMAs */
 #define RUN_HVA 0x7d2000000000UL     /* kvm_run of each vCPU */

@@ -10,39 +10,16 @@
 #include "seccomp.h"
 #include "syscall.h"
 
-#include <asm/unistd.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define ARGS_MAX (1UL << 20) /* pointers; the host refuses less, by their bytes */
-
-static int own_program = -1;
-
-void exec_init(void)
-{
-    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-
-    if (fd < 0) {
-        fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
-    }
-    own_program = fd < 0 ? -1 : fd_hide(fd);
-    pin_init();
-}
-
-bool exec_is_monitor(const char *path)
-{
-    struct stat own, other;
-
-    return fstat(own_program, &own) == 0 && stat(path, &other) == 0 && own.st_ino == other.st_ino &&
-           own.st_dev == other.st_dev;
-}
 
 /* ---- can it run? ---- */
 
@@ -95,7 +72,7 @@ static int64_t resolve(const struct vcpu *vcpu, struct script *script, const cha
         if (found < 0) {
             return found;
         }
-        if (exec_is_monitor(*path) && payload_beside(*path, beside)) {
+        if (program_is(*path) && payload_beside(*path, beside)) {
             *path = beside;
         }
         found = script_resolve(script, *path, open_named(vcpu, *path));
@@ -175,7 +152,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
                                       0)};
-    uint64_t argv0 = 0, args[6];
+    uint64_t argv0 = 0;
     int64_t error;
     int gdb_fd;
     const char *gdb = gdb_carry(vcpu, &gdb_fd);
@@ -220,13 +197,9 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     if (error < 0) {
         return error;
     }
-    memcpy(args,
-           (uint64_t[6]){(uint64_t)own_program, (uint64_t)"", (uint64_t)to.at,
-                         (uint64_t)(to.at + environment), AT_EMPTY_PATH},
-           sizeof(args));
     ending_exec(vcpu);
     keep_open(vcpu, program, gdb_fd, filters, true);
-    error = host_syscall(__NR_execveat, args);
+    error = program_execute((char *const *)to.at, (char *const *)(to.at + environment));
     keep_open(vcpu, program, gdb_fd, filters, false);
     return error;
 }

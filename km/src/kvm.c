@@ -80,6 +80,11 @@ static int fd_move(int fd, int lowest)
     return moved;
 }
 
+void fd_note_hidden(int fd)
+{
+    __atomic_fetch_or(&hidden[fd / 64], 1UL << fd % 64, __ATOMIC_RELAXED);
+}
+
 int fd_hide(int fd)
 {
     static int lowest;
@@ -96,7 +101,7 @@ int fd_hide(int fd)
         errno = EMFILE;
         return -1;
     }
-    __atomic_fetch_or(&hidden[moved / 64], 1UL << moved % 64, __ATOMIC_RELAXED);
+    fd_note_hidden(moved);
     return moved;
 }
 

@@ -31,6 +31,7 @@ int main(int argc, char **argv, char **envp)
     bool resumes;
 
     (void)argc;
+    program_open();
     keep_apart(argv, envp);
     limit = fd_raise_limit();
     options_parse(argv);
@@ -69,7 +70,7 @@ int main(int argc, char **argv, char **envp)
     if (options.seccomp_fd >= 0) {
         seccomp_load(vcpu, options.seccomp_fd);
     }
-    exec_init();
+    pin_init();
     if (resumes) {
         snapshot_resume(vcpu);
     } else {

@@ -32,10 +32,16 @@ void thread_unlock(void);
 /* Whether the process has more than one payload thread. */
 bool thread_several(void);
 
-/* Keep a descriptor of km's own program, for execve. */
-void exec_init(void);
-/* Whether `path` leads to km's own program. */
-bool exec_is_monitor(const char *path);
+/* ---- program.c: km's own file ---- */
+
+/* Open it, for execve. Must be called first. */
+void program_open(void);
+/* The descriptor where it is open for ever, or -1. */
+int program_fd(void);
+/* Whether `path` leads to it. */
+bool program_is(const char *path);
+/* Start km anew with these: only failure returns, -errno. */
+int64_t program_execute(char *const *argv, char *const *envp);
 
 /* pin.c: whether a descriptor that was just made is what it is called, and not another thread's. */
 bool pin_is(int fd, const char *wanted);
@@ -116,6 +122,19 @@ void lock_memory(uint64_t addr, uint64_t size);
 
 /* Must be called before the payload's first instruction. Ends km when the host refuses. */
 void lock_in(void);
+
+/* ---- lock_filter.c ---- */
+
+#define LOCK_NONE (-2)
+
+/*
+ * The descriptor that the filter of the program before lets be executed, -1 where it lets none, or
+ * LOCK_NONE: there is no filter.
+ */
+int lock_program(void);
+
+/* Put the filter on, unless it is there. Ends km when the host refuses. */
+void lock_calls(int program);
 
 /* ---- stop.c: threads that are stopped from outside; see stop.h ---- */
 

@@ -156,8 +156,7 @@ _Noreturn void snapshot_request(const char *word)
     info.si_uid = getuid();
     info.si_ptr = REQUEST;
     (void)snprintf(exe, sizeof(exe), "/proc/%ld/exe", pid);
-    exec_init();
-    if (*end || pid <= 0 || !exec_is_monitor(exe)) {
+    if (*end || pid <= 0 || !program_is(exe)) {
         die(STATUS_FAILED, "give the number of a process that this km runs with --snapshot",
             "--snapshot-now found no program of this km in process '%s'", word);
     }

@@ -220,6 +220,9 @@ static int64_t check(struct vcpu *vcpu, struct iocb *iocb)
         (iocb->aio_flags & IOCB_FLAG_RESFD && fd_is_hidden(iocb->aio_resfd))) {
         return -EBADF;
     }
+    if (offset_is_monitors((uint64_t)iocb->aio_offset)) {
+        return -EINVAL;
+    }
     switch (iocb->aio_lio_opcode) {
     case IOCB_CMD_PREAD:
     case IOCB_CMD_PWRITE:

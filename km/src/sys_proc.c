@@ -81,7 +81,7 @@ static bool is_monitors(const struct proc_file *file)
         return true;
     }
     (void)snprintf(exe, sizeof(exe), "%s/exe", file->folder);
-    return file->pid && exec_is_monitor(exe);
+    return file->pid && program_is(exe);
 }
 
 /* ---- open ---- */
@@ -346,7 +346,7 @@ static bool is_monitors_descriptor(const char *folder, const char *name)
     if (!strcmp(to, "/proc")) { /* pin.c's, which stands about where this monitor's does */
         return fd_is_hidden(strtoul(name, NULL, 10));
     }
-    return !strncmp(to, "anon_inode:kvm-", 15) || !strcmp(to, "/dev/kvm") || exec_is_monitor(link);
+    return !strncmp(to, "anon_inode:kvm-", 15) || !strcmp(to, "/dev/kvm") || program_is(link);
 }
 
 /* Whether the payload shall see this entry of a process's folder. */

@@ -263,6 +263,11 @@ void stats_report(void);
 /* In the child of fork(): nothing has been counted. */
 void stats_after_fork(void);
 
+/* ---- sys_offset.c ---- */
+
+/* Whether an offset in a file, in one that is a process's memory, is where the monitor's is. */
+bool offset_is_monitors(uint64_t offset);
+
 /* ---- the handlers, by file ---- */
 
 #define HANDLER(name) int64_t sys_##name(struct vcpu *vcpu, const uint64_t *args)
@@ -281,6 +286,11 @@ HANDLER(pkey_mprotect);
 HANDLER(pkey_alloc);
 HANDLER(pkey_free);
 HANDLER(futex_waitv);
+
+/* sys_offset.c */
+HANDLER(sendfile);
+HANDLER(splice);
+HANDLER(copy_file_range);
 
 /* sys_file.c */
 HANDLER(open);

@@ -112,6 +112,9 @@ void fd_lower_limit(uint64_t old);
 /* Move a descriptor of the monitor out of the way of the payload's: the new number, or -1. */
 int fd_hide(int fd);
 
+/* A descriptor that the program before has hidden. */
+void fd_note_hidden(int fd);
+
 /* Whether `fd` is one of the monitor's: for the payload it does not exist. */
 bool fd_is_hidden(uint64_t fd);
 

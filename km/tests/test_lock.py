@@ -3,18 +3,25 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import subvert
+from conftest import ROOT
 
 CLOCK_NANOSLEEP = 230
 GETPID, MMAP, MPROTECT, MUNMAP, MREMAP, SHMAT, IOCTL, EXECVE = 39, 9, 10, 11, 25, 30, 16, 59
 PERSONALITY = 135
+PREAD64, PWRITE64, PREADV, PWRITEV, PREADV2, PWRITEV2 = 17, 18, 295, 296, 327, 328
+SENDFILE, SPLICE, COPY_FILE_RANGE, EXECVEAT = 40, 275, 326, 322
+CLOSE, DUP2, DUP3, CLOSE_RANGE, FCNTL, F_SETFD = 3, 33, 292, 436, 72, 2
+AT_EMPTY_PATH = 0x1000
 READ_EXECUTE, READ_WRITE, PRIVATE, FIXED, ANONYMOUS = 5, 3, 2, 0x10, 0x20
 IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
     0x7E0000000000,
@@ -28,6 +35,9 @@ IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
 GUEST_TOP = 0x6FFF00000000
 """The payload's addresses end there."""
 
+EMPTY = 0x700000000000
+"""The path that km executes its own descriptor by."""
+
 NOT_IN_TABLE = {
     "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "init_module": 175,
     "kexec_load": 246, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425, "seccomp": 317,
@@ -40,9 +50,43 @@ BY_ARGUMENTS = {
     "mprotect to execute": (MPROTECT, SYSTEM, 4096, READ_EXECUTE),
     "shmat to execute": (SHMAT, 0, 0, 0o100000),
     "all memory to execute": (PERSONALITY, 0x0400000),
-    "execveat by path": (322, 0, 0, 0, 0, 0),
+    "execveat by path": (EXECVEAT, 0, 0, 0, 0, 0),
+    "execveat of another file": (EXECVEAT, 0, EMPTY, 0, 0, AT_EMPTY_PATH),
     "ioctl of VFIO": (IOCTL, 0, 0x3B64),
+    "TIOCSTI": (IOCTL, 0, 0x5412),
+    "TIOCSTI, wide": (IOCTL, 0, 1 << 32 | 0x5412),
+    "TIOCLINUX": (IOCTL, 0, 0x541C),
+    "TIOCSETD": (IOCTL, 0, 0x5423),
+    "KVM_CREATE_DEVICE": (IOCTL, 0, 0xC00CAEE0),
+    "KVM_CREATE_IRQCHIP": (IOCTL, 0, 0xAE60),
+    "KVM_SET_GUEST_DEBUG": (IOCTL, 0, 0x4048AE9B),
+    "sendfile by the payload's offset": (SENDFILE, 0, 0, 0x400000, 1),
+    "splice by the payload's offset": (SPLICE, 0, 0x400000, 0, 0, 1, 0),
+    "splice to the payload's offset": (SPLICE, 0, 0, 0, GUEST_TOP - 8, 1, 0),
+    "copy_file_range likewise": (COPY_FILE_RANGE, 0, 0, 0, 0x400000, 1, 0),
 }
+
+ON_ITS_PROGRAM = {
+    "close": (CLOSE, None),
+    "dup2": (DUP2, 0, None),
+    "dup3": (DUP3, 0, None, 0),
+    "close_range": (CLOSE_RANGE, 3, 0xFFFFFFFF, 0),
+    "close_range of it alone": (CLOSE_RANGE, None, None, 0),
+    "close_range later": (CLOSE_RANGE, 3, 0xFFFFFFFF, 4),
+    "FD_CLOEXEC": (FCNTL, None, F_SETFD, 1),
+    "another path": (EXECVEAT, None, GUEST_TOP - 4096, 0, 0, AT_EMPTY_PATH),
+    "another flag": (EXECVEAT, None, EMPTY, 0, 0, AT_EMPTY_PATH | 0x100),
+}
+"""Calls that would let another file be executed; None is the descriptor of km's own program."""
+
+AT_THE_MONITOR = {
+    f"{name} {offset:#x}": (number, 999, 0, 0, offset, 0)
+    for name, number in {
+        "pread64": PREAD64, "pwrite64": PWRITE64, "preadv": PREADV, "pwritev": PWRITEV,
+        "preadv2": PREADV2, "pwritev2": PWRITEV2,
+    }.items()
+    for offset in (GUEST_TOP, IMAGE, SYSTEM, (1 << 47) - 1, (1 << 63) - 1)
+}  # fmt: skip
 
 OVER_THE_MONITOR = {
     f"{name} {where:#x}": (number, where, *rest)
@@ -89,6 +133,64 @@ def test_other_arguments_end_it(monitor: int, words: tuple[int, ...]) -> None:
     with pytest.raises(ProcessLookupError) as death:
         subvert.call(monitor, *words)
     assert death.value.errno == signal.SIGSYS
+
+
+def _program_of(pid: int, km: Path) -> int:
+    """The descriptor that a monitor has of its own file."""
+    descriptors = Path(f"/proc/{pid}/fd").iterdir()
+    return next(int(fd.name) for fd in descriptors if os.path.realpath(fd) == str(km))
+
+
+@pytest.mark.parametrize("words", ON_ITS_PROGRAM.values(), ids=ON_ITS_PROGRAM)
+def test_only_its_program_is_executed(
+    monitor: int, km: Path, words: "tuple[int | None, ...]"
+) -> None:
+    """Nothing is moved to the descriptor that is executed, and by nothing but the empty path."""
+    program = _program_of(monitor, km)
+    with pytest.raises(ProcessLookupError) as death:
+        subvert.call(monitor, *(program if word is None else word for word in words))
+    assert death.value.errno == signal.SIGSYS
+
+
+def test_its_program_stays_the_same(km: Path, kvm: None) -> None:
+    """The next program's monitor is executed by the same descriptor, also where no /proc is."""
+    del kvm
+    script = 'cd "$0" && exec chroot . ./sh -c "exec ./sh -c \'exec ./sleep 100\'"'
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("sh", "sleep"):
+            shutil.copy("/bin/busybox", f"{folder}/{name}")
+        with subprocess.Popen([km, "/bin/sh", "-c", script, folder]) as process:
+            subvert.wait_for_call(process.pid, CLOCK_NANOSLEEP)
+            program = _program_of(process.pid, km)
+            process.kill()
+    assert program >= 0
+
+
+@pytest.mark.parametrize("words", AT_THE_MONITOR.values(), ids=AT_THE_MONITOR)
+def test_no_offset_is_the_monitors(monitor: int, words: tuple[int, ...]) -> None:
+    """No file is read or written where, in a process's memory, the monitor is."""
+    assert subvert.call(monitor, *words) == -errno.EINVAL
+
+
+@pytest.mark.parametrize("offset", [GUEST_TOP - 1, -1])
+def test_other_offsets_pass(monitor: int, offset: int) -> None:
+    """Below, and at the position that preadv2 calls -1, the kernel answers."""
+    assert subvert.call(monitor, PREADV2, 999, 0, 0, offset, 0) == -errno.EBADF
+
+
+def test_all_of_kvms_commands_are_known() -> None:
+    """The filter lets pass the commands of KVM's that the monitor's sources give, and no other."""
+    sources = ROOT / "km" / "src"
+    filters = (sources / "lock_filter.c").read_text(encoding="utf-8")
+    listed = filters.split("kvm_commands[] = {")[1].split("}")[0]
+    given = [
+        name
+        for path in sources.glob("*.c")
+        for name in re.findall(
+            r"(?:kvm_ioctl|fd_make|kvm_make)\([^;]*?, (KVM_\w+)", path.read_text(encoding="utf-8")
+        )
+    ]
+    assert set(re.findall(r"KVM_\w+", listed)) == set(given)
 
 
 @pytest.mark.parametrize("words", OVER_THE_MONITOR.values(), ids=OVER_THE_MONITOR)

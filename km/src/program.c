@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * program.c: km's own file, which is executed for each next program of the payload.
+ *
+ * It is open at one descriptor from the first start on, through each execve: the filter of
+ * lock_filter.c lets nothing else be executed, and nothing be moved there. The path that execveat
+ * takes is the empty string, at an address where nobody can write another.
+ */
+#include "km.h"
+#include "syscall.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int own = -1;
+
+static void open_own(void)
+{
+    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+
+    if (fd < 0) {
+        fd = open((const char *)getauxval(AT_EXECFN), O_PATH | O_CLOEXEC);
+    }
+    own = fd < 0 ? -1 : fd_hide(fd);
+    if (own >= 0) {
+        (void)fcntl(own, F_SETFD, 0);
+    }
+}
+
+void program_open(void)
+{
+    int fd = lock_program();
+
+    if (fd == LOCK_NONE) {
+        open_own();
+    } else if (fd >= 0) {
+        own = fd;
+        fd_note_hidden(fd);
+    }
+    if (mmap((void *)EMPTY_HVA, PAGE_SIZE, PROT_READ,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)EMPTY_HVA) {
+        die(STATUS_FAILED, FIX_REPORT, "the address 0x%lx is not free: %m", EMPTY_HVA);
+    }
+}
+
+int program_fd(void)
+{
+    return own;
+}
+
+bool program_is(const char *path)
+{
+    struct stat st, other;
+
+    return fstat(own, &st) == 0 && stat(path, &other) == 0 && st.st_ino == other.st_ino &&
+           st.st_dev == other.st_dev;
+}
+
+int64_t program_execute(char *const *argv, char *const *envp)
+{
+    return own < 0
+               ? -ENOENT
+               : host_syscall(__NR_execveat, (uint64_t[6]){(uint64_t)own, EMPTY_HVA, (uint64_t)argv,
+                                                           (uint64_t)envp, AT_EMPTY_PATH});
+}
