@@ -63,6 +63,8 @@ static struct {
 
 #define STUB_SIZE 8UL
 
+#define DR6_BS 0x4000UL /* a single step; no CPU clears it: Intel SDM volume 3, register DR6 */
+
 /* The vectors for which the CPU pushes an error code: DF TS NP SS GP PF AC CP. */
 #define VECTORS_WITH_ERROR                                                                         \
     (1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21)
@@ -252,6 +254,22 @@ void cpu_init(struct vcpu *vcpu)
     probe_step("KVM_SET_MSRS");
     set_msrs(vcpu);
     vcpu->tsc_is_host = share_tsc(vcpu);
+}
+
+bool cpu_take_single_step(struct vcpu *vcpu)
+{
+    struct kvm_debugregs debug;
+    bool stepped;
+
+    if (kvm_ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &debug) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_DEBUGREGS failed: %m");
+    }
+    stepped = debug.dr6 & DR6_BS;
+    debug.dr6 &= ~DR6_BS;
+    if (stepped && kvm_ioctl(vcpu->fd, KVM_SET_DEBUGREGS, &debug) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_SET_DEBUGREGS failed: %m");
+    }
+    return stepped;
 }
 
 int cpu_fpe_code(struct vcpu *vcpu, unsigned vector)

@@ -80,6 +80,8 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
 {
     unsigned vector = exception->vector;
     int code = of_vector[vector].code;
+    /* TF does not tell: the step may have been over an instruction that cleared it. */
+    bool stepped = vector == 1 && (cpu_take_single_step(vcpu) || vcpu->regs->rflags & FLAG_TF);
     /* Linux gives these the address of the instruction; a general protection fault has none. */
     bool at_rip = vector <= 1 || vector == 6 || vector == 7 || vector == 16 || vector == 19;
 
@@ -96,7 +98,7 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     if (vector == 16 || vector == 19) {
         code = cpu_fpe_code(vcpu, vector);
     }
-    if (vector == 1 && !(vcpu->regs->rflags & FLAG_TF)) { /* icebp */
+    if (vector == 1 && !stepped) { /* icebp */
         code = TRAP_BRKPT;
     }
     vcpu->fault = *exception;

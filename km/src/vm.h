@@ -174,6 +174,9 @@ bool cpu_in_stub(struct vcpu *vcpu);
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
 
+/* Whether a debug exception was a single step, by DR6; it is forgotten: ask once for each. */
+bool cpu_take_single_step(struct vcpu *vcpu);
+
 /* The si_code of a floating point exception, from the unit's status words. */
 int cpu_fpe_code(struct vcpu *vcpu, unsigned vector);
 

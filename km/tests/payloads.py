@@ -108,8 +108,8 @@ ACCESSES = (
     "0x7e0000000000 read", "0x7d0000000000 write",
 )  # fmt: skip
 EXCEPTIONS = (
-    "divide", "sse", "x87", "undefined", "breakpoint", "int1", "overflow", "halt", "trap-flag",
-    "alignment", "alignment-sse", "stack",
+    "divide", "sse", "x87", "undefined", "breakpoint", "int1", "int1-after-steps", "overflow", "halt",
+    "trap-flag", "trap-flag-cleared", "alignment", "alignment-sse", "stack",
 )  # fmt: skip
 
 SIGNALS = (

@@ -24,6 +24,28 @@ static void divide_by_x87(void)
     __asm__ volatile("fldcw %0; fld1; fldz; fdivrp; fwait" : : "m"(control));
 }
 
+/* The step is over the instruction that clears the trap flag, so the handler sees it cleared. */
+static void step_over_clearing(void)
+{
+    __asm__ volatile("pushfq; pushfq; orq $0x100, (%%rsp); popfq; popfq; nop" : : : "memory", "cc");
+}
+
+static void go_on(int signo)
+{
+    (void)signo;
+}
+
+/* That there were steps before says nothing of a later INT1. */
+static void int1_after_steps(void)
+{
+    struct sigaction ignored = {.sa_handler = go_on}, before;
+
+    (void)sigaction(SIGTRAP, &ignored, &before);
+    __asm__ volatile("pushfq; pushfq; orq $0x100, (%%rsp); popfq; nop; popfq" : : : "memory", "cc");
+    (void)sigaction(SIGTRAP, &before, NULL);
+    __asm__ volatile(".byte 0xf1");
+}
+
 static void misalign(void)
 {
     __asm__ volatile("pushfq; orq $0x40000, (%%rsp); popfq; movl 1(%0), %%ecx;"
@@ -50,12 +72,16 @@ static void fault(const char *what)
         __asm__ volatile("int3");
     } else if (!strcmp(what, "int1")) {
         __asm__ volatile(".byte 0xf1");
+    } else if (!strcmp(what, "int1-after-steps")) {
+        int1_after_steps();
     } else if (!strcmp(what, "overflow")) {
         __asm__ volatile("int $4");
     } else if (!strcmp(what, "halt")) {
         __asm__ volatile("hlt");
     } else if (!strcmp(what, "trap-flag")) {
         __asm__ volatile("pushfq; orq $0x100, (%rsp); popfq; nop; nop");
+    } else if (!strcmp(what, "trap-flag-cleared")) {
+        step_over_clearing();
     } else if (!strcmp(what, "alignment")) {
         misalign();
     } else if (!strcmp(what, "alignment-sse")) {
