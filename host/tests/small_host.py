@@ -8,9 +8,9 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from kontain_host.host import Host
 
@@ -21,6 +21,7 @@ GROUPS = "root:x:0:\nkvm:x:106:carol\nusers:x:100:\n"
 PASSWORDS = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"
 
 Tree = dict[str, tuple[Any, ...]]
+Answer = Union[tuple[int, str], Callable[[Sequence[str]], tuple[int, str]]]
 
 
 class SmallHost(Host):
@@ -29,21 +30,27 @@ class SmallHost(Host):
     def __init__(self, root: Path) -> None:
         """Begin with a host that has no command."""
         super().__init__(str(root))
-        self.answers: dict[str, tuple[int, str]] = {}
+        self.answers: dict[str, Answer] = {}
         self.ran: list[list[str]] = []
 
     def add_command(self, name: str, status: int = 0, output: str = "") -> None:
         """Install a command with its status and output."""
+        self.add_program(name, (status, output))
+
+    def add_program(self, name: str, answer: Answer) -> None:
+        """Install a command with what it answers, or what answers for it."""
         place = self.path(f"/usr/bin/{name}")
         place.write_text("#!/bin/sh\n")
         place.chmod(0o755)
-        self.answers[name] = (status, output)
+        self.answers[name] = answer
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Answer as the test has set, for the program of that name."""
         self.ran.append(list(command))
-        status, output = self.answers[command[0].rpartition("/")[2]]
-        return subprocess.CompletedProcess(list(command), status, output, "")
+        answer = self.answers[command[0].rpartition("/")[2]]
+        status, output = answer(command) if callable(answer) else answer
+        said = ("", output) if status else (output, "")
+        return subprocess.CompletedProcess(list(command), status, *said)
 
 
 def make_root(folder: Path) -> Path:

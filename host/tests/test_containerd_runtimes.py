@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomllib
+from fake_containerd import GRPC, RUNTIME, containerd, load
 from small_host import SmallHost, snapshot
 from toml_corpus import DEBIAN_CONTAINERD, DOCKER_CONTAINERD, KUBEADM_CONTAINERD, SCHEMA_3
 
@@ -24,13 +24,12 @@ OLD, NEW = (
     "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20\n",
     "containerd v2.2.1 x\n",
 )
-GRPC, RUNTIME = "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"
 GLOB = "/etc/containerd/conf.d/*.toml"
 
 
 def make(host: SmallHost, version: str, text: str | None) -> SmallHost:
     """Give a host a containerd of a version, with a configuration or none."""
-    host.add_command("containerd", 0, version)
+    host.add_program("containerd", containerd(host, version))
     if text is not None:
         host.path(CONFIG).parent.mkdir()
         host.path(CONFIG).write_text(text)
@@ -44,22 +43,10 @@ def register(host: SmallHost, *, replace: bool = False) -> Report:
 
 
 def loaded(host: SmallHost) -> dict[str, Any]:
-    """Return what containerd loads: its file, and the files that it imports, merged."""
-    config = tomllib.loads(host.path(CONFIG).read_text())
-    if GLOB in config.get("imports", []):
-        extra = tomllib.loads(host.path(DROP_IN).read_text())
-        assert extra["version"] == config["version"]
-        merge(config, extra)
+    """Return what containerd 2 loads: its file, and the files that it imports, merged."""
+    config: dict[str, Any] = {}
+    load(host, host.path(CONFIG), config, deep=True)
     return config
-
-
-def merge(into: dict[str, Any], extra: dict[str, Any]) -> None:
-    """Merge tables deeply, as containerd 2 does."""
-    for key, value in extra.items():
-        if isinstance(value, dict):
-            merge(into.setdefault(key, {}), value)
-        else:
-            into[key] = value
 
 
 CASES = [
@@ -88,15 +75,143 @@ def test_each_schema_has_its_table(
     config = loaded(host)
     assert config.get("version") == schema
     handlers = config["plugins"][plugin]["containerd"]["runtimes"]
+    driver = {"SystemdCgroup": True} if text == KUBEADM_CONTAINERD else {}
     for name in ("kontain", "krun"):
         assert handlers[name] == {
             "runtime_type": "io.containerd.runc.v2",
-            "options": {"BinaryName": KRUN},
+            "options": {"BinaryName": KRUN, **driver},
         }
     assert ("runc" in handlers) == (plugin != RUNTIME)  # 1.x has no built-in one beside ours
     assert host.path(DROP_IN).exists() == (schema in (3, 4))
     assert not register(host).changed
     assert uninstall(host).left == []
+    assert snapshot(Path(host.root)) == before
+
+
+RUNC = f'plugins."{GRPC}".containerd.runtimes.runc'
+NVIDIA = f'plugins."{GRPC}".containerd.runtimes.nvidia'
+KONTAIN = f'plugins."{GRPC}".containerd.runtimes.kontain'
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"[{RUNC}.options]\nSystemdCgroup = true\nRoot = '/r'\n", {"SystemdCgroup": True}),
+        (f"[{RUNC}.options]\nSystemdCgroup = false\n", {}),
+        (
+            (
+                f'[plugins."{GRPC}".containerd]\ndefault_runtime_name = "nvidia"\n'
+                f'[{NVIDIA}]\nruntime_type = "io.containerd.runc.v2"\n[{NVIDIA}.options]\n'
+                'BinaryName = "/n"\nNoNewKeyring = true\nSystemdCgroup = true\nIoUid = 7\n'
+            ),
+            {"SystemdCgroup": True, "NoNewKeyring": True, "IoUid": 7},
+        ),
+        (
+            (
+                f'[plugins."{GRPC}".containerd]\ndefault_runtime_name = "kata"\n'
+                f'[{NVIDIA.replace("nvidia", "kata")}]\nruntime_type = "io.containerd.kata.v2"\n'
+                f"[{RUNC}.options]\nSystemdCgroup = true\n"
+            ),
+            {"SystemdCgroup": True},
+        ),
+        (
+            (
+                f"[{RUNC}.options]\nSystemdCgroup = true\n[{KONTAIN}.options]\n"
+                f'BinaryName = "{KRUN}"\nSystemdCgroup = false\n'
+            ),
+            {"SystemdCgroup": False},  # somebody has decided so
+        ),
+    ],
+)
+@pytest.mark.parametrize("version", [OLD, NEW])
+def test_the_options_of_the_default_runtime_are_ours_too(
+    host: SmallHost, version: str, text: str, wanted: dict[str, object]
+) -> None:
+    """Where the kubelet's control groups are systemd's, a pod of ours is inside its slice as well."""
+    make(host, version, f"version = 2\n{text}")
+    before = snapshot(Path(host.root))
+    register(host)
+    handlers = loaded(host)["plugins"][GRPC]["containerd"]["runtimes"]
+    assert handlers["kontain"]["options"] == {"BinaryName": KRUN, **wanted}
+    assert not register(host).changed
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_an_older_registration_gets_the_options(host: SmallHost) -> None:
+    """One that was made without them is completed by the next run."""
+    own = f'[{KONTAIN}]\nruntime_type = "io.containerd.runc.v2"\n[{KONTAIN}.options]\nBinaryName = "{KRUN}"\n'
+    make(host, OLD, f"version = 2\n[{RUNC}.options]\nSystemdCgroup = true\n{own}")
+    assert register(host).changed
+    assert f'BinaryName = "{KRUN}"\nSystemdCgroup = true\n' in host.path(CONFIG).read_text()
+
+
+DROPPED = f'version = 2\n[{NVIDIA}]\nruntime_type = "io.containerd.runc.v2"\n'
+
+
+@pytest.mark.parametrize("imported", ["/etc/containerd/x.d/*.toml", "a.toml"])
+def test_the_file_whose_table_counts_gets_the_runtime(host: SmallHost, imported: str) -> None:
+    """Containerd 1.x takes the plugin's table of the last import: ours goes there, theirs stays."""
+    make(host, OLD, f"version = 2\nimports = ['{imported}']\n")
+    imports = "imports = ['/etc/containerd/x.d/*.toml']\n"
+    host.path("/etc/containerd/x.d").mkdir()
+    host.path("/etc/containerd/a.toml").write_text(imports)
+    for name, text in (
+        ("1.toml", "version = 2\n"),
+        ("2.toml", DROPPED),
+        ("3.toml", "oom_score = 1\n"),
+    ):
+        host.path(f"/etc/containerd/x.d/{name}").write_text(text)
+    before = snapshot(Path(host.root))
+    report = register(host)
+    assert [change["path"] for change in report.changes] == ["/etc/containerd/x.d/2.toml"]
+    config: dict[str, Any] = {}
+    load(host, host.path(CONFIG), config, deep=False)
+    assert sorted(config["plugins"][GRPC]["containerd"]["runtimes"]) == [
+        "kontain",
+        "krun",
+        "nvidia",
+        "runc",
+    ]
+    assert not register(host).changed
+    uninstall(host)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_files_that_nobody_imports_stay_so(host: SmallHost) -> None:
+    """A file of others in conf.d is not brought to life by the import of ours."""
+    make(host, NEW, "version = 3\n")
+    host.path(DROP_IN).parent.mkdir()
+    host.path(DROP_IN).with_name("old.toml").write_text("version = 3\nroot = '/elsewhere'\n")
+    register(host)
+    assert "root" not in loaded(host)
+    assert "kontain" in loaded(host)["plugins"][RUNTIME]["containerd"]["runtimes"]
+
+
+def test_what_containerd_does_not_see_is_not_done(host: SmallHost) -> None:
+    """Where an import takes the name away again, the run fails, says so, and takes all back."""
+    make(host, NEW, "version = 3\nimports = ['/etc/containerd/conf.d/*.toml']\n")
+    host.path(DROP_IN).parent.mkdir()
+    table = KONTAIN.replace(GRPC, RUNTIME)
+    last = host.path(DROP_IN).with_name("zz.toml")
+    last.write_text(f'version = 3\n[{table}.options]\nBinaryName = "/other"\n')
+    before = snapshot(Path(host.root))
+    with pytest.raises(HostError, match="the runtime kontain has the program /other, wanted"):
+        register(host, replace=True)
+    assert snapshot(Path(host.root)) == before
+
+
+def test_a_containerd_that_refuses_its_files_is_quoted(host: SmallHost) -> None:
+    """What it says of a broken import is in the message, and nothing is written."""
+    make(host, OLD, "version = 2\n")
+    works = containerd(host, OLD)
+    host.add_program(
+        "containerd",
+        lambda command: (1, "x.toml: (1, 2): bad") if "dump" in command else works(command),
+    )
+    before = snapshot(Path(host.root))
+    with pytest.raises(HostError, match=r"config dump` fails: x.toml: \(1, 2\): bad"):
+        register(host)
     assert snapshot(Path(host.root)) == before
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_containerd import containerd
 from small_host import FILES, BundleMaker, SmallHost, Tree, make_root, snapshot
 from toml_corpus import SCHEMA_3
 
@@ -104,7 +105,8 @@ def fresh(memory: Path) -> Callable[[], SmallHost]:
         host.path("/etc/docker/daemon.json").write_text(CONFIG)
         host.path("/etc/containerd").mkdir()
         host.path("/etc/containerd/config.toml").write_text(SCHEMA_3)
-        host.add_command("containerd", 0, "containerd containerd.io v2.1.4 abc\n")
+        version = "containerd containerd.io v2.1.4 abc\n"
+        host.add_program("containerd", containerd(host, version))
         return host
 
     return make

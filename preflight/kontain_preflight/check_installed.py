@@ -18,6 +18,7 @@ from .engines import (
     crio_runtime,
     docker_runtimes,
     has_rancher,
+    outside_of_slices,
     podman_runtimes,
     rancher_runtime,
 )
@@ -62,7 +63,20 @@ def check_registered_podman(host: Host) -> Result:
 
 def check_registered_containerd(host: Host) -> Result:
     """Containerd's configuration, where there is containerd, leads to this Kontain."""
-    return _registered(host, CONTAINERD, lambda: [containerd_runtime(host)])
+    result = _registered(host, CONTAINERD, lambda: [containerd_runtime(host)])
+    outside = outside_of_slices(host) if result.status == PASS else []
+    if not outside:
+        return result
+    shown = ", ".join(outside[:_SHOWN])
+    return warned(
+        f"containers of pods are outside of their slices: process {shown}",
+        "the kubelet's driver of control groups is systemd, and their runtime was not told so: "
+        "the limits of their pods do not hold",
+        "run `kontain register containerd`, `systemctl restart containerd`, then make these pods "
+        "anew; where it is not Kontain's, set SystemdCgroup of that runtime in containerd's "
+        "configuration",
+        processes=outside,
+    )
 
 
 def check_registered_crio(host: Host) -> Result:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -43,6 +44,7 @@ RANCHERS = {"k3s": "k3s or k3s-agent", "rke2": "rke2-server or rke2-agent"}
 
 _BINARY_NAME = ("containerd", "runtimes", RUNTIME, "options", "BinaryName")
 _SCHEMA = re.compile(r"^[ \t]*version[ \t]*=[ \t]*(\d+)", re.MULTILINE)
+_MISPLACED = re.compile(r"\.slice:cri-containerd:", re.MULTILINE)
 _VERSION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)?)")
 
 
@@ -160,20 +162,56 @@ def podman_runtimes(host: Host) -> Dict[str, List[str]]:
 
 
 def containerd_runtime(host: Host) -> str:
-    """Return the program of Kontain's runtime in containerd's configuration, "" where it has none."""
+    """Return the program of Kontain's runtime in containerd's configuration, "" where it has none.
+
+    containerd says itself what it makes of its files; where it cannot, the usual files are read.
+    """
+    with contextlib.suppress(OSError):
+        dump = host.run(host.which(CONTAINERD.program), "config", "dump")
+        if dump.status == 0:
+            return _string_of([dump.stdout], _BINARY_NAME)
     files = ["/etc/containerd/config.toml", *_files(host, "/etc/containerd/conf.d", ".toml")]
     return _string(host, files, _BINARY_NAME)
 
 
+def outside_of_slices(host: Host) -> List[str]:
+    """Return the ids of processes whose control group has the name that systemd should have had.
+
+    The kubelet's driver systemd names a group `SLICE:cri-containerd:ID`, which a runtime that is not
+    told of systemd takes for a folder: it lies outside of the slice of its pod, without its limits.
+    """
+    return [
+        pid
+        for pid in host.names("/proc")
+        if pid.isdigit() and _MISPLACED.search(host.read_or(f"/proc/{pid}/cgroup"))
+    ]
+
+
 def rancher_runtime(host: Host, name: str, *, loaded: bool = False) -> str:
-    """Return the program of Kontain's runtime in the template of k3s' or RKE2's containerd, or "".
+    """Return the program of Kontain's runtime in what k3s' or RKE2's containerd is made of, or "".
 
     With `loaded`, in the configuration that was made of it at the last start.
     """
     config = _RANCHER_CONFIG.format(name)
     schema = _SCHEMA.search(host.read_or(config))
-    template = "config-v3.toml.tmpl" if schema and int(schema[1]) > 2 else "config.toml.tmpl"  # noqa: PLR2004
-    file = config if loaded else config.replace("config.toml", template)
+    is_v3 = bool(schema and int(schema[1]) > 2)  # noqa: PLR2004
+    template = config.replace(
+        "config.toml", "config-v3.toml.tmpl" if is_v3 else "config.toml.tmpl"
+    )
+    file = config if loaded else template
+    return _string(host, [file], _BINARY_NAME) or _rancher_drop_in(host, config, loaded=loaded)
+
+
+def _rancher_drop_in(host: Host, config: str, *, loaded: bool) -> str:
+    """Return the program in a file of the folder that the configuration imports, "" where there is none.
+
+    It is loaded when the configuration, which is made at each start, is newer.
+    """
+    file = config.replace("config.toml", "config-v3.toml.d/kontain.toml")
+    if not host.exists(file) or "/config-v3.toml.d/" not in host.read_or(config):
+        return ""
+    if loaded and host.stat(file).st_mtime > host.stat(config).st_mtime:
+        return ""
     return _string(host, [file], _BINARY_NAME)
 
 
@@ -189,11 +227,15 @@ def _files(host: Host, folder: str, ending: str) -> List[str]:
 
 def _string(host: Host, files: List[str], ending: Tuple[str, ...]) -> str:
     """Return the string whose key ends so, of the last of the files that has it."""
+    return _string_of([host.read_or(path) for path in files], ending)
+
+
+def _string_of(texts: List[str], ending: Tuple[str, ...]) -> str:
     from .toml_strings import strings  # noqa: PLC0415  # hosts without these engines need not pay
 
     found = ""
-    for path in files:
-        for key, value in strings(host.read_or(path)).items():
+    for text in texts:
+        for key, value in strings(text).items():
             if key[-len(ending) :] == ending:
                 found = value
     return found

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,12 +128,14 @@ def test_another_program_of_the_name_fails(host: Host, check: Callable[[Host], R
 @pytest.mark.parametrize("version", [2, 3])
 def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None:
     """The check finds the runtime in what the installer itself writes for containerd."""
-    from kontain_host.engines import containerd  # noqa: PLC0415  the other part
+    from kontain_host.engines.containerd_runtimes import wishes  # noqa: PLC0415  the other part
     from kontain_host.engines.toml_edit import merge  # noqa: PLC0415  the other part
+    from kontain_host.engines.toml_text import Document  # noqa: PLC0415  the other part
 
     place = tmp_path / "etc/containerd/config.toml"
     place.parent.mkdir(parents=True)
-    place.write_text(merge("# a\n", containerd._wishes(version, "kontain", "/k/krun")))
+    own = wishes(version, ["kontain"], "/k/krun", {"SystemdCgroup": "true"}, Document(""))
+    place.write_text(merge("# a\n", own))
     assert containerd_runtime(Host(str(tmp_path))) == "/k/krun"
 
 
@@ -140,7 +143,7 @@ def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None
 @pytest.mark.parametrize("schema", [2, 3])
 def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema: int) -> None:
     """A template that the installer wrote and that was not loaded: warn, with the service's name."""
-    from kontain_host.engines import rancher as writer  # noqa: PLC0415  the other part
+    from kontain_host.engines import distributions as writer  # noqa: PLC0415  the other part
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
 
@@ -150,3 +153,50 @@ def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema:
     assert rancher_runtime(host, name) == krun
     result = rancher_check(name)(host)
     assert (result.status, f"systemctl restart {name}" in result.fix) == (WARN, True)
+
+
+@pytest.mark.parametrize("name", RANCHERS)
+def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> None:
+    """The folder that it imports: warn until it has made its configuration anew, then pass."""
+    from kontain_host.engines import distributions as writer  # noqa: PLC0415  the other part
+    from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
+    from kontain_host.transaction import perform  # noqa: PLC0415  the other part
+
+    krun, there = "/opt/kontain/bin/krun", Writer(host.path("/"))
+    config = rancher(host.path("/"), name) / "config.toml"
+    folder = f"/var/lib/rancher/{name}/agent/etc/containerd/config-v3.toml.d"
+    config.write_text(f'version = 3\nimports = ["{folder}/*.toml"]\n')
+    os.utime(config, (1000, 1000))
+    perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
+    assert rancher_check(name)(host).status == WARN
+    os.utime(config)
+    assert rancher_check(name)(host).status == PASS
+
+
+def test_containerd_itself_says_what_it_has(host: Host) -> None:
+    """A file that does not count, for an import replaced its table, is no registration."""
+    configure(host, "/opt/kontain/bin/krun")
+    program = Path(host.path("/usr/bin/containerd"))
+    program.write_text("#!/bin/sh\necho '[plugins.x.containerd.runtimes.runc]'\n")
+    assert check_registered_containerd(host).status == SKIP
+    table = "[plugins.x.containerd.runtimes.kontain.options]"
+    program.write_text(
+        f"#!/bin/sh\nprintf '  {table}\\n  BinaryName = \"/opt/kontain/bin/krun\"\\n'\n"
+    )
+    assert check_registered_containerd(host).status == PASS
+
+
+def test_a_container_outside_of_its_slice_warns(host: Host) -> None:
+    """The kubelet's driver is systemd, the runtime's is not: the processes are named."""
+    configure(host, "/opt/kontain/bin/krun")
+    groups = {
+        7: "0::/kubepods-podx.slice/cri-containerd-1.scope",
+        8: "0::/kubepods-pody.slice:cri-containerd:2",
+    }
+    for pid, group in groups.items():
+        place = Path(host.path(f"/proc/{pid}/cgroup"))
+        place.parent.mkdir(parents=True)
+        place.write_text(f"{group}\n")
+    result = check_registered_containerd(host)
+    assert (result.status, result.details["processes"]) == (WARN, ["8"])
+    assert "kontain register containerd" in result.fix
