@@ -56,6 +56,7 @@ struct options {
     int kvm_fd;          /* an open descriptor of /dev/kvm, or -1 */
     int keeper_fd;       /* an open socket to the keeper, or -1 */
     int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
+    int proc_fd;         /* an open descriptor of the root of a proc(5), or -1 */
     int seccomp_fd;      /* an open descriptor of what seccomp_save() wrote, or -1 */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */

@@ -24,12 +24,12 @@
 /* ---- can it run? ---- */
 
 /* Open a file that the payload named, as it might do itself. */
-static int open_named(const struct vcpu *vcpu, const char *path)
+static int open_named(struct vcpu *vcpu, const char *path)
 {
-    return (int)pin_openat(vcpu, (uint64_t)AT_FDCWD, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
+    return (int)open_at(vcpu, (uint64_t)AT_FDCWD, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
 }
 
-static int64_t check_elf(const struct vcpu *vcpu, const char *path)
+static int64_t check_elf(struct vcpu *vcpu, const char *path)
 {
     Elf64_Ehdr head = {0};
     int fd = open_named(vcpu, path);
@@ -62,7 +62,7 @@ static int64_t check_file(const char *path)
 }
 
 /* Follow scripts, and links to km, to the program that runs; its path is left in *path. */
-static int64_t resolve(const struct vcpu *vcpu, struct script *script, const char **path,
+static int64_t resolve(struct vcpu *vcpu, struct script *script, const char **path,
                        char beside[PATH_MAX])
 {
     int64_t found;
@@ -129,7 +129,8 @@ static void add_fd(struct arguments *to, const char *option, int fd, char text[1
 /* Let the descriptors that the new monitor takes over live through execve, or not. */
 static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters, bool keep)
 {
-    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, program, gdb, filters};
+    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, pin_proc(), program, gdb,
+                 filters};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -146,7 +147,7 @@ static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters
 static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int filters,
                            const struct script *script, uint64_t argv, uint64_t envp)
 {
-    char kvm[16], keeper[16], report[16], program_text[16], filters_text[16], limit[48];
+    char kvm[16], keeper[16], report[16], proc[16], program_text[16], filters_text[16], limit[48];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
     void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
@@ -168,6 +169,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
     add_fd(&to, "--keeper-fd", options.keeper_fd, keeper);
     add_fd(&to, "--report-fd", options.report_fd, report);
+    add_fd(&to, "--proc-fd", pin_proc(), proc);
     if (gdb) {
         add(&to, gdb);
     }

@@ -256,15 +256,12 @@ static bool map_at(uint64_t where, size_t size, int flags, int fd)
 /* Let KVM make the vCPU that `vcpu` describes. */
 static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
-    char name[32];
-
     probe_step("KVM_CREATE_VCPU");
     vcpu->fd = fd_make(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
     if (vcpu->fd < 0) {
         return false;
     }
-    (void)snprintf(name, sizeof(name), "anon_inode:kvm-vcpu:%u", vcpu->id);
-    if (!pin_is(vcpu->fd, name) ||
+    if (!pin_is_new_vcpu(vcpu->fd) ||
         !map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
         fd_close_hidden(vcpu->fd);
         vcpu->fd = -1;
@@ -317,6 +314,9 @@ struct vcpu *vcpu_acquire(struct vm *vm)
     if (vcpu && vcpu->fd < 0 && !vcpu_open(vm, vcpu)) {
         vcpu_release(vcpu);
         return NULL;
+    }
+    if (vcpu) {
+        pin_make(vcpu);
     }
     return vcpu;
 }

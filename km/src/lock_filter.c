@@ -236,6 +236,7 @@ static const uint32_t kvm_commands[] = {
     KVM_GET_SUPPORTED_CPUID,
     KVM_GET_VCPU_MMAP_SIZE,
     KVM_GET_API_VERSION,
+    KVM_CHECK_EXTENSION,
 };
 
 /* Of terminals: who uses one after the payload would find it changed; see sys_ioctl.c. */

@@ -70,7 +70,7 @@ int main(int argc, char **argv, char **envp)
     if (options.seccomp_fd >= 0) {
         seccomp_load(vcpu, options.seccomp_fd);
     }
-    pin_init();
+    pin_init(vcpu);
     if (resumes) {
         snapshot_resume(vcpu);
     } else {

@@ -13,8 +13,12 @@
 
 #define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
 
-struct options options = {
-    .kvm_fd = -1, .keeper_fd = -1, .report_fd = -1, .seccomp_fd = -1, .payload_fd = -1};
+struct options options = {.kvm_fd = -1,
+                          .keeper_fd = -1,
+                          .report_fd = -1,
+                          .proc_fd = -1,
+                          .seccomp_fd = -1,
+                          .payload_fd = -1};
 
 static const char help[] =
     "Usage: km [OPTION...] PAYLOAD [ARG...]\n"
@@ -41,6 +45,7 @@ static const char help[] =
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
+    "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
     "  --seccomp-fd FD  the payload has the filters of system calls that FD holds\n"
     "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
     "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
@@ -194,6 +199,9 @@ static int take(char **argv, char **argv0)
     } else if (!strcmp(option, "--report-fd")) {
         options.report_shared = true;
         options.report_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--proc-fd")) {
+        options.proc_fd = descriptor(option, value_of(option, argv[1]));
         return 2;
     } else if (!strcmp(option, "--seccomp-fd")) {
         options.seccomp_fd = descriptor(option, value_of(option, argv[1]));

@@ -9,6 +9,7 @@
 #include "syscall.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,25 @@
 
 /* ---- threads ---- */
 
-bool proc_is_monitors_thread(const char *folder, const char *tid)
+FILE *proc_open(const char *name)
+{
+    int fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (!file && fd >= 0) {
+        (void)close(fd);
+    }
+    return file;
+}
+
+bool proc_is_monitors_thread(pid_t pid, const char *tid)
 {
     static const char kvms[] = "kvm-nx-lpage"; /* since Linux 6.11 a thread of the process */
-    char path[PATH_MAX + 32], comm[sizeof(kvms)] = "";
+    char path[PROC_AT + 32], comm[sizeof(kvms)] = "";
     FILE *file;
 
-    (void)snprintf(path, sizeof(path), "%s/task/%s/comm", folder, tid);
-    file = fopen(path, "re");
+    (void)snprintf(path, sizeof(path), "%d/task/%s/comm", pid, tid);
+    file = proc_open(path);
     if (file) {
         (void)!fgets(comm, sizeof(comm), file);
         (void)fclose(file);
@@ -33,19 +45,22 @@ bool proc_is_monitors_thread(const char *folder, const char *tid)
 }
 
 /* How many threads the payload of this process has, where the host counts `all`. */
-static unsigned long count_threads(const char *folder, unsigned long all)
+static unsigned long count_threads(pid_t pid, unsigned long all)
 {
-    char path[PATH_MAX + 8];
+    char path[PROC_AT];
     const struct dirent *entry;
     DIR *tasks;
+    int fd;
 
-    (void)snprintf(path, sizeof(path), "%s/task", folder);
-    tasks = opendir(path);
+    (void)snprintf(path, sizeof(path), "%d/task", pid);
+    fd = openat(pin_proc(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    tasks = fd < 0 ? NULL : fdopendir(fd);
     if (!tasks) {
+        (void)close(fd);
         return all;
     }
     for (entry = readdir(tasks); entry; entry = readdir(tasks)) {
-        if (*entry->d_name != '.' && proc_is_monitors_thread(folder, entry->d_name)) {
+        if (*entry->d_name != '.' && proc_is_monitors_thread(pid, entry->d_name)) {
             all--;
         }
     }
@@ -56,7 +71,7 @@ static unsigned long count_threads(const char *folder, unsigned long all)
 /* ---- stat, status ---- */
 
 /* The number of threads is the 20th field; the second is in parentheses and may hold anything. */
-static void write_stat(FILE *to, char *line, const char *folder)
+static void write_stat(FILE *to, char *line, pid_t pid)
 {
     char *field = strrchr(line, ')'), *rest;
     unsigned long all;
@@ -66,8 +81,7 @@ static void write_stat(FILE *to, char *line, const char *folder)
     }
     if (field) {
         all = strtoul(field, &rest, 10);
-        (void)fprintf(to, "%.*s %lu%s\n", (int)(field - line), line, count_threads(folder, all),
-                      rest);
+        (void)fprintf(to, "%.*s %lu%s\n", (int)(field - line), line, count_threads(pid, all), rest);
     } else {
         (void)fprintf(to, "%s\n", line);
     }
@@ -86,14 +100,14 @@ static uint64_t caught(void)
     return set;
 }
 
-static void write_status(FILE *to, const char *line, const char *folder, bool own)
+static void write_status(FILE *to, const char *line, pid_t pid, bool own)
 {
     static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
     static const char seccomp[] = "Seccomp:\t", filters[] = "Seccomp_filters:\t";
 
     if (!strncmp(line, threads, strlen(threads))) {
         (void)fprintf(to, "%s%lu\n", threads,
-                      count_threads(folder, strtoul(line + strlen(threads), NULL, 10)));
+                      count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
     } else if (own && !strncmp(line, handled, strlen(handled))) {
         (void)fprintf(to, "%s%016lx\n", handled, caught());
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
@@ -242,10 +256,11 @@ static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
 
 /* ---- which file ---- */
 
-bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid)
+bool proc_write(int to, int fd, const struct proc_file *what)
 {
     struct maps text = {.fd = fd};
-    bool own = pid == getpid(), maps = strstr(last, "maps");
+    const char *last = what->last;
+    bool own = what->pid == proc_self(), maps = strstr(last, "maps");
     int copy = dup(to);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
     char *line;
@@ -262,11 +277,11 @@ bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid)
     } else {
         while ((line = maps_line(&text))) {
             if (!strcmp(last, "stat")) {
-                write_stat(file, line, folder);
+                write_stat(file, line, what->pid);
             } else if (!strcmp(last, "limits")) {
                 write_limit(file, line, own);
             } else {
-                write_status(file, line, folder, own);
+                write_status(file, line, what->pid, own);
             }
         }
     }

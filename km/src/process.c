@@ -58,7 +58,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     int32_t tid = ids_shown(getpid());
 
     thread_after_fork();
-    pin_after_fork();
+    vcpu->vforked = false;
     stop_after_fork(vcpu);
     gdb_after_fork(vcpu);
     stats_after_fork();
@@ -195,6 +195,9 @@ static int64_t new_thread(struct vcpu *vcpu, const struct clone *how)
 
     if (!how->stack || how->exit_signal) {
         return -EINVAL;
+    }
+    if (vcpu->vforked) {
+        return -EAGAIN; /* its threads would be in the parent's lists, and outlive it there */
     }
     child_state(vcpu, how, &state);
     return thread_start(vcpu, how->flags, &state, how->parent_tid, how->child_tid);

@@ -38,13 +38,19 @@ bool thread_several(void);
 void program_open(void);
 /* The descriptor where it is open for ever, or -1. */
 int program_fd(void);
-/* Whether `path` leads to it. */
+/* Whether `path` leads to it; a file is it. */
 bool program_is(const char *path);
+struct stat;
+bool program_is_file(const struct stat *st);
 /* Start km anew with these: only failure returns, -errno. */
 int64_t program_execute(char *const *argv, char *const *envp);
 
-/* pin.c: whether a descriptor that was just made is what it is called, and not another thread's. */
-bool pin_is(int fd, const char *wanted);
+/* pin.c: whether a descriptor is a vCPU that was just made, and not what another thread put there.
+ */
+bool pin_is_new_vcpu(int fd);
+
+/* pin.c: let a vCPU that gets a thread have what syscall.h says of it. */
+void pin_make(struct vcpu *vcpu);
 
 /* ---- script.c ---- */
 

@@ -53,12 +53,19 @@ int program_fd(void)
     return own;
 }
 
+bool program_is_file(const struct stat *st)
+{
+    struct stat program;
+
+    return fstat(own, &program) == 0 && program.st_ino == st->st_ino &&
+           program.st_dev == st->st_dev;
+}
+
 bool program_is(const char *path)
 {
-    struct stat st, other;
+    struct stat st;
 
-    return fstat(own, &st) == 0 && stat(path, &other) == 0 && st.st_ino == other.st_ino &&
-           st.st_dev == other.st_dev;
+    return stat(path, &st) == 0 && program_is_file(&st);
 }
 
 int64_t program_execute(char *const *argv, char *const *envp)

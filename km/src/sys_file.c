@@ -51,8 +51,8 @@ HANDLER(statx)
 
 /* ---- open ---- */
 
-static int64_t open_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
-                       uint64_t mode)
+static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
+                        uint64_t mode)
 {
     if (snapshot_is_asked(path)) {
         return snapshot_ask(vcpu, flags);
@@ -60,32 +60,26 @@ static int64_t open_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
         path = (uint64_t)image.path;
     }
-    return pin_openat(vcpu, dirfd, path, flags, mode);
+    return open_at(vcpu, dirfd, path, flags, mode);
 }
 
 /* int open(const char *pathname, int flags, mode_t mode) */
 HANDLER(open)
 {
-    return open_at(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], args[2]);
+    return open_any(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], args[2]);
 }
 
 /* int openat(int dirfd, const char *pathname, int flags, mode_t mode) */
 HANDLER(openat)
 {
-    return open_at(vcpu, args[0], args[1], args[2], args[3]);
+    return open_any(vcpu, args[0], args[1], args[2], args[3]);
 }
 
 /* int creat(const char *pathname, mode_t mode) */
 HANDLER(creat)
 {
-    return open_at(vcpu, (uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
+    return open_any(vcpu, (uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
 }
-
-/* What open(2) knows; openat2(2) refuses others. */
-#define OPEN_FLAGS                                                                                 \
-    ((uint64_t)O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |         \
-     O_SYNC | O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW |          \
-     O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
 
 /* int openat2(int dirfd, const char *pathname, struct open_how *how, size_t size) */
 HANDLER(openat2)
@@ -111,7 +105,7 @@ HANDLER(openat2)
         (how[1] && !(how[0] & (O_CREAT | (O_TMPFILE & ~(uint64_t)O_DIRECTORY))))) {
         return -EINVAL;
     }
-    return pin_openat2(vcpu, args[0], args[1], how);
+    return open_at2(vcpu, args[0], args[1], how);
 }
 
 /* ---- descriptors ---- */

@@ -187,40 +187,91 @@ int64_t guest_read_path(char *to, uint64_t addr);
 bool path_is_own_exe(const char *path);
 bool proc_is_own_exe(uint64_t path);
 
-/*
- * What a call that opens a file returned: the descriptor, when the payload may have it. A file of
- * /proc that tells of a process in a VM then says what it would say of the program itself.
+/* ---- pin.c: hidden descriptors for files that are judged, one a vCPU ---- */
+
+/* Must be called before the payload's first instruction, with the first vCPU. */
+void pin_init(struct vcpu *vcpu);
+
+/* The monitor's own descriptor of the root of a proc(5) that shows this process; -1: there is none.
  */
-int64_t proc_judge(int64_t fd);
+int pin_proc(void);
 
-/* The same of what is open by O_PATH only, with its stat: whether it may be opened. */
-struct stat;
-bool proc_may_open(int fd, const struct stat *st);
+/* Let vcpu->pin hold the file of `fd`: 0, or -errno; and hold none. */
+int64_t pin_set(struct vcpu *vcpu, int fd);
+void pin_clear(const struct vcpu *vcpu);
 
-/* ---- pin.c: how a process of several threads opens a file ---- */
-
-/* Must be called before the payload's first instruction; in the child of fork(). */
-void pin_init(void);
-void pin_after_fork(void);
-
-/* As openat(2) and openat2(2), but for what proc_judge() refuses. */
-int64_t pin_openat(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
-                   uint64_t mode);
-int64_t pin_openat2(const struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3]);
+/* The name, below pin_proc(), of what is open at `fd`; where the kernel says that it is: its
+ * length, or below 1. */
+#define PIN_NAME 32
+void pin_name(int fd, char name[PIN_NAME]);
+ssize_t pin_path(int fd, char path[4096]);
 
 /* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's.
  */
-int64_t pin_map(const struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
+int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
                 const uint64_t *args);
+
+/* A build without it proves that the locks behind it hold alone. */
+#ifdef KM_WITHOUT_FIRST_LOCK
+#define FIRST_LOCK false
+#else
+#define FIRST_LOCK true
+#endif
+
+/* ---- opening.c: how a file is opened ---- */
+
+/* Must be called before the payload's first instruction, with the root's folder. */
+void opening_init(int fd);
+
+/* What open(2) knows; openat2(2) refuses others. */
+#define OPEN_LARGE 0100000UL /* O_LARGEFILE, which open(2) always has */
+#define OPEN_FLAGS                                                                                 \
+    ((uint64_t)O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |         \
+     O_SYNC | O_ASYNC | O_DIRECT | OPEN_LARGE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
+     O_PATH | O_TMPFILE)
+
+/* As openat(2) and openat2(2), but for what proc_judge() refuses. */
+int64_t open_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags, uint64_t mode);
+int64_t open_at2(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, const uint64_t how[3]);
+
+/* ---- proc_file.c: what a file of a proc(5) is ---- */
+
+#define PROC_AT 64 /* bytes of a name below pin_proc() */
+
+/* What belongs to a process: FOLDER/LAST, where FOLDER is PID or PID/task/TID. */
+struct proc_file {
+    pid_t pid;    /* as pin_proc() counts; 0: it belongs to none */
+    bool is_ours; /* below pin_proc(), by its inode; another proc(5) may call it so, too */
+    char folder[PROC_AT - 24], last[24]; /* below pin_proc() */
+};
+
+/* What `fd` is, whose stat is `st`, and which nobody moves. */
+struct stat;
+void proc_look(int fd, const struct stat *st, struct proc_file *file);
+
+/* Whether `fd` is on a proc(5); this process's number there; whether it is a process in a VM. */
+bool proc_has(int fd);
+pid_t proc_self(void);
+bool proc_is_monitors(const struct proc_file *file);
+
+/* Whether a payload may open this file: 0 or -errno. file->last is empty, or it is to be rewritten.
+ */
+int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file);
+bool proc_is_kvm(const struct stat *st);
+
+/* Let what was opened tell of a process in a VM what it would tell of its program alone. */
+void proc_rewrite(int fd, const struct proc_file *file);
 
 /* ---- proc_text.c: such a file's content ---- */
 
-/* Write what the file `last` of the process `pid` shall say, of which `fd` is the host's. False
- * when the host's will do. `folder` is the process's below /proc. */
-bool proc_write(int to, int fd, const char *folder, const char *last, pid_t pid);
+/* Write what it shall say, of which `fd` is the host's. False when the host's will do. */
+bool proc_write(int to, int fd, const struct proc_file *what);
+
+/* Open a file below pin_proc() to read it, or NULL. */
+FILE *proc_open(const char *name);
 
 /* Whether a thread of the process is not the payload's: KVM's own or the monitor's helper. */
-bool proc_is_monitors_thread(const char *folder, const char *tid);
+bool proc_is_monitors_thread(pid_t pid, const char *tid);
 
 /* Copy and check an iovec array. Returns the copy, or NULL with *error set. */
 struct iovec;
@@ -307,6 +358,9 @@ HANDLER(epoll_pwait);
 HANDLER(epoll_pwait2);
 HANDLER(pselect6);
 HANDLER(epoll_ctl);
+
+/* opening.c */
+HANDLER(chroot);
 
 /* sys_proc.c */
 HANDLER(readlink);

@@ -114,7 +114,7 @@ const struct syscall syscall_table[SYSCALL_COUNT] = {
     FORWARD_HELPED(getcwd, OUT_BY(1, 1), SIZE),
     FORWARD(chdir, PATH),
     FORWARD(fchdir, FD),
-    FORWARD(chroot, PATH),
+    HANDLE(chroot, chroot, PATH),
     FORWARD(mkdir, PATH, MODE),
     FORWARD(mkdirat, DIRFD, PATH, MODE),
     FORWARD(rmdir, PATH),

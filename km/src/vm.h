@@ -39,6 +39,7 @@ struct vcpu {
     void *host_thread;         /* pthread_t that drives it or did last, or NULL: the first thread */
     bool tsc_is_host;          /* RDTSC in the guest is RDTSC on the host */
     bool has_stack;            /* for a thread: thread.c */
+    int pin;                   /* pin.c: a hidden descriptor, or 0 */
     bool vforked;              /* the thread is the child of a vfork, in its parent's memory */
     struct vcpu *next_free;    /* in the list of vCPUs without a thread */
     uint64_t clear_tid;        /* set_tid_address(2): zeroed and woken when the thread ends */

@@ -235,6 +235,11 @@ HOSTILE = (
     Payload("monitor_descriptors"),
     Payload("own_memory_file", judge=ITSELF),
     Payload("open_race", runs=_each(["refused", "swapped", "replaced", "vcpu"]), judge=ITSELF),
+    Payload(
+        "proc_race",
+        runs=_each(["", "vfork", "vfork-fork", "false", "without", "inside"]),
+        judge=ITSELF,
+    ),
     Payload("monitor_memory", judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
