@@ -76,9 +76,18 @@ static void page_fault(struct vcpu *vcpu, const struct exception *exception)
     }
 }
 
+/* On PVM, KVM's emulator may have chosen it. */
+static unsigned vector_of(const struct vcpu *vcpu, const struct exception *exception)
+{
+    bool emulated = (exception->vector == 6 || exception->vector == 13) && !exception->error &&
+                    !vcpu->vm->hardware;
+
+    return emulated ? instruction_vector(vcpu->regs->rip, exception->vector) : exception->vector;
+}
+
 void fault_handle(struct vcpu *vcpu, const struct exception *exception)
 {
-    unsigned vector = exception->vector;
+    unsigned vector = vector_of(vcpu, exception);
     int code = of_vector[vector].code;
     /* TF does not tell: the step may have been over an instruction that cleared it. */
     bool stepped = vector == 1 && (cpu_take_single_step(vcpu) || vcpu->regs->rflags & FLAG_TF);
@@ -102,5 +111,6 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
         code = TRAP_BRKPT;
     }
     vcpu->fault = *exception;
+    vcpu->fault.vector = vector;
     signal_force(vcpu, of_vector[vector].signo, code, at_rip ? vcpu->regs->rip : 0);
 }

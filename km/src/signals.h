@@ -11,6 +11,14 @@
 
 void fault_handle(struct vcpu *vcpu, const struct exception *exception);
 
+/* ---- instruction.c ---- */
+
+/*
+ * Which of #UD and #GP this CPU raises at CPL 3 for the instruction at `rip`, where KVM's emulator
+ * has raised `vector`.
+ */
+unsigned instruction_vector(uint64_t rip, unsigned vector);
+
 /* ---- signal.c: signals of the payload ---- */
 
 /* The kernel's struct sigaction, of rt_sigaction(2). */

@@ -172,7 +172,20 @@ PRIVILEGED = (
     "hlt", "cli", "sti", "in", "insb", "outsb", "clts", "invd", "wbinvd", "rdmsr", "wrmsr",
     "rdpmc", "mov-from-cr0", "mov-to-cr3", "mov-from-dr7", "lgdt", "lidt", "lldt", "ltr", "invlpg",
     "swapgs", "vmrun", "xsetbv", "sysret", "mov-ss", "lock-nop",
+    "vmload", "vmsave", "stgi", "clgi", "skinit", "invlpga", "invpcid", "pconfig", "xsaves",
+    "xrstors", "getsec", "encls", "monitor", "mwait", "clac", "stac", "rsm", "ud0", "ud1",
+    "ud2", "rdtscp", "xgetbv", "xgetbv-of-none", "lmsw", "mov-from-cr8",
+    "wbnoinvd", "senduipi", "uiret", "push-es", "into", "aam", "far-call", "far-jump",
+    "undefined-0f", "llwpcb",
 )  # fmt: skip
+"""What each CPU answers at once, by its own kind: that there is no such instruction, or a refusal."""
+
+KERNELS_AFFAIRS = (
+    "vmmcall", "vmlaunch", "vmresume", "vmxoff", "vmread", "vmwrite", "vmptrld", "vmclear",
+    "vmxon", "invept", "invvpid", "vmfunc", "enclu", "tdcall", "sgdt", "sidt", "sldt", "str", "smsw", "tpause",
+    "setssbsy", "pvalidate", "rdpru", "sysenter", "release-tiles", "wrmsrns", "enqcmd",
+)  # fmt: skip
+"""What a host's kernel or hypervisor decides, or KVM's emulator takes for another instruction."""
 
 RING_CHANGES = ("sysexit", "iret-to-ring-0", "far-return", "far-return-to-tss")
 """What is not the same natively on each CPU: AMD's has no SYSEXIT, an emulated one fails at more."""
@@ -246,7 +259,7 @@ HOSTILE = (
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),
     Payload("privileged_code", runs=_each(PRIVILEGED), source="hostile_code"),
     Payload("ring_changes", runs=_each(RING_CHANGES), source="hostile_code"),
-    Payload("hostile_code", runs=_each((*ATTACKS, *RING_CHANGES)), judge=HELD),
+    Payload("hostile_code", runs=_each((*ATTACKS, *RING_CHANGES, *KERNELS_AFFAIRS)), judge=HELD),
     Payload(
         "hostile_stack",
         runs=_each(f"{at} {how}" for at in NOWHERE for how in ("", "here", "elsewhere")),
