@@ -25,19 +25,27 @@
 /*
  * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never
  * mapped, so that a string or a structure of bounded size that starts below GUEST_TOP cannot reach
- * further. The monitor lives above: its image (linked there by the Makefile), its memory, its
- * stack.
+ * further. The monitor lives above, at random: its image, its memory, its stack.
  */
 #define GUEST_BOTTOM 0x10000UL
 #define GUEST_TOP 0x6fff00000000UL
-#define EMPTY_HVA 0x700000000000UL   /* an empty string that stays one: program.c */
-#define SYSTEM_HVA 0x7d0000000000UL  /* structures that the guest's CPU reads; also their gva */
-#define VMA_HVA 0x7d1000000000UL     /* the list of VMAs */
-#define RUN_HVA 0x7d2000000000UL     /* kvm_run of each vCPU */
-#define VCPU_HVA 0x7d4000000000UL    /* struct vcpu[] */
-#define STACK_HVA 0x7d5000000000UL   /* the monitor's stack of each thread but the first */
-#define EXEC_HVA 0x7d6000000000UL    /* argv and envp on the way through execve */
-#define SCRATCH_HVA 0x7d3000000000UL /* copies of what the payload points to, one area a vCPU */
+#define EMPTY_HVA 0x700000000000UL /* an empty string that stays one: program.c */
+
+/* Where the monitor's memory of each kind begins: places.c. */
+struct places {
+    uint64_t system;  /* structures that the guest's CPU reads; also their gva */
+    uint64_t vmas;    /* the list of VMAs */
+    uint64_t runs;    /* kvm_run of each vCPU */
+    uint64_t scratch; /* copies of what the payload points to, one area a vCPU */
+    uint64_t vcpus;   /* struct vcpu[] */
+    uint64_t stacks;  /* the monitor's stack of each thread but the first */
+    uint64_t exec;    /* argv and envp on the way through execve */
+};
+
+extern struct places places;
+
+/* Choose them. Must be called once, before any is used. */
+void places_choose(void);
 
 /* Exit statuses of the monitor's own failures; as env, chroot and docker run have them. */
 enum {

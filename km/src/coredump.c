@@ -115,7 +115,7 @@ static void append_page(struct core *core, int mem, uint64_t addr, uint64_t at)
 {
     static char page[PAGE_SIZE];
 
-    if (pread(mem, page, sizeof(page), (off_t)vdso_hva(addr)) == (ssize_t)sizeof(page)) {
+    if (vdso_pread(mem, page, sizeof(page), addr) == (ssize_t)sizeof(page)) {
         core_write(core, at, page, sizeof(page));
     }
 }

@@ -149,7 +149,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
 {
     char kvm[16], keeper[16], report[16], proc[16], program_text[16], filters_text[16], limit[48];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
-    void *at = (void *)(EXEC_HVA + vcpu->id * size); /* another thread may be here too */
+    void *at = (void *)(places.exec + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
                                       0)};

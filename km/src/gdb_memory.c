@@ -42,7 +42,7 @@ static size_t read_raw(uint64_t addr, void *bytes, size_t size)
         uint64_t at = addr + done, room = ROUND_DOWN(at, PAGE_SIZE) + PAGE_SIZE - at;
         size_t part = size - done < room ? size - done : room;
 
-        if (pread(mem, (char *)bytes + done, part, (off_t)vdso_hva(at)) != (ssize_t)part) {
+        if (vdso_pread(mem, (char *)bytes + done, part, at) != (ssize_t)part) {
             break;
         }
         done += part;

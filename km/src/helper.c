@@ -35,7 +35,7 @@
 #include <x86intrin.h>
 
 #define STACK_SIZE (256UL << 10)
-#define STACK (STACK_HVA + VCPUS_MAX * STACK_SIZE) /* behind those of thread.c */
+#define STACK (places.stacks + VCPUS_MAX * STACK_SIZE) /* behind those of thread.c */
 
 /* Times are in cycles of the time stamp counter, which has 1.5 to 5 to the nanosecond. */
 #define QUICK 250000UL        /* calls that are no further apart are in a row */

@@ -241,7 +241,7 @@ int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uin
 
 /* ---- vCPUs ---- */
 
-static struct vcpu *const vcpus = (struct vcpu *)VCPU_HVA;
+static struct vcpu *vcpus;
 static unsigned vcpu_count;
 static struct vcpu *parked;
 
@@ -277,27 +277,29 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 static struct vcpu *vcpu_new(struct vm *vm)
 {
     unsigned id = vcpu_count;
-    struct vcpu *vcpu = &vcpus[id];
+    struct vcpu *vcpu;
 
-    if (!id && !map_at(VCPU_HVA, VCPUS_MAX * sizeof(*vcpus),
+    if (!id && !map_at(places.vcpus, VCPUS_MAX * sizeof(*vcpus),
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)) {
         return NULL;
     }
-    if (id == VCPUS_MAX || !map_at(SCRATCH_HVA + id * SCRATCH_SIZE, SCRATCH_SIZE,
+    if (id == VCPUS_MAX || !map_at(places.scratch + id * SCRATCH_SIZE, SCRATCH_SIZE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1)) {
         errno = EAGAIN;
         return NULL;
     }
     if (!id) {
-        lock_memory(VCPU_HVA, ROUND_UP(VCPUS_MAX * sizeof(*vcpu), PAGE_SIZE));
+        vcpus = (struct vcpu *)places.vcpus;
+        lock_memory(places.vcpus, ROUND_UP(VCPUS_MAX * sizeof(*vcpu), PAGE_SIZE));
     }
-    lock_memory(SCRATCH_HVA + id * SCRATCH_SIZE, SCRATCH_SIZE);
+    lock_memory(places.scratch + id * SCRATCH_SIZE, SCRATCH_SIZE);
+    vcpu = &vcpus[id];
     vcpu->vm = vm;
     vcpu->id = id;
     vcpu->fd = -1;
-    vcpu->run = (struct kvm_run *)(RUN_HVA + id * ROUND_UP(vm->run_size, PAGE_SIZE));
+    vcpu->run = (struct kvm_run *)(places.runs + id * ROUND_UP(vm->run_size, PAGE_SIZE));
     vcpu->regs = &vcpu->run->s.regs.regs;
-    vcpu->scratch = (unsigned char *)SCRATCH_HVA + id * SCRATCH_SIZE;
+    vcpu->scratch = (unsigned char *)places.scratch + id * SCRATCH_SIZE;
     vcpu_count++;
     return vcpu;
 }

@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -21,16 +22,36 @@ void lock_memory(uint64_t addr, uint64_t size)
     (void)syscall(MSEAL, addr, size, 0); /* an older kernel does without */
 }
 
+extern const char __ehdr_start[]; /* the linker's: where the program is in memory */
+
+/* Constants that hold addresses, which the program has filled in by itself: no more. */
+static void protect_constants(const Elf64_Phdr *phdrs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (phdrs[i].p_type == PT_GNU_RELRO) {
+            uint64_t start = (uint64_t)__ehdr_start + phdrs[i].p_vaddr;
+
+            (void)mprotect((void *)ROUND_DOWN(start, PAGE_SIZE),
+                           ROUND_DOWN(start + phdrs[i].p_memsz, PAGE_SIZE) -
+                               ROUND_DOWN(start, PAGE_SIZE),
+                           PROT_READ);
+        }
+    }
+}
+
 /* The monitor's program: text, constants, variables. */
 static void lock_image(void)
 {
     const Elf64_Phdr *phdrs = (const Elf64_Phdr *)getauxval(AT_PHDR);
+    size_t count = phdrs ? getauxval(AT_PHNUM) : 0;
 
-    for (size_t i = 0; phdrs && i < getauxval(AT_PHNUM); i++) {
-        uint64_t start = ROUND_DOWN(phdrs[i].p_vaddr, PAGE_SIZE);
+    protect_constants(phdrs, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t start = (uint64_t)__ehdr_start + phdrs[i].p_vaddr;
+        uint64_t page = ROUND_DOWN(start, PAGE_SIZE);
 
         if (phdrs[i].p_type == PT_LOAD) {
-            lock_memory(start, ROUND_UP(phdrs[i].p_vaddr + phdrs[i].p_memsz, PAGE_SIZE) - start);
+            lock_memory(page, ROUND_UP(start + phdrs[i].p_memsz, PAGE_SIZE) - page);
         }
     }
 }

@@ -223,6 +223,8 @@ static const uint32_t kvm_commands[] = {
     KVM_RUN,
     KVM_GET_SREGS,
     KVM_SET_SREGS,
+    KVM_GET_DEBUGREGS,
+    KVM_SET_DEBUGREGS,
     KVM_GET_XSAVE,
     KVM_SET_XSAVE,
     KVM_SET_MSRS,

@@ -33,6 +33,7 @@ int main(int argc, char **argv, char **envp)
     (void)argc;
     program_open();
     keep_apart(argv, envp);
+    places_choose();
     limit = fd_raise_limit();
     options_parse(argv);
     if (options.inspect) {

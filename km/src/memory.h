@@ -140,8 +140,8 @@ const void *vdso_content(size_t *size);
 bool vdso_back(struct vm *vm);
 /* Where its ELF image is, or 0. */
 uint64_t vdso_image(void);
-/* Where the monitor finds the byte at gva: elsewhere for the vDSO, else there. */
-uint64_t vdso_hva(uint64_t gva);
+/* As pread(2) of the payload's memory by its file `mem`, where the vDSO is not. */
+ssize_t vdso_pread(int mem, void *to, size_t size, uint64_t gva);
 /* Give it to the new VM of a forked process. */
 void vdso_restore(struct vm *vm);
 

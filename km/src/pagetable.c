@@ -35,12 +35,12 @@ static uint64_t system_used, system_backed;
 
 uint64_t system_gpa(const void *page)
 {
-    return (uint64_t)page - SYSTEM_HVA;
+    return (uint64_t)page - places.system;
 }
 
 static uint64_t *table_at(uint64_t gpa)
 {
-    return (uint64_t *)(SYSTEM_HVA + gpa);
+    return (uint64_t *)(places.system + gpa);
 }
 
 /*
@@ -61,7 +61,7 @@ static uint64_t system_add_slot(struct vm *vm, uint64_t offset)
 {
     uint64_t size = offset ? SYSTEM_MORE : SYSTEM_FIRST;
 
-    if (vm_add_memslot(vm, offset, size, SYSTEM_HVA + offset, 0) < 0) {
+    if (vm_add_memslot(vm, offset, size, places.system + offset, 0) < 0) {
         die_without_memory(offset);
     }
     return offset + size;
@@ -70,14 +70,14 @@ static uint64_t system_add_slot(struct vm *vm, uint64_t offset)
 static void system_grow(struct vm *vm)
 {
     uint64_t size = system_backed ? SYSTEM_MORE : SYSTEM_FIRST;
-    void *wanted = (void *)(SYSTEM_HVA + system_backed);
+    void *wanted = (void *)(places.system + system_backed);
 
     if (system_backed + size > SYSTEM_MAX ||
         mmap(wanted, size, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != wanted) {
         die_without_memory(system_backed);
     }
-    lock_memory(SYSTEM_HVA + system_backed, size);
+    lock_memory(places.system + system_backed, size);
     system_backed = system_add_slot(vm, system_backed);
 }
 
@@ -94,7 +94,7 @@ void *system_page(struct vm *vm)
         system_grow(vm);
     }
     system_used += PAGE_SIZE;
-    return (void *)(SYSTEM_HVA + system_used - PAGE_SIZE);
+    return (void *)(places.system + system_used - PAGE_SIZE);
 }
 
 /*

@@ -125,7 +125,7 @@ int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
 static bool wanted;
 
 /* Which no payload has at an address of its own. */
-#define REQUEST ((void *)(SYSTEM_HVA - 1))
+#define REQUEST ((void *)GUEST_TOP)
 
 bool snapshot_is_request(const void *signal_info)
 {

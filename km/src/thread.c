@@ -121,7 +121,7 @@ static bool make_stack(struct vcpu *vcpu, uint64_t stack)
 static int create(struct start *start)
 {
     struct vcpu *vcpu = start->vcpu;
-    uint64_t stack = STACK_HVA + vcpu->id * STACK_SIZE;
+    uint64_t stack = places.stacks + vcpu->id * STACK_SIZE;
     pthread_attr_t attr;
     int error;
 

@@ -108,9 +108,17 @@ const void *vdso_content(size_t *size)
     return vdso.size ? (const void *)(vdso.hva + vdso.elf) : NULL;
 }
 
-uint64_t vdso_hva(uint64_t gva)
+ssize_t vdso_pread(int mem, void *to, size_t size, uint64_t gva)
 {
-    return gva - VDSO_GVA < vdso.size ? gva - VDSO_GVA + vdso.hva : gva;
+    size_t all;
+    const char *content = vdso_content(&all);
+    uint64_t at = gva - VDSO_GVA - vdso.elf;
+
+    if (content && at < all && size <= all - at) {
+        memcpy(to, content + at, size);
+        return (ssize_t)size;
+    }
+    return pread(mem, to, size, (off_t)gva);
 }
 
 void vdso_restore(struct vm *vm)

@@ -36,13 +36,13 @@ static struct vma *at(size_t i)
 
 void vma_init(void)
 {
-    vmas = mmap((void *)VMA_HVA, VMAS_MAX * sizeof(*vmas), PROT_READ | PROT_WRITE,
+    vmas = mmap((void *)places.vmas, VMAS_MAX * sizeof(*vmas), PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (vmas != (void *)VMA_HVA) {
+    if (vmas != (void *)places.vmas) {
         die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
             "no memory for the list of mappings: %m");
     }
-    lock_memory(VMA_HVA, VMAS_MAX * sizeof(*vmas));
+    lock_memory(places.vmas, VMAS_MAX * sizeof(*vmas));
 }
 
 /* The index of the first VMA that ends after addr. */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <sys/shm.h>
 
-#define MAP_SIZE 65536           /* AFL's, where the program does not say otherwise */
-#define MAP_HVA 0x7d7000000000UL /* with the monitor's other memory: base.h */
+#define MAP_SIZE 65536                    /* AFL's, where the program does not say otherwise */
+#define MAP_HVA (EMPTY_HVA + (1UL << 20)) /* below the monitor's other memory: places.c */
 #define NOT_COVERED __attribute__((no_sanitize_coverage))
 
 int km_main(int argc, char **argv, char **envp);
