@@ -15,6 +15,8 @@
 #define UD 6U
 #define GP 13U
 #define INSTRUCTION_MAX 15
+#define AUTHENTIC_AMD 0x68747541U /* the first four letters of each */
+#define HYGON_GENUINE 0x6f677948U
 #define ANY_REG 8 /* no ModRM byte that tells */
 
 /* Which CPUs have it: there it is #GP at CPL 3. */
@@ -49,7 +51,7 @@ static bool cpu_has(const struct opcode *opcode)
                             &regs[EDX]);
     switch (opcode->having) {
     case AMD: /* leaf 0: the vendor */
-        return !memcmp(&regs[EBX], "Auth", 4) || !memcmp(&regs[EBX], "Hygo", 4);
+        return regs[EBX] == AUTHENTIC_AMD || regs[EBX] == HYGON_GENUINE;
     case BIT:
         return regs[opcode->word] & 1U << opcode->bit;
     default:
@@ -60,11 +62,11 @@ static bool cpu_has(const struct opcode *opcode)
 /* The length of its prefixes, REX included; *prefix is the one that is part of an opcode, or 0. */
 static size_t skip_prefixes(const uint8_t *code, size_t size, uint8_t *prefix)
 {
+    static const uint8_t prefixes[] = {0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
     size_t at = 0;
 
     *prefix = 0;
-    while (at < size && code[at] &&
-           memchr("\x66\x67\xf2\xf3\x2e\x36\x3e\x26\x64\x65", code[at], 10)) {
+    while (at < size && memchr(prefixes, code[at], sizeof(prefixes))) {
         if (code[at] == 0x66 || code[at] == 0xf2 || code[at] == 0xf3) {
             *prefix = code[at];
         }
