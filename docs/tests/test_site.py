@@ -19,7 +19,7 @@ SOURCES = (
     "km/src/*.c",
     "krun/src/krun/*.py",
     "runenv/kontain_runenv/*.py",
-    "host/kontain_host/*.py",
+    "host/kontain_host/**/*.py",
 )
 
 
