@@ -1,39 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * elf_find.c: the payload's file: where it is, and whether it may be executed.
+ * elf_find.c: the payload's file: where it is.
  */
 #include "elf.h"
 
 #include "km.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-bool file_may_execute(const char *path)
-{
-    struct statvfs fs;
-    struct stat st;
-
-    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
-        return true;
-    }
-    if (statvfs(path, &fs) < 0 || !(fs.f_flag & ST_NOEXEC) || stat(path, &st) < 0) {
-        return false;
-    }
-    if (geteuid() == 0) {
-        return st.st_mode & 0111;
-    }
-    if (st.st_uid == geteuid()) {
-        return st.st_mode & 0100;
-    }
-    return st.st_mode & (st.st_gid == getegid() ? 0010 : 0001);
-}
 
 /* Find name in PATH as execvp does. The first file that may be executed; false when there is none.
  */

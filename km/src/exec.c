@@ -7,6 +7,7 @@
  * execve (descriptors, ignored signals, the mask, timers) it keeps here too.
  */
 #include "km.h"
+#include "mounts.h"
 #include "seccomp.h"
 #include "syscall.h"
 
@@ -156,7 +157,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     uint64_t argv0 = 0;
     int64_t error;
     int gdb_fd;
-    const char *gdb = gdb_carry(vcpu, &gdb_fd);
+    const char *gdb = gdb_carry(vcpu, &gdb_fd), *mounts = mounts_carry();
     size_t environment;
 
     if (to.at == MAP_FAILED) {
@@ -177,6 +178,9 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     add(&to, limit);
     add_fd(&to, "--payload-fd", program, program_text);
     add_fd(&to, "--seccomp-fd", filters, filters_text);
+    if (mounts) {
+        add(&to, mounts);
+    }
     for (size_t i = 0; i < CARRIED_COUNT; i++) {
         if (options.carried[i]) {
             add(&to, options.carried[i]);

@@ -3,6 +3,7 @@
  * options.c: the command line of km.
  */
 #include "km.h"
+#include "mounts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +48,7 @@ static const char help[] =
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
     "  --seccomp-fd FD  the payload has the filters of system calls that FD holds\n"
+    "  --hide-noexec PATH  to the payload the mount at PATH is not noexec\n"
     "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
     "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
     "  --inspect      say what file PAYLOAD is, and run nothing\n"
@@ -185,6 +187,11 @@ static int take(char **argv, char **argv0)
         options.gdb_session = value;
     } else if (is_option(option, "--core-limit", &value) && value) {
         options.core_limit = value;
+    } else if (!strcmp(option, "--hide-noexec")) {
+        mounts_hide(value_of(option, argv[1]));
+        return 2;
+    } else if (is_option(option, "--hidden-mounts", &value) && value) {
+        mounts_take(value);
     } else if (!strcmp(option, "--argv0")) {
         *argv0 = value_of(option, argv[1]);
         return 2;

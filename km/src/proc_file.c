@@ -7,6 +7,7 @@
  * goes for what a payload shall find elsewhere than the host has it, its own program and its
  * mappings, for instance.
  */
+#include "mounts.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -84,9 +85,16 @@ static void take_apart(char *name, struct proc_file *file)
     (void)snprintf(file->folder, sizeof(file->folder), owner ? "%d/task/%d" : "%d", file->pid, id);
 }
 
-/* What is rewritten for the payload; those of mappings first. */
-static const char *const rewritten[] = {"maps", "smaps", "stat", "status", "limits"};
+/* What is rewritten for the payload; those of mappings first, those of mounts last. */
+static const char *const rewritten[] = {"maps",   "smaps",  "stat",     "status",
+                                        "limits", "mounts", "mountinfo"};
 #define OF_MAPPINGS 2
+#define OF_MOUNTS 2
+
+static size_t rewritten_count(void)
+{
+    return mounts_any() ? ARRAY_LEN(rewritten) : ARRAY_LEN(rewritten) - OF_MOUNTS;
+}
 
 static bool is_one_of(const char *last, size_t count)
 {
@@ -103,7 +111,7 @@ static void look_for_own(const struct stat *st, struct proc_file *file)
 {
     char at[PROC_AT];
 
-    for (size_t i = 0; i < ARRAY_LEN(rewritten) && !file->pid; i++) {
+    for (size_t i = 0; i < rewritten_count() && !file->pid; i++) {
         (void)snprintf(at, sizeof(at), "self/%s", rewritten[i]);
         if (is_at(at, st)) {
             file->pid = proc_self();
@@ -178,8 +186,7 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
         return is_setting(fd, st) ? 0 : -EACCES;
     }
     proc_look(fd, st, file);
-    if (!is_one_of(file->last, ARRAY_LEN(rewritten)) ||
-        (file->is_ours && !proc_is_monitors(file))) {
+    if (!is_one_of(file->last, rewritten_count()) || (file->is_ours && !proc_is_monitors(file))) {
         file->last[0] = 0;
     } else if (!file->is_ours) { /* another /proc, whose processes are not known here */
         bool shows_memory = is_one_of(file->last, OF_MAPPINGS);

@@ -5,6 +5,7 @@
  * has in the guest; proc_pid_limits(5), proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5).
  */
 #include "coredump.h"
+#include "mounts.h"
 #include "seccomp.h"
 #include "syscall.h"
 
@@ -261,6 +262,7 @@ bool proc_write(int to, int fd, const struct proc_file *what)
     struct maps text = {.fd = fd};
     const char *last = what->last;
     bool own = what->pid == proc_self(), maps = strstr(last, "maps");
+    bool mounts = strstr(last, "mount");
     int copy = dup(to);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
     char *line;
@@ -274,6 +276,8 @@ bool proc_write(int to, int fd, const struct proc_file *what)
     }
     if (maps) {
         write_maps(file, &text, own, !strcmp(last, "smaps"));
+    } else if (mounts) {
+        mounts_write(file, &text, what);
     } else {
         while ((line = maps_line(&text))) {
             if (!strcmp(last, "stat")) {

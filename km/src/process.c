@@ -8,6 +8,7 @@
  * it.
  */
 #include "km.h"
+#include "mounts.h"
 #include "seccomp.h"
 #include "syscall.h"
 
@@ -98,23 +99,27 @@ static int64_t host_fork(const struct clone *how)
 static int64_t fork_process(struct vcpu *vcpu, const struct clone *how)
 {
     struct cpu_state state;
+    struct mounts_seen *mounts;
     int64_t pid;
 
     if (!vm_can_restore(vcpu->vm)) {
         return -EAGAIN;
     }
     child_state(vcpu, how, &state);
+    mounts = how->flags & CLONE_NEWNS ? mounts_before_copy() : NULL;
     signal_hold();
     thread_lock();
     mm_lock();
     pid = host_fork(how);
     if (!pid) {
+        mounts_after_copy(mounts);
         become_child(vcpu, how, &state);
         return 0;
     }
     mm_unlock();
     thread_unlock();
     signal_release(vcpu);
+    mounts_forget(mounts);
     return pid;
 }
 
@@ -297,11 +302,20 @@ HANDLER(unshare)
 {
     uint64_t of_threads = CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
     uint64_t without[6] = {args[0] & ~of_threads};
+    struct mounts_seen *mounts;
+    int64_t error;
 
     if (args[0] & of_threads && thread_several() && !vcpu->vforked) {
         return -EINVAL;
     }
-    return host_syscall(__NR_unshare, without);
+    mounts = args[0] & CLONE_NEWNS ? mounts_before_copy() : NULL;
+    error = host_syscall(__NR_unshare, without);
+    if (error) {
+        mounts_forget(mounts);
+    } else {
+        mounts_after_copy(mounts);
+    }
+    return error;
 }
 
 /* void exit(int status): of this thread */

@@ -89,8 +89,8 @@ struct image {
 };
 
 /*
- * Whether the file's mode lets this process execute it, also on a filesystem mounted noexec: that
- * keeps an image's programs from running outside a VM, not inside.
+ * access.c: whether this process may execute the file, also where it is on a mount that is noexec
+ * to keep an image's programs from running outside a VM.
  */
 bool file_may_execute(const char *path);
 

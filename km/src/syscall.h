@@ -362,6 +362,14 @@ HANDLER(epoll_ctl);
 /* opening.c */
 HANDLER(chroot);
 
+/* sys_access.c */
+HANDLER(access);
+HANDLER(faccessat);
+HANDLER(faccessat2);
+HANDLER(statfs);
+HANDLER(fstatfs);
+HANDLER(statmount);
+
 /* sys_proc.c */
 HANDLER(readlink);
 HANDLER(readlinkat);

@@ -134,3 +134,13 @@ def wait_for(runtime: Runtime, container_id: str, status: str) -> None:
     while runtime.state(container_id)["status"] != status:
         assert time.monotonic() < end, f"{container_id} is not {status}"
         time.sleep(0.05)
+
+
+def add_user_namespace(bundle: BundleFolder) -> None:
+    """Give the bundle's container a user namespace whose root is user 100000 of the host."""
+    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    bundle.doc["linux"]["namespaces"].append({"type": "user"})
+    bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
+    for folder in [bundle.path, *bundle.path.parents][:-2]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(bundle.rootfs, 100000, 100000)

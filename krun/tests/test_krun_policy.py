@@ -155,6 +155,7 @@ def test_every_mount_is_noexec(tmp_path: Path) -> None:
         {"destination": "/a", "options": ["exec", "ro"], "x": 1},
         {"destination": "/b", "type": "bind", "source": "folder", "options": ["rbind"]},
         {"destination": "/f", "type": "bind", "source": "file", "options": ["rbind"]},
+        {"destination": "/g", "type": "bind", "source": "folder", "options": ["bind"]},
         {"destination": "/c"},
     ]
     (tmp_path / "folder").mkdir()
@@ -167,6 +168,7 @@ def test_every_mount_is_noexec(tmp_path: Path) -> None:
         ["ro", "noexec"],
         ["rbind", "noexec", "rnoexec"],
         ["rbind", "noexec"],
+        ["bind", "noexec", "rnoexec"],
         ["noexec"],
     ]
     assert made[0]["x"] == 1

@@ -3,25 +3,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from krun_support import IN_A_VM, BundleFolder, Runtime
+from krun_support import FOREVER, IN_A_VM, BundleFolder, Runtime, add_user_namespace, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
-
-
-def add_user_namespace(bundle: BundleFolder) -> None:
-    """Give the bundle's container a user namespace whose root is user 100000 of the host."""
-    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    bundle.doc["linux"]["namespaces"].append({"type": "user"})
-    bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
-    for folder in [bundle.path, *bundle.path.parents][:-2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    os.chown(bundle.rootfs, 100000, 100000)
 
 
 def test_descriptors(krun: Runtime, bundle: BundleFolder, payloads: Path) -> None:
@@ -61,9 +50,10 @@ def test_root_is_noexec_in_a_user_namespace(
     add_user_namespace(bundle)
     bundle.doc["root"]["readonly"] = access == "ro"
 
-    done = krun("run", "-b", bundle.args("cat", "/proc/self/mountinfo"), "c")
-    (options,) = {line.split()[5] for line in done.stdout.splitlines() if line.split()[4] == "/"}
-    assert {access, "noexec"} <= set(options.split(",")), done.stderr
+    pid = start(krun, bundle, "sleep", FOREVER)
+    table = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    (options,) = {line.split()[5] for line in table if line.split()[4] == "/"}
+    assert {access, "noexec"} <= set(options.split(","))
 
 
 def test_null_device_stays_the_hosts(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from krun import backend, bundle, document, mounts, policy, schema, state
 from krun.call import Call
 from krun.errors import KrunError
 from krun.options import Options
-from krun.rewrite import Rewriter, allowed, without_sys_admin
+from krun.rewrite import Rewriter, allowed, hidden_of, without_sys_admin
 from krun.rootfs import Rootfs
 from krun.state import Container
 
@@ -60,7 +60,9 @@ class Joining:
         self, options: Options, process: dict[str, Any] | None, args: list[str]
     ) -> NoReturn:
         """Become the backend, which starts km with ARGS, or with PROCESS if given."""
-        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules)
+        made = document.member(self.container.config(), "process", dict) or {}
+        hidden = hidden_of(document.strings(made, "args", "process."))
+        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules, hidden)
         if process is None:
             args = _command(self.call, self.container, args, rewriter)
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import posix
 from _stat import S_ISDIR
 
-from krun import document
+from krun import document, state
 from krun.errors import KrunError
 from krun.rootfs import Rootfs, UnknownTreeError
 
@@ -23,6 +23,12 @@ KM_FOLDER = "/dev/.kontain"
 KM = f"{KM_FOLDER}/km"
 _OPEN = posix.O_PATH | posix.O_CLOEXEC
 _RECURSIVE_SINCE = (5, 12)  # mount_setattr(2)
+_EXEC_OPTIONS = ("exec", "rexec", "noexec", "rnoexec")
+_WRITTEN = {
+    "ro", "nosuid", "nodev", "sync", "dirsync", "mand", "noatime", "nodiratime", "relatime",
+    "strictatime", "nosymfollow",
+}  # fmt: skip
+"""Options that a backend writes on a bind mount, with the others as they are by default."""
 
 
 def clean(path: str) -> str:
@@ -46,7 +52,9 @@ def tree_of(root_fd: int, bundle_fd: int, mounts: list[dict[str, Any]]) -> Rootf
     """Return the tree that a container will see whose root is ROOT_FD and that has MOUNTS."""
     tree = Rootfs(root_fd)
     for mount in mounts:
-        tree.mounts[_canonical(tree, _destination(mount))] = _source(mount, bundle_fd)
+        place = _canonical(tree, _destination(mount))
+        tree.mounts[place] = _source(mount, bundle_fd)
+        tree.places.append(place)
     return tree
 
 
@@ -138,9 +146,85 @@ def restrict(mounts: list[dict[str, Any]], bundle_fd: int) -> list[dict[str, Any
     """
     recursive = _kernel_version() >= _RECURSIVE_SINCE
     return [
-        _without_exec(mount, recursive=recursive and _has_more_below(mount, bundle_fd))
+        _without_exec(mount, recursive=recursive and _is_folder(mount, bundle_fd))
         for mount in mounts
     ]
+
+
+def hidden(tree: Rootfs, mounts: list[dict[str, Any]], linux: dict[str, Any]) -> list[str]:
+    """Return where in TREE a mount is noexec only by `restrict` and the hook: its root, of MOUNTS.
+
+    So are those that the backend makes of them, as the configuration's member LINUX asks: a path
+    that may be read only is mounted on itself, and a masked file is /dev/null.
+    """
+    found = {"/": not _is_noexec(tree.fd)}
+    for place, mount in zip(tree.places, mounts):
+        source = tree.mounts[place] if is_bind(mount) else None
+        found[place] = not _is_own_noexec(mount, source, linux)
+        if source is not None and _kernel_version() >= _RECURSIVE_SINCE:
+            found.update(_below(source, place, mount))
+    for path in document.strings(linux, "readonlyPaths", "linux."):
+        found[clean(path)] = found[_covering(found, clean(path))]
+    for path in document.strings(linux, "maskedPaths", "linux."):
+        found[clean(path)] = found.get("/dev", False)
+    return [place for place, is_hidden in found.items() if is_hidden]
+
+
+def _is_own_noexec(mount: dict[str, Any], source: int | None, linux: dict[str, Any]) -> bool:
+    """Say whether the backend would make MOUNT noexec by itself.
+
+    A bind mount is what its SOURCE is, but for options that the backend writes on it. In a user
+    namespace the kernel does not let those undo noexec.
+    """
+    options = document.strings(mount, "options", "mounts.")
+    own = [option for option in options if option in _EXEC_OPTIONS]
+    if own:
+        return own[-1] in ("noexec", "rnoexec")
+    if source is None or not _is_noexec(source):
+        return False
+    return (
+        not _WRITTEN.intersection(options)
+        or bool(linux.get("uidMappings"))
+        or not state.has_all_users()
+    )
+
+
+def _covering(places: dict[str, bool], path: str) -> str:
+    """Return which of PLACES the file at PATH lies below."""
+    while path and path not in places:
+        path = path.rpartition("/")[0]
+    return path or "/"
+
+
+def _is_noexec(fd: int) -> bool:
+    return bool(posix.fstatvfs(fd).f_flag & posix.ST_NOEXEC)
+
+
+def _below(source: int, place: str, mount: dict[str, Any]) -> dict[str, bool]:
+    """Return where below PLACE a mount comes along with MOUNT from below the folder SOURCE.
+
+    For each it says whether it is not noexec on the host; proc_pid_mountinfo(5).
+    """
+    options = document.strings(mount, "options", "mounts.")
+    comes_along = "rbind" in options and "rnoexec" not in options
+    if not comes_along or not S_ISDIR(posix.fstat(source).st_mode):
+        return {}
+    folder = posix.readlink(f"/proc/self/fd/{source}").rstrip("/")
+    found = {}
+    table = document.read("/proc/self/mountinfo").decode(errors="surrogateescape")
+    for line in table.splitlines():
+        point, flags = line.split(" ")[4:6]
+        point = _plain(point)
+        if point.startswith(f"{folder}/") and point != "/":
+            below = point[len(folder) :]
+            found[f"{place.rstrip('/')}{below}"] = "noexec" not in flags.split(",")
+    return found
+
+
+def _plain(point: str) -> str:
+    """Return POINT without the escapes of mountinfo: a backslash and three octal digits."""
+    first, *others = point.split("\\")
+    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in others)
 
 
 def of_host(source: str, destination: str = KM) -> dict[str, Any]:
@@ -155,20 +239,19 @@ def of_host(source: str, destination: str = KM) -> dict[str, Any]:
 
 def _without_exec(mount: dict[str, Any], *, recursive: bool) -> dict[str, Any]:
     options = document.strings(mount, "options", "mounts.")
-    kept = [option for option in options if option not in ("exec", "rexec", "noexec", "rnoexec")]
+    kept = [option for option in options if option not in _EXEC_OPTIONS]
     kept.append("noexec")
     if recursive:
         kept.append("rnoexec")
     return {**mount, "options": kept}
 
 
-def _has_more_below(mount: dict[str, Any], bundle_fd: int) -> bool:
-    """Say whether what is mounted below the source comes along.
+def _is_folder(mount: dict[str, Any], bundle_fd: int) -> bool:
+    """Say whether MOUNT shows a directory of the host, with what is mounted below it or without.
 
-    A file has nothing below it, and crun 1.8 fails to make a mount on a file recursively noexec.
+    In a user namespace crun 1.8 makes no bind mount noexec but by the recursive option. That one
+    fails there for a file.
     """
-    if "rbind" not in document.strings(mount, "options", "mounts."):
-        return False
     fd = _source(mount, bundle_fd)
     if fd is None:
         return False

@@ -10,8 +10,10 @@ from krun.rootfs import Rootfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+_HIDE = "--hide-noexec"  # an option of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
 
@@ -24,11 +26,15 @@ _READ_PID = """state=$(cat); pid=${state#*'"pid":'}; pid=${pid# }; pid=${pid%%[!
 class Rewriter:
     """Turns documents that start a payload into documents that start km with that payload.
 
-    TREE is what the container sees, and KVM_FD the number by which its process has KVM.
+    TREE is what the container sees, and KVM_FD the number by which its process has KVM. The mounts
+    at the paths HIDDEN are noexec for krun's sake only.
     """
 
-    def __init__(self, tree: Rootfs, kvm_fd: int, policy: Policy) -> None:
+    def __init__(
+        self, tree: Rootfs, kvm_fd: int, policy: Policy, hidden: Iterable[str] = ()
+    ) -> None:
         """Keep what every document of one container needs."""
+        self.hidden = hidden
         self.tree = tree
         self.kvm_fd = kvm_fd
         self.policy = policy
@@ -44,6 +50,7 @@ class Rewriter:
         process = document.member(doc, "process", dict) or {}
         root = document.member(doc, "root", dict) or {}
         read_only, has_users = bool(root.get("readonly")), bool(linux.get("uidMappings"))
+        self.hidden = mounts.hidden(self.tree, given, linux)
         stage, hook = noexec_hook(rootfs, read_only=read_only, has_users=has_users)
         hooks = document.member(doc, "hooks", dict) or {}
         annotations = document.member(doc, "annotations", dict)
@@ -86,7 +93,14 @@ class Rewriter:
     def command(self, args: list[str], env: list[str], cwd: str) -> list[str]:
         """Return the command that runs ARGS in a VM, inside the container."""
         payload = resolve.resolve(self.tree, args, env, cwd)
-        return [mounts.KM, *self.policy.km_options, "--kvm-fd", str(self.kvm_fd), *payload]
+        hide = [word for path in self.hidden for word in (_HIDE, path)]
+        return [mounts.KM, *self.policy.km_options, "--kvm-fd", str(self.kvm_fd), *hide, *payload]
+
+
+def hidden_of(args: list[str]) -> list[str]:
+    """Return the HIDDEN of the Rewriter that made the command ARGS."""
+    options = args[: args.index("--argv0")] if "--argv0" in args else []
+    return [path for word, path in zip(options, options[1:]) if word == _HIDE]
 
 
 def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:

@@ -46,13 +46,15 @@ class Rootfs:
     """The tree below one directory, with mounts that are not yet made.
 
     `mounts` has, for the canonical path of each mount's destination, a descriptor of its source, or
-    None where its content is not known before the container runs.
+    None where its content is not known before the container runs. `places` has those paths for each
+    mount in turn, also where a later one hides it.
     """
 
     def __init__(self, fd: int) -> None:
         """Begin at the directory that FD is a descriptor of."""
         self.fd = fd
         self.mounts: dict[str, int | None] = {}
+        self.places: list[str] = []
 
     def walk(self, path: str, cwd: str = "/") -> File:
         """Return the file at PATH, relative to CWD; an OSError is the container's own."""

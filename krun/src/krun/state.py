@@ -76,10 +76,7 @@ _STATE_FILES = {"crun": ("status", "pid"), "runc": ("state.json", "init_process_
 
 def root() -> str:
     """Return the directory of krun's containers where the caller names none with --root."""
-    fd = posix.open("/proc/self/uid_map", posix.O_RDONLY | posix.O_CLOEXEC)
-    uid_map = posix.read(fd, 4096).decode().split()
-    posix.close(fd)
-    if posix.geteuid() == 0 and uid_map == _WHOLE_UID_MAP:
+    if posix.geteuid() == 0 and has_all_users():
         return ROOT
     own = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode(errors="surrogateescape")
     if not own.startswith("/"):
@@ -89,6 +86,14 @@ def root() -> str:
             "log in through a session, or give a directory with --root",
         )
     return f"{own}/krun"
+
+
+def has_all_users() -> bool:
+    """Say whether this process is in no user namespace but the host's."""
+    fd = posix.open("/proc/self/uid_map", posix.O_RDONLY | posix.O_CLOEXEC)
+    uid_map = posix.read(fd, 4096).decode().split()
+    posix.close(fd)
+    return uid_map == _WHOLE_UID_MAP
 
 
 def shadow_path(root: str, container_id: str) -> str:
