@@ -56,7 +56,7 @@ bundle: km krun hello $(if $(HAS_VENV),collection) ## build the bundle, build/ko
 	python3 tools/bundle.py $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
 
 dist: venv bundle ## make a release, build/dist/: RELEASE_KEY=FILE is the private key, RELEASE_URL its place
-	$(PY) tools/dist.py $(VERSION) $(COLLECTION)
+	PYTHONPATH=host $(PY) tools/dist.py $(VERSION) $(COLLECTION)
 
 check: ruff mypy shell ansible c words ## all that reads the sources without running them
 

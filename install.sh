@@ -13,6 +13,9 @@
 #   --release VERSION install this release rather than the one that this script came with
 #   --from URL        the folder that has the bundles; %s in it stands for the version
 #   --downgrade       allow a release that is older than the one that is installed
+#   --key FILE        judge the bundle by this public key (PEM) rather than the installed release's
+#   --unsigned        take a bundle that nobody signed
+#   --keep            keep the installation even if no program runs by it
 #   --dry-run         check the host and print what would change; change nothing
 #   --uninstall       undo everything that was changed, except distribution packages and logs
 #   --yes             do not ask before --uninstall
@@ -21,10 +24,12 @@
 #   --help            print this
 #
 # Alone, as a release has it, it fetches its bundle. In a checkout it builds one. A bundle that is a
-# file must carry the signature of the key below, or it is refused before anything of it is unpacked.
-# In this order it checks the host, fetches its own private Ansible, runs the playbook
+# file must be signed by the key of the release that is installed, or where none is, by the key below;
+# else it is refused before anything of it is unpacked. A folder is believed where this script lies in
+# it. In this order it checks the host, fetches its own private Ansible, runs the playbook
 # kontain.platform.install on this host, and proves by a payload of km, krun and each engine that
 # programs run in a VM. Where no Ansible can be had, it installs by the release's own `kontain`.
+# Where that proof fails, the host goes back to the release that it had, or to none.
 # It does not touch /usr, but for links in /usr/local and for distribution packages that are
 # missing: python3, its venv module, make, gcc, musl, crun and podman. It restarts no engine.
 # A second run changes nothing. After an interruption, run it again: it continues.
@@ -37,8 +42,8 @@
 # /var/log/kontain/install.log. `kontain info` tells the rest.
 #
 # Exit status: 0 done, or nothing to do; 1 a step failed; 2 wrong usage; 3 this host cannot run
-# Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had or trusted; 130
-# interrupted.
+# Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had or trusted;
+# 8 the proof failed, and the host is as before, unless --keep was given; 130 interrupted.
 #
 # Documentation: https://github.com/kontainapp/platform/tree/main/docs
 
@@ -93,14 +98,16 @@ usage() {
 parse_arguments() {
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--engines=* | --offline=* | --release=* | --from=*) set_value "${1%%=*}" "${1#*=}" ;;
-		--engines | --offline | --release | --from)
+		--engines=* | --offline=* | --release=* | --from=* | --key=*) set_value "${1%%=*}" "${1#*=}" ;;
+		--engines | --offline | --release | --from | --key)
 			[ $# -ge 2 ] || die 2 "the option $1 needs a value" "see install.sh --help"
 			set_value "$1" "$2"
 			shift
 			;;
 		--dry-run) DRY_RUN=yes ;;
 		--downgrade) DOWNGRADE=yes ;;
+		--unsigned) UNSIGNED=yes ;;
+		--keep) KEEP=yes ;;
 		--uninstall) ACTION=uninstall ;;
 		--yes) YES=yes ;;
 		--json) ;; # main has seen it
@@ -128,6 +135,9 @@ set_value() {
 	--offline:*)
 		OFFLINE=$(readlink -f -- "$2") && [ -e "$OFFLINE" ] ||
 			die 5 "there is no bundle '$2'" "give the file kontain-VERSION-x86_64.tar.gz or its folder"
+		;;
+	--key:*)
+		KEY=$(readlink -f -- "$2") && [ -f "$KEY" ] || die 5 "there is no key '$2'" "give the file release.pub"
 		;;
 	--release:[0-9]*.[0-9]*.[0-9]*) RELEASE=$2 ;;
 	--release:*) die 2 "--release is '$2', wanted a version such as 0.1.0" "name a release so" ;;
@@ -240,14 +250,15 @@ hand_over() {
 	_wanted=${RELEASE:-$VERSION}
 	_url=$(printf '%s' "${FROM:-${KONTAIN_FROM:-$RELEASE_URL}}/kontain-$_wanted-x86_64.tar.gz" | sed "s/%s/$_wanted/")
 	[ -z "$OFFLINE" ] || _url=$OFFLINE _wanted=$RELEASE
-	[ "$RELEASE_KEY" ] || die 5 "this install.sh has no key to judge $_url by" \
-		"use the install.sh that was published with the bundle"
+	choose_key
+	[ "$_key" ] || die 5 "this install.sh has no key to judge $_url by" \
+		"use the install.sh that was published with the bundle, or give --key"
 	trap 'rm -rf "$WORK"' EXIT
 	trap interrupted INT TERM HUP
 	WORK=$(mktemp -d) || die 1 "cannot make a temporary folder" "see whether the disk is full"
 	say "getting $_url"
 	[ "$DOWNGRADE" ] || _oldest=$(cat $PREFIX/current/VERSION 2>/dev/null)
-	_said=$(take_bundle "$_url" "$WORK/bundle.tar.gz" "$RELEASE_KEY" "$_wanted" "${_oldest-}") ||
+	_said=$(take_bundle "$_url" "$WORK/bundle.tar.gz" "$_key" "$_whose" "$_wanted" "${_oldest-}") ||
 		die 5 "${_said%%
 *}" "${_said#*
 }"
@@ -256,15 +267,25 @@ hand_over() {
 	# The script in there is of one piece; it takes the signals, and this one waits for it.
 	trap : INT TERM HUP
 	sh "$WORK/kontain-$_said/install.sh" ${OFFLINE:+--offline "$WORK/kontain-$_said"} \
-		${ENGINES:+--engines "$ENGINES"} ${DRY_RUN:+--dry-run} ${JSON:+--json} >&3
+		${ENGINES:+--engines "$ENGINES"} ${DRY_RUN:+--dry-run} ${JSON:+--json} \
+		${DOWNGRADE:+--downgrade} ${KEEP:+--keep} >&3
 	exit
 }
 
-# take_bundle SOURCE PLACE KEY [VERSION [OLDEST]]: write a bundle to PLACE once it is found good.
-# Prints its version; or what is wrong and what to do, with status 1. `make dist` puts the program
-# in the place of this line's file.
+# Set _key to the public key that the bundle must be signed with, and _whose to what it is called.
+choose_key() {
+	_installed=$PREFIX/current/share/release.pub
+	_key=$RELEASE_KEY _whose="the key of this install.sh"
+	[ ! -f "$_installed" ] || _key=$(cat "$_installed") _whose="the key of the installed release"
+	[ ! "$KEY" ] || _key=$(cat "$KEY") _whose="the key $KEY"
+	[ ! "$UNSIGNED" ] || _key=unsigned
+}
+
+# take_bundle SOURCE PLACE KEY WHOSE [VERSION [OLDEST]]: write a bundle to PLACE once it is found
+# good. Prints its version; or what is wrong and what to do, with status 1. `make dist` puts the
+# programs in the place of this line's file.
 take_bundle() {
-	"$PYTHON" -I - "$@" <"$TREE/tools/take_bundle.py"
+	PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/take_bundle.py" "$@"
 }
 
 # ---- the steps
@@ -315,12 +336,23 @@ print(*missing, *([] if sys.argv[2] else found["compilers"].get("missing", [])))
 # Tell whether the host is already as the playbook would make it.
 is_done() {
 	STEP="comparing the host with the release"
+	_foreseen=$(tree_python kontain_host install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
+		${ENGINES:+--engines "$ENGINES"} --dry-run --json 2>"$WORK/said")
+	case $? in
+	0) ;;
+	5) refuse_bundle ;;
+	*) return 1 ;;
+	esac
 	[ -z "$(missing_programs)" ] || return 1
-	_foreseen=$(tree_python kontain_host install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"} \
-		--dry-run --json 2>/dev/null) || return 1
 	case $_foreseen in *'"changed": false'*) ;; *) return 1 ;; esac
 	RUN='{"changed": false, "changes": [], "failures": []}'
 	say "nothing changed"
+}
+
+# What the library said of the bundle, as this script says it.
+refuse_bundle() {
+	_problem=$(sed -n 's/^kontain: \(.*\)\.$/\1/p' "$WORK/said") _fix=$(sed -n 's/^To fix: \(.*\)\.$/\1/p' "$WORK/said")
+	die 5 "$_problem" "$_fix"
 }
 
 # From here on the host is changed: one run at a time, logged, and an interruption is explained.
@@ -343,9 +375,12 @@ interrupted() {
 		"run this again, it continues from there; or undo what was done with --uninstall"
 }
 
-# Set up the private Ansible, or return 1 where none can be had. It is good when its stamp names this Python and this requirement.
+# Set up the private Ansible, or return 1 where none can be had. It is good when its stamp names this
+# Python and these packages.
 get_ansible() {
-	_stamp="$(readlink -f "$PYTHON") $ANSIBLE_REQUIREMENT"
+	_packages=$TREE/tools/ansible-requirements.txt
+	[ -f "$_packages" ] || _packages=$TREE/release/share/ansible-requirements.txt
+	_stamp="$(readlink -f "$PYTHON") $(sha256sum <"$_packages")"
 	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || [ ! -x "$ANSIBLE/bin/ansible-galaxy" ] ||
 		return 0
 	STEP="fetching Ansible"
@@ -359,7 +394,8 @@ fetch_ansible() {
 	say "fetching a private Ansible into $ANSIBLE"
 	"$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || add_packages venv
 	logged "$PYTHON" -m venv "$ANSIBLE" &&
-		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir "$ANSIBLE_REQUIREMENT" && return
+		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir --only-binary :all: \
+			--require-hashes -r "$_packages" && return
 	say "the Python package index gives none: taking the distribution's ansible-core"
 	rm -rf "$ANSIBLE"
 	return 1
@@ -376,12 +412,16 @@ use_distribution_ansible() {
 	done
 }
 
-# Set BUNDLE to the file of the bundle to install.
+# Set BUNDLE to the file of the bundle to install, and SUM to its SHA-256, by which all that follows
+# knows it again.
 get_bundle() {
 	STEP="preparing the bundle"
 	if [ "$OFFLINE" ] && [ ! -f "$OFFLINE/release/VERSION" ]; then
 		die 5 "$OFFLINE is no unpacked bundle: it has no release/VERSION" \
 			"give the folder that kontain-VERSION-x86_64.tar.gz unpacks to"
+	elif [ "$OFFLINE" ] && [ "$OFFLINE" != "$TREE" ] && [ ! "$UNSIGNED" ]; then
+		die 5 "cannot trust $OFFLINE: a folder carries no signature" \
+			"give the file that it was unpacked from, run the install.sh in it, or give --unsigned"
 	elif [ "$OFFLINE" ]; then
 		pack_bundle "$OFFLINE"
 	elif [ -f "$TREE/release/VERSION" ]; then
@@ -397,6 +437,8 @@ pack_bundle() {
 	# shellcheck disable=SC2015 # either may fail
 	ln -s "$1" "$WORK/$_name" && logged tar -C "$WORK" -chzf "$BUNDLE" "$_name/release" ||
 		die 1 "cannot pack the release in $1" "see $LOG"
+	SUM=$(sha256sum <"$BUNDLE")
+	SUM=${SUM%% *}
 }
 
 # It is the checkout's owner who builds, so that root leaves no files that they cannot remove.
@@ -412,7 +454,11 @@ build_bundle() {
 	[ -f "$BUNDLE" ] || say "building the bundle"
 	logged as_owner_of "$TREE" make -C "$TREE" --no-print-directory bundle HAS_VENV= ||
 		die 5 "the bundle could not be built" "see $LOG; \`make -C $TREE bundle\` shows it too"
+	SUM=$(built_sum)
 }
+
+# Print the sum of the bundle that the checkout's last build noted.
+built_sum() { cut -d ' ' -f 1 "$TREE/build/bundle.sha256" 2>/dev/null; }
 
 as_owner_of() {
 	_owner=$(stat -c %u "$1") _group=$(stat -c %g "$1")
@@ -460,8 +506,10 @@ ansible() {
 
 run_playbook() {
 	STEP="changing the host"
+	_downgrade=${DOWNGRADE:+true}
 	ansible ansible-playbook kontain.platform.install \
-		-e "{\"kontain_bundle\": $(quote "$BUNDLE"), \"kontain_engines\": [$ENGINES]}" "$@" </dev/null 9>&-
+		-e "{\"kontain_bundle\": $(quote "$BUNDLE"), \"kontain_bundle_sha256\": \"$SUM\", \
+\"kontain_downgrade\": ${_downgrade:-false}, \"kontain_engines\": [$ENGINES]}" "$@" </dev/null 9>&-
 	_status=$?
 	RUN=$(cat "$WORK/run.json" 2>/dev/null)
 	[ "$_status" -eq 0 ] || die 1 "the installation stopped at the step above" \
@@ -475,7 +523,7 @@ install_without_ansible() {
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$_missing" ] || add_packages $_missing
 	STEP="changing the host"
-	set -- install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"}
+	set -- install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} ${ENGINES:+--engines "$ENGINES"}
 	if [ "$JSON" ]; then
 		RUN=$(tree_python kontain_host "$@" --json)
 	else
@@ -489,7 +537,48 @@ prove() {
 		PROOF=$($PREFIX/bin/kontain verify --json 9>&-)
 	else
 		$PREFIX/bin/kontain verify 9>&-
-	fi || die 1 "Kontain is installed, but the proof above failed" "see \`kontain check\`"
+	fi || give_up
+}
+
+# The proof failed: keep what a report of it needs, and let the host be what it was before this run.
+give_up() {
+	STEP="going back"
+	_proof=$($PREFIX/bin/kontain verify --json 9>&-)
+	_words=$(printf '%s' "$_proof" | first_failure)
+	_report=$LOG_DIR/failed-proof.tar.gz
+	rm -f "$_report"
+	logged "$PREFIX/bin/kontain" support -o "$_report"
+	_fix="report it with $_report; --keep leaves the installation there to look into"
+	[ ! "$KEEP" ] || die 8 "Kontain is installed, but the proof failed: $_words" "report it with $_report"
+	[ "$LAST_CHANGE" != "$(last_change)" ] ||
+		die 8 "the proof failed: $_words; this run has changed nothing" "$_fix"
+	logged tree_python kontain_host uninstall --after "$LAST_CHANGE" --yes ||
+		die 8 "the proof failed: $_words; and the host could not be taken back" "see $LOG, and use --uninstall"
+	[ "$HAD_ANSIBLE" ] || rm -rf "$ANSIBLE"
+	rmdir "$STATE" 2>/dev/null
+	die 8 "the proof failed: $_words; the host is back at ${RELEASE_BEFORE:-what it was without Kontain}" "$_fix"
+}
+
+# Print what the first failed check of a report on standard input found, and why.
+first_failure() {
+	"$PYTHON" -I -c '
+import json, sys
+failed = [each for each in json.load(sys.stdin)["results"] if each["status"] == "fail"]
+print(": ".join(filter(None, (failed[0]["check"], failed[0]["found"], failed[0]["cause"]))) if failed
+      else "it gave no result")' 2>/dev/null || echo "it gave no result"
+}
+
+# Print the number of the last change that the journal has.
+last_change() {
+	tree_python kontain_host info --json 2>/dev/null | sed -n 's/^ *"last_change": \([0-9]*\).*/\1/p'
+}
+
+# Note what this run finds, to be able to go back to it.
+note_before() {
+	LAST_CHANGE=$(last_change)
+	RELEASE_BEFORE=$(cat $PREFIX/current/VERSION 2>/dev/null)
+	HAD_ANSIBLE=''
+	[ ! -d "$ANSIBLE" ] || HAD_ANSIBLE=yes
 }
 
 goodbye() {
@@ -510,6 +599,7 @@ install() {
 		return
 	fi
 	start_work
+	note_before
 	get_bundle
 	if ! is_done; then
 		if get_ansible; then
@@ -529,14 +619,17 @@ dry_run() {
 	BUNDLE=$TREE/build/kontain-$VERSION-x86_64.tar.gz
 	WORK=$(mktemp -d)
 	trap 'rm -rf "$WORK"' EXIT
+	SUM=$(built_sum)
 	[ ! -f "$TREE/release/VERSION" ] || pack_bundle "$TREE"
+	[ "$SUM" ] || BUNDLE=
 	if [ -f "$BUNDLE" ] && [ -f "$ANSIBLE/stamp" ] && [ -d "$COLLECTIONS" ]; then
 		run_playbook --check --diff
 	elif [ -f "$BUNDLE" ]; then
 		_missing=$(missing_programs)
 		[ -z "$_missing" ] || say "would install the packages of: $_missing"
-		RUN=$(tree_python kontain_host install "$BUNDLE" ${ENGINES:+--engines "$ENGINES"} \
-			--dry-run ${JSON:+--json}) || die 1 "the host cannot be changed" "do what it says above"
+		RUN=$(tree_python kontain_host install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
+			${ENGINES:+--engines "$ENGINES"} --dry-run ${JSON:+--json}) ||
+			die $? "the host cannot be changed" "do what it says above"
 		[ "$JSON" ] || say "$RUN"
 	else
 		say "" "would do, in this order:" \
@@ -591,11 +684,10 @@ main() {
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	PREFIX=/opt/kontain STATE=/var/lib/kontain LOG_DIR=/var/log/kontain LOCK=/run/kontain-install.lock
 	ANSIBLE=$STATE/ansible COLLECTIONS=$STATE/ansible/collections
-	# 2.17 has CVE-2026-11332; newer than 2.19 is not tested.
-	ANSIBLE_REQUIREMENT='ansible-core>=2.15,!=2.17.*,<2.20'
 	DOCS=https://github.com/kontainapp/platform/tree/main/docs
 	ACTION=install STEP=starting LOG='' WORK='' VERSION='' CHECK='' RUN='' PROOF=''
-	ENGINES='' OFFLINE='' RELEASE='' FROM='' DOWNGRADE='' DRY_RUN='' YES='' JSON=''
+	ENGINES='' OFFLINE='' RELEASE='' FROM='' DRY_RUN='' YES='' JSON=''
+	DOWNGRADE='' UNSIGNED='' KEY='' KEEP='' SUM=''
 	SCRIPT=''
 	! grep -qs '^# install.sh: make this' "$0" || SCRIPT=$(readlink -f -- "$0")
 	exec 3>&1

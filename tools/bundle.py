@@ -24,6 +24,11 @@ from manpage import ManError, convert
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
+BUILT = (
+    BUILD / "bundle.sha256"
+)  # by this, install.sh and the collection know the bundle built here
+RELEASE_KEY = "share/release.pub"  # in a release
+COLLECTIONS_KEY = "meta/release.pub"
 MTIME = 315532800  # 1980-01-01, the oldest time that every archive format can hold
 
 # What a release is made of, and where it stands in a release.
@@ -39,6 +44,7 @@ FILES = {
     "build/toolchain/bin/kontain-g++": "bin/kontain-g++",
     "build/hello.km": "share/hello.km",
     "krun/etc/krun.json": "share/krun.json",
+    "tools/ansible-requirements.txt": "share/ansible-requirements.txt",
 }
 FOLDERS = {
     "build/toolchain/lib/toolchain": "lib/toolchain",
@@ -67,8 +73,11 @@ def read_file(path: Path) -> File:
         raise BundleError(f"{problem.filename}: {problem.strerror}") from problem
 
 
-def read_release(root: Path, version: str) -> Tree:
-    """Return the tree of a release of the sources and builds below `root`."""
+def read_release(root: Path, version: str, key: bytes = b"") -> Tree:
+    """Return the tree of a release of the sources and builds below `root`.
+
+    `key` is the public key by which the host that has it shall judge the next (PEM).
+    """
     tree = {place: read_file(root / source) for source, place in FILES.items()}
     for source, place in FOLDERS.items():
         inside = [path for path in (root / source).rglob("*") if is_source(path)]
@@ -79,6 +88,8 @@ def read_release(root: Path, version: str) -> Tree:
         name = page.name[: -len(".md")]
         roff = convert(page.read_text(encoding="utf-8"), page.name, version)
         tree[f"share/man/man{name[-1]}/{name}"] = (roff.encode(), 0o644)
+    if key:
+        tree[RELEASE_KEY] = (key, 0o644)
     tree["VERSION"] = (f"{version}\n".encode(), 0o644)
     tree["MANIFEST"] = (sums_of(tree), 0o644)
     return tree
@@ -122,20 +133,27 @@ def tree_members(tree: Tree) -> Iterator[Member]:
         yield info, contents
 
 
-def repack(tarball: Path) -> bytes:
+def repack(tarball: Path, key: bytes = b"") -> bytes:
     """Return the collection's tarball without what depends on where ansible-galaxy made it.
 
-    That is times, owners, and the order in which it found the files, which FILES.json has.
+    That is times, owners, and the order in which it found the files, which FILES.json has. The
+    public `key` is added, by which its modules judge a bundle (PEM).
     """
+    more = {COLLECTIONS_KEY: key} if key else {}
     members = []
     with tarfile.open(tarball) as archive:
         for info in archive:
             stream = archive.extractfile(info) if info.isreg() else None
             info.mode = 0o755 if info.mode & stat.S_IXUSR else 0o644
             members.append((info, stream.read() if stream else b""))
+    for name, contents in more.items():
+        info = tarfile.TarInfo(name)
+        info.mode = 0o644
+        members.append((info, contents))
     texts = {info.name: contents for info, contents in members}
     if "FILES.json" in texts:
         files = json.loads(texts["FILES.json"])
+        files["files"] += [galaxy_entry(name, contents) for name, contents in more.items()]
         files["files"].sort(key=lambda file: str(file["name"]))
         texts["FILES.json"] = as_json(files)
         manifest = json.loads(texts["MANIFEST.json"])
@@ -145,6 +163,13 @@ def repack(tarball: Path) -> bytes:
     for info, _ in members:
         info.size = len(texts[info.name])
     return pack((info, texts[info.name]) for info, _ in members)
+
+
+def galaxy_entry(name: str, contents: bytes) -> dict[str, Any]:
+    """Return what FILES.json says of a file."""
+    digest = hashlib.sha256(contents).hexdigest()
+    kinds = {"ftype": "file", "chksum_type": "sha256", "format": 1}
+    return {"name": name, "chksum_sha256": digest, **kinds}
 
 
 def as_json(value: Any) -> bytes:
@@ -166,13 +191,14 @@ def write(path: Path, contents: bytes) -> None:
             raise
 
 
-def make_bundle(root: Path, version: str, collections: list[Path]) -> Tree:
-    """Return the tree of the bundle."""
+def make_bundle(root: Path, version: str, collections: list[Path], key: bytes = b"") -> Tree:
+    """Return the tree of the bundle, whose release and collections have the public `key`."""
     top = f"kontain-{version}"
-    tree = {f"{top}/release/{path}": file for path, file in read_release(root, version).items()}
+    release = read_release(root, version, key)
+    tree = {f"{top}/release/{path}": file for path, file in release.items()}
     tree[f"{top}/install.sh"] = read_file(root / "install.sh")
     for collection in collections:
-        tree[f"{top}/{collection.name}"] = (repack(collection), 0o644)
+        tree[f"{top}/{collection.name}"] = (repack(collection, key), 0o644)
     return tree
 
 
@@ -182,7 +208,9 @@ def main() -> int:
     path = BUILD / f"kontain-{version}-x86_64.tar.gz"
     try:
         tree = make_bundle(ROOT, version, [Path(name) for name in collections])
-        write(path, pack(tree_members(tree)))
+        packed = pack(tree_members(tree))
+        write(path, packed)
+        write(BUILT, f"{hashlib.sha256(packed).hexdigest()}  {path.name}\n".encode())
     except (BundleError, ManError, OSError, tarfile.TarError) as problem:
         print(f"bundle.py: cannot make {path}: {problem}.", file=sys.stderr)
         print("To fix: run `make bundle`, which builds what goes into it first.", file=sys.stderr)

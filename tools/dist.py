@@ -29,14 +29,15 @@ from bundle import (
     tree_members,
     write,
 )
+from kontain_host.signature import KEY_BYTES, TRAILER, TRAILER_SIZE
 from manpage import ManError
 from sbom import sbom, time_of_sources
-from take_bundle import KEY_BYTES, TRAILER, TRAILER_SIZE
 
 DIST = BUILD / "dist"
 DEVELOPMENT_KEY = BUILD / "development-key.pem"
-INCLUDE = '"$PYTHON" -I - "$@" <"$TREE/tools/take_bundle.py"'
+INCLUDE = 'PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/take_bundle.py" "$@"'
 INCLUDED = '"$PYTHON" -I - "$@" <<\'END\'\n{}END'
+IMPORT = "from kontain_host.signature import AGAIN, UntrustedError, require_not_older, verify\n"
 
 
 class Key:
@@ -97,14 +98,22 @@ def trailer(body: bytes, version: str, key: Key) -> bytes:
     return made
 
 
+def take_program() -> str:
+    """Return the program that takes a bundle, of one piece."""
+    signature = (ROOT / "host/kontain_host/signature.py").read_text(encoding="ascii")
+    program = (ROOT / "tools/take_bundle.py").read_text(encoding="ascii")
+    if program.count(IMPORT) != 1:
+        raise BundleError("take_bundle.py does not import what install.sh puts before it")
+    return signature + program.replace(IMPORT, "")
+
+
 def install_script(version: str, key: str, url: str) -> bytes:
     """Return install.sh with all that it needs when it is alone."""
     text = (ROOT / "install.sh").read_text(encoding="ascii")
-    program = (ROOT / "tools/take_bundle.py").read_text(encoding="ascii")
     changes = {
         "RELEASE_VERSION=''": f"RELEASE_VERSION='{version}'",
         "RELEASE_KEY=''": f"RELEASE_KEY='{key}'",
-        INCLUDE: INCLUDED.format(program),
+        INCLUDE: INCLUDED.format(take_program()),
     }
     for before, after in changes.items():
         if text.count(before) != 1:
@@ -122,17 +131,20 @@ def install_script(version: str, key: str, url: str) -> bytes:
 def make_dist(version: str, collection: Path, key: Key, url: str) -> "dict[str, bytes]":
     """Return name and contents of each file of a release."""
     script = install_script(version, key.public, url)
-    tree = make_bundle(ROOT, version, [collection])
+    public = key.pem()
+    tree = make_bundle(ROOT, version, [collection], public)
     tree[f"kontain-{version}/install.sh"] = (script, 0o755)
     body = pack(tree_members(tree))
     files = {
         f"kontain-{version}-x86_64.tar.gz": body + trailer(body, version, key),
-        collection.name: repack(collection),
+        collection.name: repack(collection, public),
         "install.sh": script,
         f"kontain-{version}.spdx.json": sbom(
-            read_release(ROOT, version), version, time_of_sources(ROOT)
+            read_release(ROOT, version, public),
+            version,
+            time_of_sources(ROOT),
         ),
-        "release.pub": key.pem(),
+        "release.pub": public,
     }
     sums = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
     files["SHA256SUMS"] = "".join(sums).encode()

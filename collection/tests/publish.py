@@ -8,7 +8,9 @@ import http.server
 import threading
 from pathlib import Path
 from typing import Iterator
+from unittest import mock
 
+import bundle
 import dist
 
 
@@ -26,9 +28,15 @@ class Publisher:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def publish(self, version: str) -> Path:
-        """Make a release that fetches from here, and return its bundle."""
-        made = dist.make_dist(version, self.collection, self.key, f"{self.url}/v%s")
+    def publish(self, version: str, *, broken: bool = False) -> Path:
+        """Make a release that fetches from here, and return its bundle.
+
+        A `broken` one is whole and signed, but its payload of the proofs is none.
+        """
+        sources = {"README.md" if broken else "build/hello.km": "share/hello.km"}
+        others = {path: place for path, place in bundle.FILES.items() if place != "share/hello.km"}
+        with mock.patch.dict(bundle.FILES, others | sources, clear=True):
+            made = dist.make_dist(version, self.collection, self.key, f"{self.url}/v%s")
         place = self.folder / f"v{version}"
         place.mkdir()
         for name, contents in made.items():

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
+import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 from publish import Publisher
 from sandbox import WHOLE_INSTALL, Sandbox
 
+from bundle import pack, sums_of, tree_members
+from kontain_host.signature import TRAILER_SIZE
 from sources import ROOT
 
 pytestmark = [
@@ -176,6 +180,115 @@ def test_offline_is_the_same_bundle(host: Sandbox, publisher: Publisher) -> None
     assert 'runtime_path = "/opt/kontain/bin/krun"' in crio
 
 
+@pytest.fixture(scope="module")
+def foreign(publisher: Publisher, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    """The web server of somebody else, who has a newer release under a key of their own."""
+    folder = tmp_path_factory.mktemp("foreign") / "releases"
+    folder.mkdir()
+    other = Publisher(folder, publisher.collection)
+    other.publish("1.3.0")
+    yield from other.serving()
+
+
+def test_the_installed_releases_key_decides(
+    host: Sandbox, publisher: Publisher, foreign: Publisher
+) -> None:
+    """The script of another publisher installs nothing over a release, unless root names its key."""
+    before = host.changes()
+    refused = pipe(host, foreign, version="1.3.0")
+
+    assert refused.returncode == 5, refused.stdout
+    assert "it is not signed by the key of the installed release" in refused.stderr
+    assert host.changes() == before
+    key = (foreign.folder / "v1.3.0/release.pub").read_bytes()
+    host.run("tee", "/run/foreign.pub", input=key, text=False)
+    taken = pipe(host, foreign, "--key", "/run/foreign.pub", "--engines=podman", version="1.3.0")
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    back = pipe(host, publisher, "--downgrade")
+    assert back.returncode == 5
+    own = (publisher.folder / f"v{VERSION}/release.pub").read_bytes()
+    host.run("tee", "/run/own.pub", input=own, text=False)
+    said = pipe(host, publisher, "--downgrade", "--key=/run/own.pub", "--engines=podman")
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("kind", ["unsigned", "changed", "older", "half"])
+@pytest.mark.parametrize("door", ["install", "plan", "install.sh"])
+def test_each_door_of_the_host_refuses(
+    host: Sandbox, publisher: Publisher, door: str, kind: str
+) -> None:
+    """What is unsigned, changed or older is refused by `kontain` as by install.sh, with status 5."""
+    version = "1.2.2" if kind == "older" else VERSION
+    good = (publisher.folder / f"v{version}/kontain-{version}-x86_64.tar.gz").read_bytes()
+    cut = {"unsigned": good[:-TRAILER_SIZE], "half": good[: len(good) // 2], "older": good}
+    bad = cut[kind] if kind in cut else resealed(good)
+    script = (publisher.folder / f"v{version}/install.sh").read_bytes()
+    place = f"/run/kontain-{version}-x86_64.tar.gz"
+    host.run("tee", place, input=bad, text=False)
+    host.run("tee", "/run/install.sh", input=script, text=False)
+    before = host.changes()
+    command = {
+        "install": ("/opt/kontain/bin/kontain", "install", place),
+        "plan": ("/opt/kontain/bin/kontain", "plan", place, "-o", "/run/plan"),
+        "install.sh": ("sh", "/run/install.sh", "--offline", place),
+    }[door]
+
+    said = host.run(*command)
+
+    assert said.returncode == 5, said.stdout + said.stderr
+    assert f"cannot trust the bundle kontain-{version}-x86_64.tar.gz" in said.stderr
+    assert "\nTo fix: " in said.stderr
+    assert host.changes() == before
+
+
+def resealed(good: bytes) -> bytes:
+    """Return a bundle with another km and the MANIFEST for it, and with the signature of before."""
+    members = {}
+    with tarfile.open(fileobj=io.BytesIO(good)) as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isreg() else None
+            if stream:
+                members[member.name] = (stream.read(), member.mode)
+    top = f"kontain-{VERSION}/release/"
+    members[f"{top}bin/km"] = (b"#!/bin/sh\nexit 0\n", 0o755)
+    del members[f"{top}MANIFEST"]
+    inside = {name[len(top) :]: file for name, file in members.items() if name.startswith(top)}
+    members[f"{top}MANIFEST"] = (sums_of(inside), 0o644)
+    return pack(tree_members(members)) + good[-TRAILER_SIZE:]
+
+
+def test_a_folder_is_believed_where_its_own_script_is_run(
+    host: Sandbox, publisher: Publisher
+) -> None:
+    """A folder that another script is to install carries no signature, and is refused."""
+    bring(host, publisher, VERSION)
+    host.run("tar", "-C", "/run", "-xzf", "/run/good.tar.gz").check_returncode()
+    folder = f"/run/kontain-{VERSION}"
+    host.run("cp", "-a", folder, "/run/copy").check_returncode()
+
+    said = host.run("sh", f"{folder}/install.sh", "--offline", "/run/copy")
+
+    assert said.returncode == 5, said.stdout
+    assert "cannot trust /run/copy: a folder carries no signature" in said.stderr
+
+
+def test_a_release_that_runs_nothing_is_undone(host: Sandbox, publisher: Publisher) -> None:
+    """Where the proof fails after an upgrade, the host is back at its release, and says why."""
+    publisher.publish("1.2.4", broken=True)
+
+    said = pipe(host, publisher, "--engines=podman", version="1.2.4")
+
+    assert said.returncode == 8, said.stdout + said.stderr
+    assert "the proof failed: proof-km: " in said.stderr
+    assert f"the host is back at {VERSION}" in said.stderr
+    assert "To fix: report it with /var/log/kontain/failed-proof.tar.gz" in said.stderr
+    assert host.run("/opt/kontain/bin/kontain", "--version").stdout == f"kontain {VERSION}\n"
+    assert host.run("ls", "/opt/kontain/versions").stdout == f"{VERSION}\n"
+    assert host.run("/opt/kontain/bin/kontain", "verify").returncode == 0
+    names = host.run("tar", "-tzf", f"{LOG}/failed-proof.tar.gz").stdout
+    assert "kontain-support/check.json" in names
+
+
 def test_uninstall_by_a_pipe(host: Sandbox, publisher: Publisher) -> None:
     """The same line with --uninstall leaves the host as it was, and again has nothing to do."""
     said = pipe(host, publisher, "--uninstall")
@@ -183,3 +296,21 @@ def test_uninstall_by_a_pipe(host: Sandbox, publisher: Publisher) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert changes(host) == {}
     assert "Kontain is not installed" in pipe(host, publisher, "--uninstall").stdout
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_first_release_that_runs_nothing_is_undone(
+    host: Sandbox, publisher: Publisher, *, keep: bool
+) -> None:
+    """A host that had no Kontain is as it was before, to the byte, unless --keep is given."""
+    said = pipe(host, publisher, "--engines=podman", *["--keep"] * keep, version="1.2.4")
+
+    assert said.returncode == 8, said.stdout + said.stderr
+    assert "share/hello.km: permission denied" in said.stderr
+    if keep:
+        assert "Kontain is installed, but the proof failed" in said.stderr
+        assert host.run("/opt/kontain/bin/kontain", "--version").stdout == "kontain 1.2.4\n"
+        pipe(host, publisher, "--uninstall", version="1.2.4")
+    else:
+        assert "the host is back at what it was without Kontain" in said.stderr
+    assert changes(host) == {}

@@ -60,6 +60,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")
     made.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
     made.add_argument("--bundle", default="", metavar="FILE", help="the release's bundle")
+    made.add_argument("--key", default="", metavar="FILE", help="the public key that signed it")
+    made.add_argument("--sha256", default="", metavar="SUM", help="the SHA-256 that it has")
+    made.add_argument("--unsigned", action="store_true", help="take a bundle that nobody signed")
+    made.add_argument("--downgrade", action="store_true", help="take an older release")
     made.add_argument("--engines", default="", metavar="LIST", help="some of " + ",".join(ENGINES))
     made.add_argument(
         "--waves", default="1,10%,100%", metavar="LIST", help="sizes of the waves of apply"
@@ -109,6 +113,22 @@ def run(options: argparse.Namespace, more: List[str]) -> int:
     return conclude(report, folder, as_json=options.json)
 
 
+def trust_variables(options: argparse.Namespace) -> Dict[str, Any]:
+    """Return the variables that tell hosts by what they may know the bundle."""
+    variables: Dict[str, Any] = {}
+    if options.key:
+        if not Path(options.key).is_file():
+            fix = "give the file release.pub that was published with the bundle"
+            raise FleetError(f"there is no key {options.key}", fix, WRONG_USAGE)
+        variables["kontain_key"] = str(Path(options.key).absolute())
+    if options.sha256:
+        variables["kontain_bundle_sha256"] = options.sha256
+    for word in ("unsigned", "downgrade"):
+        if getattr(options, word):
+            variables[f"kontain_{word}"] = True
+    return variables
+
+
 def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
     """Return the variables of the playbook that the options stand for."""
     variables: Dict[str, Any] = {}
@@ -117,6 +137,7 @@ def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
             fix = "give a file kontain-VERSION-x86_64.tar.gz, or make one with `make bundle`"
             raise FleetError(f"there is no bundle {options.bundle}", fix, WRONG_USAGE)
         variables["kontain_bundle"] = str(Path(options.bundle).absolute())
+    variables.update(trust_variables(options))
     if options.engines:
         variables["kontain_engines"] = options.engines.split(",")
         if set(variables["kontain_engines"]) - set(ENGINES):

@@ -23,6 +23,7 @@ from sources import ROOT
 HIDE_KVM = "touch /run/nothing && mount --bind /run/nothing /dev/kvm"
 VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
 BUNDLE = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
+SUM = (ROOT / "build/bundle.sha256").read_text(encoding="utf-8").split()[0] if BUNDLE else ""
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,7 +54,8 @@ def command(fleet: Fleet, verb: str, *options: str) -> list[str]:
     """Return the command line."""
     # Docker's daemon does not run on these hosts.
     more = ["--engines", "podman"] if verb in ("plan", "apply") else []
-    bundle = ["--bundle", str(BUNDLE)] if verb in ("plan", "apply") else []
+    given = ["--bundle", str(BUNDLE), *(["--sha256", SUM] if "--bundle" not in options else [])]
+    bundle = given if verb in ("plan", "apply") else []
     report = ["--report", str(fleet.folder / "report")]
     own = [str(ROOT / "host/bin/kontain"), "fleet", verb, "-i", str(fleet.inventory)]
     return [*own, *bundle, *report, *more, *options]
@@ -122,7 +124,7 @@ def test_a_first_release_that_fails_is_taken_back(fleet: Fleet, broken: str) -> 
     """With --rollback-failed a canary without Kontain is without it again; no other is touched."""
     fleet.hosts[0].sandbox.run("umount", "/dev/kvm").check_returncode()
 
-    said = run(fleet, "apply", "--bundle", broken, "--rollback-failed")
+    said = run(fleet, "apply", "--bundle", broken, "--unsigned", "--rollback-failed")
 
     assert said.returncode == 1, said.stderr
     assert ends(fleet) == {"no-kvm": "failed", "two": "not reached", "three": "not reached"}
@@ -197,9 +199,20 @@ def test_verify_proves_each_host(fleet: Fleet) -> None:
     assert (fleet.folder / "report/report.xml").stat().st_size > 1000
 
 
+def test_a_bundle_that_nobody_signed_is_refused(fleet: Fleet, broken: str) -> None:
+    """Without the operator's word no host takes an unsigned bundle, and each stays as it is."""
+    before = changes(fleet)
+
+    said = run(fleet, "apply", "--bundle", broken, "--downgrade")
+
+    assert said.returncode == 1, said.stderr
+    assert f"cannot trust the bundle kontain-{BROKEN_VERSION}-x86_64.tar.gz" in said.stderr
+    assert changes(fleet) == before
+
+
 def test_an_upgrade_that_fails_is_rolled_back(fleet: Fleet, broken: str) -> None:
     """With --rollback-failed a canary has its release again; the waves halt before the others."""
-    said = run(fleet, "apply", "--bundle", broken, "--rollback-failed")
+    said = run(fleet, "apply", "--bundle", broken, "--unsigned", "--rollback-failed")
 
     assert said.returncode == 1, said.stderr
     assert ends(fleet) == {"no-kvm": "failed", "two": "not reached", "three": "not reached"}
@@ -212,7 +225,7 @@ def test_an_upgrade_that_fails_is_rolled_back(fleet: Fleet, broken: str) -> None
 
 def test_without_the_option_a_failed_canary_stays(fleet: Fleet, broken: str) -> None:
     """Without --rollback-failed the canary keeps the release that failed, to be looked at."""
-    assert run(fleet, "apply", "--bundle", broken).returncode == 1
+    assert run(fleet, "apply", "--bundle", broken, "--unsigned").returncode == 1
 
     assert report(fleet)["hosts"]["no-kvm"]["rolled_back"] == ""
     release = fleet.hosts[0].sandbox.run("cat", "/opt/kontain/current/VERSION").stdout.strip()

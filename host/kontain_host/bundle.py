@@ -6,19 +6,24 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import os
 import re
+import stat
 import tarfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Dict, FrozenSet, Iterator, List, Mapping, NoReturn, Optional, Set, Tuple
 
 from . import manifest
-from .errors import HostError, named
+from .errors import UNTRUSTED, HostError, named
 from .files import sync_directory
+from .host import Host
+from .signature import AGAIN, UntrustedError
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.-]+)?")  # semver.org
+_MAX_FILE = 1 << 28  # bytes of the file
 _MAX_SIZE = 1 << 30  # bytes unpacked; a release has some ten million
 _CHUNK = 1 << 20
 _POLICY = "share/krun.json"
@@ -27,7 +32,10 @@ _KEPT = ("VERSION", manifest.NAME, _POLICY)
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was found good: its version, its manifest, and its size unpacked in bytes."""
+    """A bundle that was found good: its version, its manifest, and its size unpacked in bytes.
+
+    `content` is the file itself, read once: what was judged is what is unpacked.
+    """
 
     file: Path
     version: str
@@ -36,6 +44,7 @@ class Bundle:
     files: FrozenSet[str]  # their paths, relative to the release
     links: Mapping[str, str]  # path → target as it stands in the link
     default_policy: Optional[bytes]  # share/krun.json
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def names(self) -> List[str]:
@@ -48,38 +57,54 @@ class Bundle:
         return manifest.digest(self.manifest)
 
     def unpack(self, folder: Path) -> None:
-        """Write the release's tree into the new folder `folder`, and have it on the disk.
-
-        All is compared with what was found good, for the bundle may have been exchanged since.
-        """
-        wanted = {**manifest.parse(self.manifest), manifest.NAME: self.digest}
-        unpacked: Dict[str, str] = {}
+        """Write the release's tree into the new folder `folder`, and have it on the disk."""
         make_directory(folder)
-        with _damage_refused(self.file), tarfile.open(self.file, "r:gz") as archive:
+        with _damage_refused(self.file), _archive(self.content) as archive:
             for path, member in _release_members(self.file, archive):
                 place = folder / path
                 _make_parents(folder, place)
-                if self.links.get(path) == member.linkname:
+                if member.issym():
                     place.symlink_to(member.linkname)
-                    unpacked[path] = wanted[path]
-                elif path in self.files and member.isfile():
-                    unpacked[path] = _write(place, member, archive)
-        if unpacked != wanted:
-            _refuse(self.file, "it was exchanged while it was read")
+                else:
+                    _write(place, member, archive)
         _sync_tree(folder)
 
 
-def open_bundle(file: Path) -> Bundle:
+def open_bundle(host: Host, file: Path) -> Bundle:
     """Judge the bundle `file` and return it; raise HostError for anything that is not as it must.
 
-    Good is: a whole gzipped tar archive of one folder `kontain-VERSION`; in it only directories,
-    files and links that stay inside; `release/VERSION` of the same version; `release/MANIFEST`
-    that lists every other file below `release/` with its SHA-256, and no more.
+    Good is: one that this host trusts (`Host.trust`), and no older than the installed release; a
+    whole gzipped tar archive of one folder `kontain-VERSION`; in it only directories, files and
+    links that stay inside; `release/VERSION` of the same version; `release/MANIFEST` that lists
+    every other file below `release/` with its SHA-256, and no more.
     """
-    with named(f"cannot read the bundle {file}"), _damage_refused(file):
-        _judge_stream(file)
+    with named(f"cannot read the bundle {file}"):
+        data = _read(file)
+    try:
+        signed = host.trust.require(host, data)
+        bundle = _judge(file, data)
+        host.trust.require_known(host, bundle.version, bundle.manifest, signed)
+    except UntrustedError as error:
+        raise _refusal(file, error.why, error.fix) from None
+    return bundle
+
+
+def _read(file: Path) -> bytes:
+    """Return what a bundle's file holds, once: it may lie where others can exchange it."""
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not be waited for
+    with open(fd, "rb") as stream:  # noqa: PTH123  a descriptor
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > _MAX_FILE:
+            raise _refusal(file, f"it is no file of at most {_MAX_FILE} bytes", AGAIN)
+        return stream.read(_MAX_FILE)
+
+
+def _judge(file: Path, data: bytes) -> Bundle:
+    """Return the bundle, all of whose contents were found to be as they must."""
+    with _damage_refused(file):
+        _judge_stream(file, data)
         found = _Contents(file)
-        with tarfile.open(file, "r:gz") as archive:
+        with _archive(data) as archive:
             for path, member in _release_members(file, archive):
                 found.add(path, member, archive)
     version = found.judge_version()
@@ -92,7 +117,12 @@ def open_bundle(file: Path) -> Bundle:
         files=frozenset(found.digests),
         links=found.links,
         default_policy=found.texts.get(_POLICY),
+        content=data,
     )
+
+
+def _archive(data: bytes) -> tarfile.TarFile:
+    return tarfile.open(fileobj=io.BytesIO(data), mode="r:gz")
 
 
 class _Contents:
@@ -193,10 +223,10 @@ def _release_members(
             yield name.split("/", 2)[2], member
 
 
-def _judge_stream(file: Path) -> None:
+def _judge_stream(file: Path, data: bytes) -> None:
     """Read the compressed stream to its end, so that its checksum and its size are judged."""
     size = 0
-    with gzip.open(file) as stream:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
         for chunk in iter(lambda: stream.read(_CHUNK), b""):
             size += len(chunk)
             if size > _MAX_SIZE:
@@ -213,11 +243,11 @@ def _damage_refused(file: Path) -> Iterator[None]:
 
 
 def _refuse(file: Path, why: str) -> NoReturn:
-    raise HostError(
-        f"cannot trust the bundle {file.name}",
-        why,
-        "get the bundle again; if that does not help, report it: it may have been tampered with",
-    )
+    raise _refusal(file, why, AGAIN)
+
+
+def _refusal(file: Path, why: str, fix: str) -> HostError:
+    return HostError(f"cannot trust the bundle {file.name}", why, fix, UNTRUSTED)
 
 
 def _chunks(member: tarfile.TarInfo, archive: tarfile.TarFile) -> Iterator[bytes]:
@@ -242,13 +272,10 @@ def _sync_tree(folder: Path) -> None:
         sync_directory(Path(parent))
 
 
-def _write(place: Path, member: tarfile.TarInfo, archive: tarfile.TarFile) -> str:
-    """Write one file and return its SHA-256; of its mode only the execute bit is taken over."""
-    digest = hashlib.sha256()
+def _write(place: Path, member: tarfile.TarInfo, archive: tarfile.TarFile) -> None:
+    """Write one file; of its mode only the execute bit is taken over."""
     with place.open("xb") as file:
         for chunk in _chunks(member, archive):
-            digest.update(chunk)
             file.write(chunk)
         os.fchmod(file.fileno(), 0o755 if member.mode & 0o111 else 0o644)
     os.utime(place, (member.mtime, member.mtime))
-    return digest.hexdigest()

@@ -15,7 +15,7 @@ from .output import show_progress
 
 _STATUSES = (
     "Exit status: 0 good, 1 failed, 2 wrong usage, 3 this host cannot run Kontain, 4 not root, "
-    "6 the host has drifted since the plan, 7 in use, 130 interrupted."
+    "5 the bundle cannot be trusted, 6 the host has drifted since the plan, 7 in use, 130 interrupted."
 )
 _EPILOG = f"{_STATUSES}\nDocumentation: {explain.DOCUMENTATION}"
 
@@ -94,6 +94,16 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add what the operator may say about the bundle; without, the installed release's key decides."""
+    parser.add_argument(
+        "--key", metavar="FILE", help="the public key (PEM) that signed the bundle"
+    )
+    parser.add_argument("--sha256", metavar="SUM", help="the SHA-256 that the bundle's file has")
+    parser.add_argument("--unsigned", action="store_true", help="take a bundle that nobody signed")
+    parser.add_argument("--downgrade", action="store_true", help="take an older release")
+
+
 def _add_questions(group: Any) -> None:
     _add(group, "info", "show the version, the paths and the engines", verbs.info)
     parser = _add(group, "why", "say why a file is on this host", verbs.why)
@@ -104,6 +114,7 @@ def _add_install(group: Any) -> None:
     text = "make this host a Kontain host from a release's bundle"
     parser = _add(group, "install", text, verbs.install)
     _add_bundle(parser)
+    _add_trust(parser)
     _add_dry_run(parser)
 
 
@@ -111,10 +122,12 @@ def _add_plan(group: Any) -> None:
     text = "say what an installation would change, for `apply`"
     parser = _add(group, "plan", text, verbs.plan)
     _add_bundle(parser)
+    _add_trust(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="write the plan to FILE")
     text = "carry out a plan, unless the host has drifted since"
     parser = _add(group, "apply", text, verbs.apply)
     parser.add_argument("plan", metavar="PLAN", help="a file of `kontain plan -o`")
+    _add_trust(parser)
 
 
 def _add_engines(group: Any) -> None:
@@ -141,6 +154,9 @@ def _add_way_back(group: Any) -> None:
     parser = _add(group, "uninstall", text, verbs.uninstall)
     parser.add_argument("--force", action="store_true", help="also while containers run by it")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--after", type=int, metavar="N", help="only what was changed after change N of `info`"
+    )
     _add_dry_run(parser)
 
 

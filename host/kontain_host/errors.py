@@ -13,7 +13,8 @@ FAILED = 1
 WRONG_USAGE = 2
 HOST_REFUSED = 3
 NOT_ROOT = 4
-DRIFTED = 6  # 5 is install.sh's: a bundle or package could not be had
+UNTRUSTED = 5  # of install.sh also: a bundle or package could not be had
+DRIFTED = 6
 IN_USE = 7
 INTERRUPTED = 130
 

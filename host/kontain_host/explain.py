@@ -34,6 +34,7 @@ def info(host: Host) -> Dict[str, Any]:
             name: {"present": name in present, "registered": name in owners}
             for name in engines.ENGINES
         },
+        "last_change": journal.last_id(),
         "documentation": DOCUMENTATION,
     }
 

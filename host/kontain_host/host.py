@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, Mapping, Optional, Sequence
 
 from .errors import NOT_ROOT, WRONG_USAGE, HostError
+from .trust import NOTHING_SAID, Trust
 
 PREFIX = "/opt/kontain"
 STATE = "/var/lib/kontain"
@@ -38,16 +39,22 @@ class Host:
     """The environment of the ordinary user whose part of the host this is; {}: all of it."""
 
     def __init__(
-        self, root: str = "/", prefix: str = PREFIX, tell: Callable[[str], None] = keep_silent
+        self,
+        root: str = "/",
+        prefix: str = PREFIX,
+        tell: Callable[[str], None] = keep_silent,
+        trust: Trust = NOTHING_SAID,
     ) -> None:
         """Take the host at `root`, with the releases below the host path `prefix`.
 
-        `tell` hears each step before it is made, as a person reads it.
+        `tell` hears each step before it is made, as a person reads it. `trust` is what the
+        operator says about the bundle of this run.
         """
         self.root = root
         self.prefix = _checked_prefix(prefix)
         self.tell = tell
         self.warnings: List[str] = []  # what a change on its way back has to say
+        self.trust = trust
 
     def path(self, host_path: str) -> Path:
         """Return where this process finds `host_path`."""

@@ -22,7 +22,7 @@ def install(
 
     Raises HostError; then the host is as before.
     """
-    bundle = open_bundle(bundle_file)
+    bundle = open_bundle(host, bundle_file)
     plan = planner(host, bundle, engines_of(host, chosen))
     report = perform(host, f"install {bundle.version}", plan, check=check)
     if report.changed and not check:

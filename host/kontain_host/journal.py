@@ -124,7 +124,11 @@ class Journal:
 
     def next_id(self) -> int:
         """Return the number of the next change."""
-        return max(self.entries, default=0) + 1
+        return self.last_id() + 1
+
+    def last_id(self) -> int:
+        """Return the number of the last change, 0 where there was none."""
+        return max(self.entries, default=0)
 
     def keep(self, name: str, content: bytes) -> None:
         """Store content below the folder of before-images, which only root may read."""

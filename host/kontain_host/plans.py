@@ -28,7 +28,7 @@ _SHOWN = 5  # differences in an error
 
 def make(host: Host, bundle_file: Path, chosen: Optional[Sequence[str]] = None) -> Dict[str, Any]:
     """Return the plan that installs a bundle on this host as it is now, and change nothing."""
-    bundle = open_bundle(bundle_file)
+    bundle = open_bundle(host, bundle_file)
     names = install.engines_of(host, chosen)
     found: List[Dict[str, Any]] = []
 
@@ -52,7 +52,7 @@ def make(host: Host, bundle_file: Path, chosen: Optional[Sequence[str]] = None) 
 def apply(host: Host, wanted: Dict[str, Any]) -> Report:
     """Carry a plan out; raise HostError, and change nothing, where the host or bundle has drifted."""
     file = Path(wanted["bundle"]["file"])
-    bundle = open_bundle(file)
+    bundle = open_bundle(host, file)
     if bundle.digest != wanted["bundle"]["manifest"]:
         raise _drifted(f"{file} is another bundle than the one that was planned with")
     names = install.engines_of(host, wanted["engines"])

@@ -16,6 +16,7 @@ from .journal import Journal
 from .report import Report
 from .transaction import perform, retract, session
 from .tree import Tree, tree_state
+from .trust import read_installed
 
 OWNER = "release"
 UNLINKED = "krun"
@@ -30,7 +31,7 @@ _COMPLETION_FOLDER = ("share", "bash-completion", "completions")
 
 def install(host: Host, bundle_file: Path, *, check: bool = False) -> Report:
     """Make a bundle the host's release; raise HostError, and then the host is as before."""
-    bundle = open_bundle(bundle_file)
+    bundle = open_bundle(host, bundle_file)
     what = f"install {bundle.version}"
     report = perform(host, what, lambda report: plan(host, bundle, report), check=check)
     if report.changed and not check:
@@ -89,10 +90,7 @@ def collect(host: Host, report: Report) -> None:
 
 def current_version(host: Host) -> Optional[str]:
     """Return the version that the prefix's `current` leads to, or None."""
-    try:
-        return host.path(f"{host.prefix}/current/VERSION").read_text().strip()
-    except OSError:
-        return None
+    return read_installed(host, "VERSION") or None
 
 
 def _free_folder(host: Host, bundle: Bundle) -> str:

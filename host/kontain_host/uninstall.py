@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection
+from typing import Callable
 
 from . import release, running
 from .engines import ENGINES
@@ -32,9 +32,13 @@ def withdraw(host: Host, *owners: str, force: bool = False, check: bool = False)
     return _take_back(host, lambda entry: entry.owner in owners, force=force, check=check)
 
 
-def withdraw_but(host: Host, known: Collection[int]) -> Report:
-    """Take back the changes that the journal has beside those `known` by their ids; else as `uninstall`."""
-    return _take_back(host, lambda entry: entry.id not in known, force=False, check=False)
+def go_back(host: Host, last: int, *, check: bool = False) -> Report:
+    """Take back what was changed after the change of number `last`, which `explain.info` tells.
+
+    So a host is again what it was before an installation that did not hold what it promised. What
+    runs stays: it runs by the release before, if there was one.
+    """
+    return _take_back(host, lambda entry: entry.id > last, force=True, check=check)
 
 
 def _take_back(host: Host, choose: Callable[[Entry], bool], *, force: bool, check: bool) -> Report:

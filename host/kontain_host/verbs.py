@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -21,6 +22,7 @@ from .host import Host
 from .output import print_json, print_report, tell
 from .report import Report
 from .transaction import perform
+from .trust import Trust
 from .user_host import own_host
 
 
@@ -62,7 +64,7 @@ def why(arguments: Namespace) -> int:
 
 def install(arguments: Namespace) -> int:
     """Install a bundle."""
-    host = Host(tell=tell)
+    host = Host(tell=tell, trust=_trust(arguments))
     if not arguments.dry_run:
         host.require_root()  # before the bundle, which a user may not even be able to read
     chosen = _engines(arguments.engines)
@@ -73,7 +75,9 @@ def install(arguments: Namespace) -> int:
 
 def plan(arguments: Namespace) -> int:
     """Write down what an installation would change."""
-    made = plans.make(Host(), Path(arguments.bundle), _engines(arguments.engines))
+    made = plans.make(
+        Host(trust=_trust(arguments)), Path(arguments.bundle), _engines(arguments.engines)
+    )
     if arguments.output:
         with named(f"cannot write the plan {arguments.output}"):
             Path(arguments.output).write_text(json.dumps(made, indent=2) + "\n")
@@ -88,8 +92,8 @@ def plan(arguments: Namespace) -> int:
 
 
 def apply(arguments: Namespace) -> int:
-    """Carry out a plan."""
-    host = Host(tell=tell)
+    """Carry out a plan. What the operator says about its bundle is said here: a plan is but a file."""
+    host = Host(tell=tell, trust=_trust(arguments))
     host.require_root()
     report = plans.apply(host, plans.read(Path(arguments.plan)))
     return print_report(report, as_json=arguments.json)
@@ -145,6 +149,9 @@ def uninstall(arguments: Namespace) -> int:
         host.require_root()
         if not arguments.yes:
             _confirm()
+    if arguments.after is not None:
+        report = uninstalling.go_back(host, arguments.after, check=arguments.dry_run)
+        return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
     warnings = _users_who_registered()
     report = uninstalling.uninstall(host, force=arguments.force, check=arguments.dry_run)
     report.warnings += warnings
@@ -189,6 +196,23 @@ def fix() -> None:
     host.require_root()
     for line in repair.fix(host):
         print(f"fixed: {line}", file=sys.stderr)
+
+
+def _trust(arguments: Namespace) -> Trust:
+    """Return what the operator says about the bundle."""
+    key = ""
+    if arguments.key:
+        with named(f"cannot read the key {arguments.key}"):
+            key = Path(arguments.key).read_text(errors="replace")
+    if arguments.sha256 and not re.fullmatch("[0-9A-Fa-f]{64}", arguments.sha256):
+        reason = f"it is {arguments.sha256[:80]!r}, wanted 64 hexadecimal digits"
+        raise HostError("cannot use --sha256", reason, "give what sha256sum says", WRONG_USAGE)
+    return Trust(
+        key=key,
+        sha256=arguments.sha256 or "",
+        unsigned=arguments.unsigned,
+        downgrade=arguments.downgrade,
+    )
 
 
 def _engines(text: Optional[str]) -> Optional[List[str]]:

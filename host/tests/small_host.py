@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Union
 
+from signing import PUBLIC, signed
+
 from kontain_host.host import Host
+from kontain_host.trust import Trust
 
 ROOT = Path(__file__).resolve().parents[2]
 KONTAIN = str(ROOT / "host/bin/kontain")
@@ -29,7 +32,7 @@ class SmallHost(Host):
 
     def __init__(self, root: Path) -> None:
         """Begin with a host that has no command."""
-        super().__init__(str(root))
+        super().__init__(str(root), trust=Trust(brought=PUBLIC))
         self.answers: dict[str, Answer] = {}
         self.ran: list[list[str]] = []
 
@@ -94,8 +97,10 @@ class BundleMaker:
     """Makes bundles, good ones and others."""
 
     def __init__(self, folder: Path) -> None:
-        """Put them below `folder`."""
+        """Put them below `folder`, and beside them `key`, the public key that they are signed with."""
         self.folder = folder
+        self.key = folder / "release.pub"
+        self.key.write_text(f"-----BEGIN PUBLIC KEY-----\n{PUBLIC}\n-----END PUBLIC KEY-----\n")
 
     def __call__(
         self,
@@ -123,6 +128,7 @@ class BundleMaker:
                 )
             for member, content in extra:
                 archive.addfile(member, io.BytesIO(content))
+        bundle.write_bytes(signed(bundle.read_bytes(), version))
         return bundle
 
 

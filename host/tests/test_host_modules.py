@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from small_host import FILES, ROOT, BundleMaker
 
+from kontain_host.signature import TRAILER_SIZE
+
 Ansible = Callable[..., list[dict[str, Any]]]
 
 LINKS = ROOT / "plugins/module_utils/kontain_host"
@@ -78,7 +80,7 @@ def test_check_mode_is_honest_and_a_second_run_changes_nothing(
     ansible: Ansible, make_bundle: BundleMaker
 ) -> None:
     """Check mode names what the run does; the run is idempotent; uninstall takes all of it back."""
-    src = f"release src={make_bundle()}"
+    src = f"release src={make_bundle()} key={make_bundle.key}"
     foreseen, done, again, gone, nothing = ansible(
         f"check:{src}", src, src, "uninstall", "uninstall"
     )
@@ -113,11 +115,37 @@ def test_engines_are_registered_and_released(ansible: Ansible) -> None:
 
 @pytest.mark.needs_root
 @pytest.mark.slow
+def test_a_bundle_that_nobody_vouches_for_is_refused(
+    ansible: Ansible, make_bundle: BundleMaker
+) -> None:
+    """Both modules that take a bundle refuse an unsigned and an older one, unless they are told to."""
+    older, newer = make_bundle("0.1.0"), make_bundle("0.2.0")
+    unsigned = make_bundle("0.3.0")
+    unsigned.write_bytes(unsigned.read_bytes()[:-TRAILER_SIZE])
+    key = f"key={make_bundle.key}"
+    host = "host proof=never ignore=backend,var-space engines=podman"
+    refused, fleets, made, old, unkeyed, taken = ansible(
+        f"release src={unsigned}",
+        f"{host} src={unsigned}",
+        f"release src={newer} {key}",
+        f"release src={older} {key}",
+        f"{host} src={unsigned}",
+        f"{host} src={unsigned} unsigned=true",
+    )
+    for answer in (refused, fleets, unkeyed):
+        assert "cannot trust the bundle kontain-0.3.0-x86_64.tar.gz: " in answer["msg"]
+    assert made["changed"] is True
+    assert "it is the release 0.1.0, and 0.2.0 is installed" in old["msg"]
+    assert taken["changed"] is True
+
+
+@pytest.mark.needs_root
+@pytest.mark.slow
 def test_failures_have_two_lines(ansible: Ansible, make_bundle: BundleMaker) -> None:
     """What the library refuses, the module says in the same words, and changes nothing."""
     bad = make_bundle(files={**FILES, "bin/km": b"other"}, manifest=b"nonsense\n")
     release, user, taken = ansible(
-        f"release src={bad}",
+        f"release src={bad} key={make_bundle.key}",
         "kvm policy=group users=nobody-of-that-name",
         '!echo \'{"runtimes": {"kontain": {"path": "/other"}}}\' >/etc/docker/daemon.json',
         "engine_runtime engine=docker config_file=/etc/docker/daemon.json",

@@ -117,7 +117,7 @@ def test_a_killed_install_is_taken_back(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step in turn, the next run makes the host as before, to the byte."""
-    bundle, step = open_bundle(make_bundle()), 0
+    bundle, step = open_bundle(fresh(), make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     while dies(lambda: install(host, bundle), step := step + 1):
@@ -133,7 +133,7 @@ def test_a_killed_uninstall_is_finished(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step in turn, the next uninstall leaves the host as before."""
-    bundle, step = open_bundle(make_bundle()), 0
+    bundle, step = open_bundle(fresh(), make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     killed = True
@@ -149,7 +149,7 @@ def test_an_install_after_a_killed_uninstall_is_whole(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Whatever a killed uninstall left, an install then works, and its uninstall is exact."""
-    bundle = open_bundle(make_bundle())
+    bundle = open_bundle(fresh(), make_bundle())
     for step in range(1, 60, 7):
         host = fresh()
         before = snapshot(Path(host.root))
@@ -166,7 +166,7 @@ def test_a_killed_repair_is_repaired(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """The repair itself may be killed at any step."""
-    bundle, step = open_bundle(make_bundle()), 0
+    bundle, step = open_bundle(fresh(), make_bundle()), 0
     host = fresh()
     before = snapshot(Path(host.root))
     killed = True
@@ -183,8 +183,8 @@ def test_a_killed_upgrade_leaves_the_old_version(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Killed at every step, an upgrade is taken back to the version that was in use."""
-    old = open_bundle(make_bundle())
-    new = open_bundle(make_bundle("0.2.0", {**FILES, "bin/km": b"\x7fELF new"}))
+    old = open_bundle(fresh(), make_bundle())
+    new = open_bundle(fresh(), make_bundle("0.2.0", {**FILES, "bin/km": b"\x7fELF new"}))
     host, step = fresh(), 0
     install(host, old)
     before = _without_state(host)
@@ -198,7 +198,7 @@ def test_an_interrupt_takes_the_run_back(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """Ctrl-C in the middle leaves the host as before, at once."""
-    host, bundle = fresh(), open_bundle(make_bundle())
+    host, bundle = fresh(), open_bundle(fresh(), make_bundle())
     before = snapshot(Path(host.root))
 
     def plan(report: Report) -> list[Change]:
@@ -221,7 +221,7 @@ def test_a_run_that_cannot_be_taken_back_says_both(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
     """A failure, and then a failure to undo, are both named; the next run goes on with it."""
-    host, bundle = fresh(), open_bundle(make_bundle())
+    host, bundle = fresh(), open_bundle(fresh(), make_bundle())
     before = snapshot(Path(host.root))
     config = host.path("/etc/docker/daemon.json")
 

@@ -67,7 +67,14 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
 
 def test_unknown_engines_are_named(make_bundle: BundleMaker) -> None:
     """An engine that Kontain does not know is wrong usage, and the known ones are named."""
-    done = kontain("install", str(make_bundle()), "--engines", "lxc,docker", "--dry-run")
+    done = kontain(
+        "install",
+        str(make_bundle()),
+        f"--key={make_bundle.key}",
+        "--engines",
+        "lxc,docker",
+        "--dry-run",
+    )
     assert done.returncode == 2
     assert (
         "in lxc: the engines that Kontain knows are containerd, crio, docker, podman"
@@ -109,9 +116,9 @@ def test_install_and_uninstall_on_this_system(
         set -eu
         cd {tmp_path}
         python3 {snapshot} >before
-        {KONTAIN} install {bundle} --engines docker --dry-run --json >dry.json
+        {KONTAIN} install {bundle} --key {make_bundle.key} --engines docker --dry-run --json >dry.json
         python3 {snapshot} | cmp before -
-        {KONTAIN} install {bundle} --engines docker --json >first.json
+        {KONTAIN} install {bundle} --key {make_bundle.key} --engines docker --json >first.json
         {KONTAIN} install {bundle} --engines docker --json >second.json
         {KONTAIN} plan {bundle} --engines docker -o plan.json | grep '^0 steps to 0.1.0'
         {KONTAIN} apply plan.json | grep '^Nothing to change'
@@ -122,7 +129,7 @@ def test_install_and_uninstall_on_this_system(
         {KONTAIN} why /opt/kontain/versions/0.1.0/bin/km
         {KONTAIN} why /etc/passwd && exit 1
         python3 {snapshot} >installed
-        {KONTAIN} install {damaged} && exit 1
+        {KONTAIN} install {damaged} --key {make_bundle.key} && exit 1
         python3 {snapshot} | cmp installed -
         {KONTAIN} uninstall </dev/null && exit 1
         python3 {snapshot} | cmp installed -
@@ -149,7 +156,7 @@ def test_install_and_uninstall_on_this_system(
     assert reasons == [("release", True)] * 2  # the link, and the tree that it leads into
     assert "the programs of Kontain 0.1.0" in done.stdout
     assert "/etc/passwd is not Kontain's." in done.stdout
-    assert "truncated or no gzipped tar archive" in done.stderr
+    assert "it does not end in a signed manifest" in done.stderr
     assert "cannot uninstall without consent" in done.stderr
     assert done.stdout.rstrip().endswith("Nothing to change.")
 
@@ -158,7 +165,7 @@ def test_install_and_uninstall_on_this_system(
 def test_a_person_is_asked(in_sandbox: Sandbox, make_bundle: BundleMaker) -> None:
     """At a terminal, uninstall asks; "n" changes nothing and "y" goes on."""
     script = f"""
-        {KONTAIN} install {make_bundle()} --engines none
+        {KONTAIN} install {make_bundle()} --key {make_bundle.key} --engines none
         for answer in n y; do
             (sleep 1; echo $answer) | script -qec '{KONTAIN} uninstall' /dev/null
         done
@@ -185,7 +192,7 @@ def test_the_installed_command_can_remove_itself(
     done = in_sandbox(
         "sh",
         "-c",
-        f"{KONTAIN} install {bundle} --engines none >/dev/null && /usr/local/bin/kontain --version"
+        f"{KONTAIN} install {bundle} --key {make_bundle.key} --engines none >/dev/null && /usr/local/bin/kontain --version"
         " && /usr/local/bin/kontain uninstall --yes && ls -d /opt/kontain /usr/local/bin/kontain",
     )
     assert done.stdout.splitlines()[0] == "kontain 0.1.0"

@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail  # type: ignore[import-untyped]  # Ansible has no types
 from ansible_collections.kontain.platform.plugins.plugin_utils.bundles import (
+    ROOT,
     BundleAction,
 )
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ROOT / "roles/packages/vars/main.yml"
 
 
@@ -33,6 +33,7 @@ class ActionModule(BundleAction):  # type: ignore[misc]  # Ansible has no types
             if options.get("state", "present") == "present":
                 bundle = Path(bundle) if bundle else newest_bundle()
                 options["digest"] = digest(bundle)
+                self._add_trust(options, bundle)
             answer = self._call(options, task_vars)
             if answer.get("needs") == "packages":
                 installed = answer["missing"]

@@ -21,7 +21,9 @@ class ActionModule(BundleAction):  # type: ignore[misc]  # Ansible has no types
         options = dict(self._task.args)
         try:
             if options.get("src") and options.get("state", "present") == "present":
-                options["src"] = self._bring(readable(Path(options["src"])))
+                bundle = readable(Path(options["src"]))
+                self._add_trust(options, bundle)
+                options["src"] = self._bring(bundle)
             result.update(self._execute_module(module_args=options, task_vars=task_vars))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)

@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - kontain.platform.modules
   - kontain.platform.modules.prefix
+  - kontain.platform.modules.trust
   - kontain.platform.modules.ignore
 options:
   state:
@@ -123,6 +124,10 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kontain.platform.plugins.module_utils.bundle_options import (
+    TRUST_OPTIONS,
+    trust_of,
+)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
     engines,
     install,
@@ -142,9 +147,6 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.host
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.journal import (
     Journal,
 )
-from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.rollback import (
-    rollback,
-)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.transaction import (
     perform,
 )
@@ -152,7 +154,7 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.tree
     tree_state,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.uninstall import (
-    withdraw_but,
+    go_back,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
     checks,
@@ -179,7 +181,7 @@ class Visit:
         """Take what the task asks for."""
         self.module = module
         self.options: Dict[str, Any] = module.params
-        self.host = Host(prefix=self.options["prefix"])
+        self.host = Host(prefix=self.options["prefix"], trust=trust_of(self.options))
         self.answer: Dict[str, Any] = {"changed": False, "changes": [], "missing": []}
 
     def run(self) -> None:
@@ -220,10 +222,7 @@ class Visit:
         if not any(change["path"] == switched for change in self.answer["changes"]):
             return ""  # no other release was tried
         try:
-            if self.before:
-                rollback(self.host)
-            else:
-                withdraw_but(self.host, self.known)
+            go_back(self.host, self.last_change)
         except HostError as error:
             return f"\nThe host was not rolled back: {error}"
         self.answer["rolled_back"] = self.before or "no Kontain"
@@ -232,7 +231,7 @@ class Visit:
 
     def _converge(self) -> None:
         self.before = self.answer["release"]
-        self.known = {entry.id for entry in Journal(self.host).active()}
+        self.last_change = Journal(self.host).last_id()
         wanted = self._engines()
         self.answer["missing"] = self._missing(wanted)
         if self.answer["missing"] and not self.module.check_mode:
@@ -266,7 +265,7 @@ class Visit:
     def _bundle(self) -> Optional[Bundle]:
         """Return the bundle that was brought, or what of it is installed; None: it must be brought."""
         if self.options["src"]:
-            return open_bundle(Path(self.options["src"]))
+            return open_bundle(self.host, Path(self.options["src"]))
         current = self.host.path(f"{self.host.prefix}/current")
         if tree_state(current.resolve()).get("manifest") != self.options["digest"]:
             return None  # none, another, or one that somebody changed
@@ -306,6 +305,7 @@ def main() -> None:
             "ignore": {"type": "list", "elements": "str", "default": []},
             "prefix": {"type": "path", "default": "/opt/kontain"},
             "digest": {"type": "str"},
+            **TRUST_OPTIONS,
         },
         supports_check_mode=True,
     )

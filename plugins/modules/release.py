@@ -16,6 +16,7 @@ description:
 extends_documentation_fragment:
   - kontain.platform.modules
   - kontain.platform.modules.prefix
+  - kontain.platform.modules.trust
 options:
   src:
     description:
@@ -39,7 +40,8 @@ options:
 EXAMPLES = r"""
 - name: Install a release
   kontain.platform.release:
-    src: build/kontain-0.1.0-x86_64.tar.gz
+    src: kontain-0.1.0-x86_64.tar.gz
+    key: release.pub
 """
 
 RETURN = r"""
@@ -67,6 +69,10 @@ from pathlib import Path
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kontain.platform.plugins.module_utils.bundle_options import (
+    TRUST_OPTIONS,
+    trust_of,
+)
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
     release,
 )
@@ -84,7 +90,7 @@ from ansible_collections.kontain.platform.plugins.module_utils.translate import 
 
 def work(options: Dict[str, Any], *, check: bool) -> Report:
     """Bring the host's release to the wanted state."""
-    host = Host(prefix=options["prefix"])
+    host = Host(prefix=options["prefix"], trust=trust_of(options))
     if options["state"] == "absent":
         return withdraw(host, release.OWNER, force=options["force"], check=check)
     return release.install(host, Path(options["src"]), check=check)
@@ -98,6 +104,7 @@ def main() -> None:
             "prefix": {"type": "path", "default": "/opt/kontain"},
             "state": {"choices": ["present", "absent"], "default": "present"},
             "force": {"type": "bool", "default": False},
+            **TRUST_OPTIONS,
         },
         required_if=[("state", "present", ["src"])],
         supports_check_mode=True,

@@ -69,6 +69,21 @@ def test_the_script_is_whole(release: "dict[str, bytes]", key: Key, tmp_path: Pa
         assert inside.read() == release["install.sh"]
 
 
+def test_a_release_and_its_collection_carry_the_key(
+    release: "dict[str, bytes]", tmp_path: Path
+) -> None:
+    """What is installed by a release judges the next by the same key, and so does its collection."""
+    write(release, tmp_path)
+    with tarfile.open(tmp_path / BUNDLE) as archive:
+        inside = archive.extractfile("kontain-1.2.3/release/share/release.pub")
+        assert inside is not None
+        assert inside.read() == release["release.pub"]
+    with tarfile.open(tmp_path / "kontain-platform-1.2.3.tar.gz") as archive:
+        inside = archive.extractfile("meta/release.pub")
+        assert inside is not None
+        assert inside.read() == release["release.pub"]
+
+
 def test_the_place_of_releases_can_be_another(key: Key) -> None:
     """RELEASE_URL is where the published script looks; it stands in one place."""
     text = dist.install_script("1.2.3", key.public, "https://mirror.example/%s").decode()
@@ -134,6 +149,7 @@ def test_two_clones_make_the_same_release(key: Key, tmp_path: Path) -> None:
         environment = os.environ | {
             "SOURCE_DATE_EPOCH": "1700000000",
             "RELEASE_KEY": str(key.path),
+            "PYTHONPATH": "host",
         }
         command = [sys.executable, "tools/dist.py", "1.2.3", str(tarball)]
         subprocess.run(command, cwd=place, check=True, env=environment)
