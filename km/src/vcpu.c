@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HOST_FAULTS_MAX 100
@@ -75,6 +77,44 @@ static void serve_port(struct vcpu *vcpu)
     }
 }
 
+#define WORKER_TRIES 100
+#define WORKER_PAUSE_NS 20000000L
+
+/*
+ * A VM's first KVM_RUN makes a thread of KVM's own in this process, since Linux 6.11, and answers
+ * EAGAIN where a limit leaves no room for it. A program has no use for a limit that keeps its VM
+ * from being: the soft one is lifted for that moment. Others may end, too.
+ */
+static void make_worker(struct vcpu *vcpu)
+{
+    const struct timespec pause = {0, WORKER_PAUSE_NS};
+    struct rlimit own = {0, 0}, most;
+    int error = EAGAIN;
+
+    (void)getrlimit(RLIMIT_NPROC, &own);
+    most = (struct rlimit){own.rlim_max, own.rlim_max};
+    for (int i = 0; i < WORKER_TRIES && error == EAGAIN; i++) {
+        if (i) {
+            (void)nanosleep(&pause, NULL);
+        }
+        (void)setrlimit(RLIMIT_NPROC, &most);
+        vcpu->run->immediate_exit = 1; /* KVM looks at that later: the payload does not run */
+        error = kvm_ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
+        vcpu->run->immediate_exit = 0;
+        if (signal_waiting) { /* it came meanwhile, or comes now and says so itself */
+            vcpu->run->immediate_exit = 1;
+        }
+        (void)setrlimit(RLIMIT_NPROC, &own);
+    }
+    if (error == EAGAIN) {
+        die(STATUS_FAILED,
+            "allow twice as many: `ulimit -u` for the user, `--pids-limit` for the container",
+            "the limit of processes leaves KVM no room for its thread: a program in a VM counts as "
+            "two, and the user's limit (RLIMIT_NPROC) is %lu",
+            (unsigned long)own.rlim_max);
+    }
+}
+
 /*
  * KVM_RUN failed. EFAULT: the host has no memory where the guest's page tables promise some. Either
  * another thread is just taking it away, then the page tables say so next time; or a mapped file
@@ -92,7 +132,9 @@ static void serve_host_fault(struct vcpu *vcpu)
             vcpu->host_faults = 0;
             signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
         }
-    } else if (errno != EINTR && errno != EAGAIN) {
+    } else if (errno == EAGAIN) {
+        make_worker(vcpu);
+    } else if (errno != EINTR) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
     }
 }

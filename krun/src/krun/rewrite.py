@@ -17,6 +17,8 @@ _HIDE = "--hide-noexec"  # an option of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
 
+_ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
+
 # Hooks get the container's state on standard input and must read it, or crun sometimes fails.
 _DRAIN = "while read -r line; do :; done; "
 # That state has the process: text in it has its quotes escaped, so that this is its own key.
@@ -49,9 +51,10 @@ class Rewriter:
         mounts.check_namespace(linux)
         process = document.member(doc, "process", dict) or {}
         root = document.member(doc, "root", dict) or {}
-        read_only, has_users = bool(root.get("readonly")), bool(linux.get("uidMappings"))
+        read_only = bool(root.get("readonly"))
+        from_outside = bool(linux.get("uidMappings")) or leaves_no_room(linux)
         self.hidden = mounts.hidden(self.tree, given, linux)
-        stage, hook = noexec_hook(rootfs, read_only=read_only, has_users=has_users)
+        stage, hook = noexec_hook(rootfs, read_only=read_only, from_outside=from_outside)
         hooks = document.member(doc, "hooks", dict) or {}
         annotations = document.member(doc, "annotations", dict)
         if annotations:
@@ -128,17 +131,28 @@ def allowed(caps: list[str], policy: Policy) -> list[str]:
     return kept
 
 
-def noexec_hook(rootfs: str, *, read_only: bool, has_users: bool) -> tuple[str, dict[str, Any]]:
+def leaves_no_room(linux: dict[str, Any]) -> bool:
+    """Say whether the limit of processes in LINUX is reached before a hook begins in the container.
+
+    What runc itself is there has some seven threads.
+    """
+    resources = document.member(linux, "resources", dict, "linux.") or {}
+    pids = document.member(resources, "pids", dict, "linux.resources.") or {}
+    limit = document.member(pids, "limit", int, "linux.resources.pids.")
+    return limit is not None and 0 < limit < _ROOM_FOR_HOOKS
+
+
+def noexec_hook(rootfs: str, *, read_only: bool, from_outside: bool) -> tuple[str, dict[str, Any]]:
     """Return the stage and the hook that makes ROOTFS noexec in the container's namespace of mounts.
 
     That is before the container is entered. The backend's own read-only remount would come later and
-    drop noexec, so it is made here too. Where the container HAS_USERS of its own, its root may not
-    enter podman's folder of the bundle, in which crun 1.21 starts what it runs in the container's
-    namespaces: then the hook begins in the host's.
+    drop noexec, so it is made here too. FROM_OUTSIDE the hook begins in the host's namespaces and
+    cgroup: where the container has users of its own, its root may not enter podman's folder of the
+    bundle, in which crun 1.21 starts what it runs in the container's.
     """
     options = "remount,bind,noexec,ro" if read_only else "remount,bind,noexec"
     mount = f'"$1" -o {options} "$2"'
-    if not has_users:
+    if not from_outside:
         return "createContainer", _shell_hook(f"exec {mount}", host_program("mount"), rootfs)
     enter = f'{_READ_PID} exec "$3" -t "$pid" -m {mount}'
     words = (host_program("mount"), rootfs, host_program("nsenter"))
