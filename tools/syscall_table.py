@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "km" / "src" / "syscall_table.c"
+TABLE = ROOT / "km" / "src" / "syscall_list.inc"
 PAGE = ROOT / "docs" / "reference" / "system-calls.md"
 
 HEAD = """\
 # System calls
 
-Made by `tools/syscall_table.py` from `km/src/syscall_table.c`; do not edit it.
+Made by `tools/syscall_table.py` from `km/src/syscall_list.inc`; do not edit it.
 
 What a payload finds when it makes a system call of Linux on x86-64.
 A call that is not here fails with `ENOSYS`, as on a kernel that does not have it.
@@ -57,7 +57,7 @@ def read(text: str) -> list[Call]:
         ValueError: there are none, so that the table is not what this reads.
     """
     section, calls = "", []
-    for line in text.partition("syscall_table[SYSCALL_COUNT] = {")[2].splitlines():
+    for line in text.splitlines():
         if title := _SECTION.match(line):
             section = title[1]
         elif found := _LINE.match(line.strip()):

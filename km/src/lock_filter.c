@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * lock_filter.c: the seccomp filter that the monitor puts on itself. The host's kernel ends the
- * process at any call but those that syscall_table.c can make and the few that the monitor itself
+ * process at any call but those that syscall_list.inc has and the few that the monitor itself
  * needs, and at arguments that neither has.
  *
  * It is also the second lock on the monitor's memory: should a payload come by a descriptor of its
@@ -150,8 +150,8 @@ static enum verdict verdict_of(uint32_t number)
     if (is_in(own_calls, ARRAY_LEN(own_calls), number)) {
         return VERDICT_ALLOW;
     }
-    return number < SYSCALL_COUNT && syscall_table[number].name &&
-                   syscall_table[number].handler != sys_refuse
+    return number < SYSCALL_COUNT && *syscall_table[number].name &&
+                   syscall_handlers[number] != sys_refuse
                ? VERDICT_ALLOW
                : VERDICT_KILL;
 }

@@ -56,7 +56,7 @@ uint64_t stats_clock(void)
 void stats_syscall(uint64_t number, int64_t result, uint64_t start)
 {
     struct count *count =
-        &counts[number < SYSCALL_COUNT && syscall_table[number].name ? number : SYSCALL_COUNT];
+        &counts[number < SYSCALL_COUNT && *syscall_table[number].name ? number : SYSCALL_COUNT];
 
     add(&count->calls, 1);
     add(&count->errors, result < 0 && result >= -4095);

@@ -123,6 +123,7 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
 static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
                      const uint64_t *args)
 {
+    syscall_handler handler;
     uint64_t checked[6];
 
     memcpy(checked, args, sizeof(checked));
@@ -134,7 +135,8 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
             return error;
         }
     }
-    return call->handler ? call->handler(vcpu, checked) : host_syscall(number, checked);
+    handler = syscall_handlers[number];
+    return handler ? handler(vcpu, checked) : host_syscall(number, checked);
 }
 
 void syscall_ended(const struct vcpu *vcpu, uint64_t number, const uint64_t *args, int64_t result,
@@ -157,7 +159,7 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
     if (options.trace) {
         trace_begin(vcpu, number, args);
     }
-    if (!call || !call->name) {
+    if (!call || !*call->name) {
         result = -ENOSYS;
     } else {
         if (call->helped == ENDS_HELPER) {

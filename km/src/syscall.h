@@ -141,8 +141,7 @@ enum helped {
 };
 
 struct syscall {
-    const char *name;
-    syscall_handler handler; /* NULL: the host's kernel is called with the same arguments */
+    char name[24]; /* empty: there is none */
     struct arg args[6];
     enum waiting waits;
     enum helped helped;
@@ -150,6 +149,9 @@ struct syscall {
 
 #define SYSCALL_COUNT 470
 extern const struct syscall syscall_table[SYSCALL_COUNT];
+
+/* NULL: the host's kernel is called with the same arguments. */
+extern const syscall_handler syscall_handlers[SYSCALL_COUNT];
 
 /* Serve one system call of the payload: its result, or -errno. */
 int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args);

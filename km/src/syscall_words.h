@@ -61,8 +61,6 @@
 #define SOCKLEN 4, SHOW_INT
 #define UPTO 0 /* bounded by a 32-bit number in the payload's memory */
 
-#define LINE(name, function, waits, helped, ...)                                                   \
-    [__NR_##name] = {#name, function, {__VA_ARGS__}, waits, helped}
 #define FORWARD(name, ...) LINE(name, NULL, WAITS_NOT, HELPED_NOT, __VA_ARGS__)
 #define WAIT(name, ...) LINE(name, NULL, WAITS, HELPED_NOT, __VA_ARGS__)
 #define RESTART(name, ...) LINE(name, NULL, RESTARTS, HELPED_NOT, __VA_ARGS__)

@@ -28,7 +28,7 @@ static void choose(const char *name, size_t length)
     for (size_t i = 0; i < SYSCALL_COUNT; i++) {
         const char *known = syscall_table[i].name;
 
-        if (known && !strncmp(known, name, length) && !known[length]) {
+        if (*known && !strncmp(known, name, length) && !known[length]) {
             chosen[i / 64] |= 1UL << i % 64;
             return;
         }
@@ -50,7 +50,7 @@ void trace_choose(const char *calls)
 
 static const struct syscall *call_of(uint64_t number)
 {
-    return number < SYSCALL_COUNT && syscall_table[number].name ? &syscall_table[number] : NULL;
+    return number < SYSCALL_COUNT && *syscall_table[number].name ? &syscall_table[number] : NULL;
 }
 
 static bool is_chosen(uint64_t number)

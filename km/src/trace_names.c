@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 struct name {
-    const char *text;
+    char text[32]; /* not a pointer: see syscall_table.c */
     uint64_t value;
 };
 

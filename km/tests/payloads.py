@@ -283,6 +283,7 @@ HOSTILE = (
     Payload("personality", judge=ITSELF),
     Payload("hostile_helper", judge=ITSELF),
     Payload("terminal_takeover", judge=ITSELF),
+    Payload("monitor_heap", STATIC, judge=ITSELF),
     Payload("random_calls", runs=_each(["1 3000", "2 3000", "3 3000"]), judge=HELD),
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )

@@ -23,15 +23,6 @@ SENDFILE, SPLICE, COPY_FILE_RANGE, EXECVEAT = 40, 275, 326, 322
 CLOSE, DUP2, DUP3, CLOSE_RANGE, FCNTL, F_SETFD = 3, 33, 292, 436, 72, 2
 AT_EMPTY_PATH = 0x1000
 READ_EXECUTE, READ_WRITE, PRIVATE, FIXED, ANONYMOUS = 5, 3, 2, 0x10, 0x20
-IMAGE, SYSTEM, VMAS, RUN, VCPUS = (
-    0x7E0000000000,
-    0x7D0000000000,
-    0x7D1000000000,
-    0x7D2000000000,
-    0x7D4000000000,
-)
-"""Where the monitor and its memory are: base.h."""
-
 GUEST_TOP = 0x6FFF00000000
 """The payload's addresses end there."""
 
@@ -47,7 +38,7 @@ NOT_IN_TABLE = {
 
 BY_ARGUMENTS = {
     "mmap to execute": (MMAP, 0, 4096, READ_EXECUTE, PRIVATE | ANONYMOUS, -1, 0),
-    "mprotect to execute": (MPROTECT, SYSTEM, 4096, READ_EXECUTE),
+    "mprotect to execute": (MPROTECT, 0x700100000000, 4096, READ_EXECUTE),
     "shmat to execute": (SHMAT, 0, 0, 0o100000),
     "all memory to execute": (PERSONALITY, 0x0400000),
     "execveat by path": (EXECVEAT, 0, 0, 0, 0, 0),
@@ -85,19 +76,17 @@ AT_THE_MONITOR = {
         "pread64": PREAD64, "pwrite64": PWRITE64, "preadv": PREADV, "pwritev": PWRITEV,
         "preadv2": PREADV2, "pwritev2": PWRITEV2,
     }.items()
-    for offset in (GUEST_TOP, IMAGE, SYSTEM, (1 << 47) - 1, (1 << 63) - 1)
+    for offset in (GUEST_TOP, 0x7E0000000000, (1 << 47) - 1, (1 << 63) - 1)
 }  # fmt: skip
 
 OVER_THE_MONITOR = {
-    f"{name} {where:#x}": (number, where, *rest)
-    for where in (IMAGE, SYSTEM, VMAS, RUN, VCPUS)
-    for name, number, *rest in (
-        ("munmap", MUNMAP, 4096),
-        ("mprotect", MPROTECT, 4096, 0),
-        ("mmap", MMAP, 4096, READ_WRITE, PRIVATE | ANONYMOUS | FIXED, -1, 0),
-        ("mremap", MREMAP, 4096, 8192, 1, 0),
-    )
+    "munmap": (MUNMAP, 4096),
+    "mprotect": (MPROTECT, 4096, 0),
+    "mprotect to write": (MPROTECT, 4096, READ_WRITE),
+    "mmap": (MMAP, 4096, READ_WRITE, PRIVATE | ANONYMOUS | FIXED, -1, 0),
+    "mremap": (MREMAP, 4096, 8192, 1, 0),
 }
+"""A call and what follows the address."""
 
 
 @pytest.fixture
@@ -193,12 +182,69 @@ def test_all_of_kvms_commands_are_known() -> None:
     assert set(re.findall(r"KVM_\w+", listed)) == set(given)
 
 
-@pytest.mark.parametrize("words", OVER_THE_MONITOR.values(), ids=OVER_THE_MONITOR)
-def test_memory_is_sealed(monitor: int, words: tuple[int, ...]) -> None:
-    """The monitor's program and memory cannot be mapped anew, moved or made unreadable."""
+def _memory_of(pid: int) -> dict[str, tuple[int, str]]:
+    """Where a monitor has its memory, and with what rights, by names that last from run to run."""
+    lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
+    found: dict[str, tuple[int, str]] = {}
+    for line in lines:
+        head, _, name = line.partition("/")
+        start, rights = int(head.split("-")[0], 16), head.split()[1]
+        if start >= GUEST_TOP and "[v" not in line:
+            kind = Path(name).name or ("kvm_run" if "kvm-vcpu" in line else "memory")
+            kind = "stack" if "[stack]" in line else kind
+            found[f"{kind} {sum(key.startswith(kind) for key in found)}"] = start, rights
+    return found
+
+
+def _is_sealed() -> None:
     if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 10):
         pytest.skip("this kernel has no mseal: it came with Linux 6.10")
-    assert subvert.call(monitor, *words) == -errno.EPERM
+
+
+@pytest.mark.parametrize("how", OVER_THE_MONITOR)
+@pytest.mark.parametrize(
+    "where", [*(f"km {n}" for n in range(5)), *(f"memory {n}" for n in range(6)), "kvm_run 0"]
+)
+def test_memory_is_sealed(monitor: int, where: str, how: str) -> None:
+    """The monitor's program and memory cannot be mapped anew, moved or given other rights."""
+    _is_sealed()
+    number, *rest = OVER_THE_MONITOR[how]
+    assert subvert.call(monitor, number, _memory_of(monitor)[where][0], *rest) == -errno.EPERM
+
+
+def test_places_differ(km: Path, kvm: None) -> None:
+    """Whatever the monitor has in memory is elsewhere in the next run, its program too."""
+    del kvm
+    sleep = shutil.which("sleep") or "sleep"
+    seen = []
+    for _ in range(2):
+        with subprocess.Popen([km, sleep, "100"]) as process:
+            subvert.wait_for_call(process.pid, CLOCK_NANOSLEEP)
+            seen.append(_memory_of(process.pid))
+            process.kill()
+    one, other = seen
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name][0] == other[name][0]] == ["memory 0"]
+    assert one["memory 0"] == (EMPTY, "r--p")
+
+
+def test_program_is_hardened(km: Path) -> None:
+    """Position-independent, constants that hold addresses read-only, no page to write and execute."""
+
+    def shown(*how: str) -> str:
+        return subprocess.run(
+            ["readelf", "-W", *how, km], check=True, capture_output=True, text=True
+        ).stdout
+
+    segments = [line.split() for line in shown("-l").splitlines()]
+    rights = {words[0]: "".join(words[6:-1]) for words in segments if len(words) > 7}
+    assert "DYN (Position-Independent Executable file)" in shown("-h")
+    assert not [words for words in segments if "RWE" in words]
+    assert rights["GNU_STACK"] == "RW"
+    assert rights["GNU_RELRO"] == "R"
+    assert "Flags: NOW PIE" in shown("-d")
+    assert "INTERP" not in rights
+    assert "__stack_chk_fail" in shown("-s")
 
 
 def _locks(pid: "int | str") -> dict[str, str]:
