@@ -133,6 +133,7 @@ def perform(
         for change in plan(report):
             transaction.make(change)
         transaction.commit()
+    report.warnings += host.warnings
     return report
 
 

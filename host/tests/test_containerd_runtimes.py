@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_containerd import GRPC, RUNTIME, containerd, load
+from fake_podman import podman_of
 from small_host import SmallHost, snapshot
 from toml_corpus import DEBIAN_CONTAINERD, DOCKER_CONTAINERD, KUBEADM_CONTAINERD, SCHEMA_3
 
@@ -281,7 +282,7 @@ def test_another_runtime_of_the_name_is_an_error(host: SmallHost) -> None:
 def test_containerd_is_no_usual_engine(host: SmallHost) -> None:
     """Who chooses no engine gets docker and podman, and no restart of containerd."""
     make(host, OLD, None)
-    host.add_command("podman", 0, "podman version 4.3.1")
+    host.add_program("podman", podman_of(host, "podman version 4.3.1"))
     host.add_command("crio", 0, "crio version 1.28.0")
     assert engines.present(host) == ["containerd", "crio", "podman"]
     assert engines.usual(host) == ["podman"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from fake_podman import podman_of
 from small_host import SmallHost, snapshot
 
 from kontain_host import engines, running
@@ -370,7 +371,7 @@ def test_a_failure_after_the_reload_is_taken_back(
     def plan(report: Report) -> list[Change]:
         wish = engines.Registration(config=CONFIG)
         host.path("/etc/containers").write_text("in the way")
-        host.add_command("podman", 0, "podman version 4.3.1")
+        host.add_program("podman", podman_of(host, "podman version 4.3.1"))
         return [
             *engines.plan(host, "docker", report, wish),
             *engines.plan(host, "podman", report),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tomllib
+from fake_podman import podman_of
 from small_host import PYTHON_PATH, SmallHost, snapshot
 from toml_corpus import REAL
 
@@ -33,7 +34,7 @@ def register(host: SmallHost, *, replace: bool = False) -> Report:
 @pytest.fixture
 def podman(host: SmallHost) -> SmallHost:
     """Return a host with podman 4.3."""
-    host.add_command("podman", 0, "podman version 4.3.1\n")
+    host.add_program("podman", podman_of(host, "podman version 4.3.1\n"))
     return host
 
 
@@ -69,10 +70,77 @@ def test_libkrun_keeps_its_name(podman: SmallHost) -> None:
     assert "kontain =" in podman.path(DROP_IN).read_text()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'runtime_supports_json = [\r\n "crun", # ] and "not this"\r\n "mine",\r\n]\r\n',
+        "runtime_supports_json = ['mine']\nruntime_supports_nocgroups = ['mine']\n",
+        'runtimes = { mine = ["/m"] }\n"runtime_supports_json" = ["""mine"""]\n',
+    ],
+)
+def test_lists_of_the_operator_stay(podman: SmallHost, text: str) -> None:
+    """However TOML writes them, their entries are in ours, and nothing of a comment is."""
+    config = podman.path("/etc/containers/containers.conf")
+    config.parent.mkdir()
+    config.write_bytes(f"[engine]\n{text}".encode())
+    register(podman)
+    lists = tomllib.loads(podman.path(DROP_IN).read_text())["engine"]
+    assert {"mine", "kontain", "krun", "crun"} <= set(lists["runtime_supports_json"])
+    assert "not this" not in lists["runtime_supports_json"]
+    assert ("mine" in lists["runtime_supports_nocgroup"]) == ("nocgroups" in text)
+
+
+def test_a_newer_podman_gets_additions(host: SmallHost) -> None:
+    """From 5.0 on lists are added to, so that an entry which an operator writes later counts, too."""
+    host.add_program("podman", podman_of(host, "podman version 5.4.2\n"))
+    register(host)
+    lists = tomllib.loads(host.path(DROP_IN).read_text())["engine"]
+    assert lists["runtime_supports_json"] == ["kontain", "krun", {"append": True}]
+
+
+def test_a_later_file_that_leaves_us_out_is_named(podman: SmallHost) -> None:
+    """A drop-in file after ours that lists without us: a warning with the file and the option."""
+    place = podman.path(DROP_IN).with_name("zz.conf")
+    place.parent.mkdir(parents=True)
+    place.write_text(
+        '[engine]\nruntime_supports_kvm = ["kata"]\nruntime_supports_json = ["kontain", "krun"]\n'
+    )
+    (warning,) = register(podman).warnings
+    assert "zz.conf, which podman reads after" in warning
+    assert "sets runtime_supports_kvm without kontain and krun" in warning
+
+
+BROKEN = '[engine]\nruntime = "mine\n'
+
+
+def test_a_broken_file_is_reported_in_podmans_words(podman: SmallHost) -> None:
+    """A file that podman refuses: its own line is in the message, and nothing is written."""
+    config = podman.path("/etc/containers/containers.conf")
+    config.parent.mkdir()
+    config.write_text(BROKEN)
+    before = snapshot(Path(podman.root))
+    with pytest.raises(
+        HostError, match=r"podman refuses .*: decode configuration .*: toml: Illegal"
+    ):
+        register(podman)
+    assert snapshot(Path(podman.root)) == before
+
+
+def test_what_podman_does_not_find_is_not_done(podman: SmallHost) -> None:
+    """A later file that takes the name away: the run fails, says so, and takes all back."""
+    place = podman.path(DROP_IN).with_name("zz.conf")
+    place.parent.mkdir(parents=True)
+    place.write_text('[engine.runtimes]\nkontain = ["/other"]\n')
+    before = snapshot(Path(podman.root))
+    with pytest.raises(HostError, match=f"info` has /other, wanted {KRUN}"):
+        register(podman, replace=True)
+    assert snapshot(Path(podman.root)) == before
+
+
 @pytest.mark.parametrize("version", ["podman version 1.6.4", "nonsense", ""])
 def test_a_podman_without_configuration_is_refused(host: SmallHost, version: str) -> None:
     """Before 2.0 no containers.conf would be read: the found and the wanted version are named."""
-    host.add_command("podman", 0, version)
+    host.add_program("podman", podman_of(host, version))
     before = snapshot(Path(host.root))
     with pytest.raises(HostError, match=r"wanted 2\.0 or newer") as caught:
         register(host)
@@ -87,7 +155,7 @@ def test_a_podman_without_drop_ins_has_its_file_merged(
     host: SmallHost, version: str, text: str | None
 ) -> None:
     """Before 3.3 the runtimes go into containers.conf, where all else stays; and out of it."""
-    host.add_command("podman", 0, f"podman version {version}\n")
+    host.add_program("podman", podman_of(host, f"podman version {version}\n"))
     config = host.path("/etc/containers/containers.conf")
     if text is not None:
         config.parent.mkdir()
@@ -113,6 +181,7 @@ def test_a_podman_without_drop_ins_has_its_file_merged(
         '[engine.runtimes]\nkontain = ["/other"]\n',
         '[ engine . runtimes ]\n"kontain" = [\n  "/other",\n]\n',
         '[engine]\nruntimes.kontain = ["/other"]\n',
+        '[engine]\nruntimes = { mine = ["/m"], kontain = ["/other"] }\n',
         '["engine"."runtimes"]\nrunc = ["/r"]\nkontain=["/other"] # theirs\n',
     ],
 )

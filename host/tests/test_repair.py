@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from fake_podman import podman_of
 from small_host import BundleMaker, SmallHost, snapshot
 
 from kontain_host import explain, install, release, repair
@@ -54,7 +55,7 @@ def test_an_engine_without_registration_stays_without(
 ) -> None:
     """What was never asked for is no damage."""
     install.install(host, make_bundle(), [])
-    host.add_command("podman", 0, "podman version 4.3.1")
+    host.add_program("podman", podman_of(host, "podman version 4.3.1"))
     assert repair.fix(host) == []
 
 

@@ -232,6 +232,23 @@ def test_the_reader_finds_what_tomllib_finds(text: str) -> None:
             assert plain == found
 
 
+@pytest.mark.parametrize("text", ALL)
+def test_all_values_are_read_as_tomllib_reads_them(text: str) -> None:
+    """Inline tables, arrays over lines with comments, dotted keys and long strings are values."""
+    assert _only_plain(tomllib.loads(text.lstrip("\ufeff"))) == _only_plain(Document(text).tree())
+
+
+def _only_plain(value: Any) -> Any:
+    """Return a value without dates, floats, numbers in other bases, and arrays of tables."""
+    if isinstance(value, dict):
+        plain = {key: _only_plain(one) for key, one in value.items()}
+        return {key: one for key, one in plain.items() if one not in (None, {}, [])}
+    if isinstance(value, list):
+        plain_items = [_only_plain(one) for one in value if not isinstance(one, dict)]
+        return [one for one in plain_items if one not in (None, [])]
+    return value if isinstance(value, (str, bool)) or value in range(100) else None
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     st.text(max_size=60)

@@ -149,8 +149,8 @@ def docker_runtimes(host: Host) -> Dict[str, str]:
 def podman_runtimes(host: Host) -> Dict[str, List[str]]:
     """Return the candidate paths of the runtimes in containers.conf(5) by name, the last file wins.
 
-    It reads the tables `[engine.runtimes]` as the engines' own files and ours write them, one key
-    a line or an array over several lines.
+    It reads the table of the runtimes as people write it: with a header, inline, or by dotted keys;
+    an array may go over lines with comments.
     """
     folder = "/etc/containers/containers.conf.d"
     files = ["/usr/share/containers/containers.conf", "/etc/containers/containers.conf"]
@@ -241,16 +241,25 @@ def _string_of(texts: List[str], ending: Tuple[str, ...]) -> str:
     return found
 
 
-_TABLE = re.compile(
-    r"^[ \t]*\[[ \t]*engine[ \t]*\.[ \t]*runtimes[ \t]*\][^\n]*\n(.*?)(?=^[ \t]*\[|\Z)",
+_COMMENT = re.compile(r"""("[^"\n]*"|'[^'\n]*')|#[^\n]*""")
+_TABLE = r"""^[ \t]*\[[ \t]*{}[ \t]*\][^\n]*\n(.*?)(?=^[ \t]*\[|\Z)"""
+_ENGINE = re.compile(_TABLE.format(r"""["']?engine["']?"""), re.MULTILINE | re.DOTALL)
+_RUNTIMES = re.compile(
+    _TABLE.format(r"""["']?engine["']?[ \t]*\.[ \t]*["']?runtimes["']?"""),
     re.MULTILINE | re.DOTALL,
 )
-_ARRAY = re.compile(r"^[ \t]*\"?([\w.-]+)\"?[ \t]*=[ \t]*\[([^\]]*)\]", re.MULTILINE)
+_INLINE = re.compile(r"""^[ \t]*["']?runtimes["']?[ \t]*=[ \t]*\{([^}\n]*)\}""", re.MULTILINE)
+_DOTTED = re.compile(r"""^[ \t]*["']?runtimes["']?[ \t]*\.[ \t]*(.*)$""", re.MULTILINE)
+_ARRAY = re.compile(r"""(?:^|,)[ \t]*["']?([\w.-]+)["']?[ \t]*=[ \t]*\[([^\]]*)\]""", re.MULTILINE)
 
 
 def _runtimes_of_toml(text: str) -> Dict[str, List[str]]:
+    text = _COMMENT.sub(lambda match: match[1] or "", text)
+    tables = _RUNTIMES.findall(text)
+    for engine in _ENGINE.findall(text):
+        tables += _INLINE.findall(engine) + _DOTTED.findall(engine)
     found: Dict[str, List[str]] = {}
-    for table in _TABLE.findall(text):
+    for table in tables:
         for name, paths in _ARRAY.findall(table):
             found[name] = re.findall(r"[\"']([^\"'\n]*)[\"']", paths)
     return found

@@ -214,6 +214,20 @@ def test_containers_conf_is_searched_for_the_name(
     assert find(host, "podman-config").status == status
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[engine]\nruntimes = { mine = ["/m"], kontain = ["/other"] } # theirs\n[network]\n',
+        "[engine]\nruntime = 'mine'\nruntimes.kontain = ['/other']\n",
+        '["engine"."runtimes"]\r\nmine = [\r\n "/m", # a ] bracket\r\n]\r\nkontain = ["/other"]\r\n',
+    ],
+)
+def test_a_runtime_is_seen_however_it_is_written(host: MadeUpHost, text: str) -> None:
+    """Inline tables, dotted keys, and comments with brackets in arrays."""
+    host.write("/etc/containers/containers.conf", text)
+    assert engines.podman_runtimes(host)["kontain"] == ["/other"]
+
+
 def test_the_last_drop_in_file_wins(host: MadeUpHost) -> None:
     """Files are read as containers.conf(5) says, and only those that end in .conf."""
     folder = "/etc/containers/containers.conf.d"

@@ -67,11 +67,19 @@ class Document:
         return self._paths.get(path)
 
     def value(self, path: Key) -> Any:
-        """Return the string, integer, boolean, array of these, or None for anything else."""
+        """Return the string, integer, boolean, array or inline table of these, None for others."""
         found = self._paths.get(path)
         if found is None or found.kind != "key":
             return None
         return _plain(self.text[slice(*found.value)])
+
+    def tree(self) -> Dict[str, Any]:
+        """Return all that the text defines, but for arrays of tables, as dicts in dicts."""
+        found: Dict[str, Any] = {}
+        for one in self.statements:
+            if one.kind == "key" and ARRAY_ITEM not in one.path:
+                _put(found, one.path, _plain(self.text[slice(*one.value)]))
+        return found
 
     def below(self, path: Key) -> List[Statement]:
         """Return the statements that define something below `path`."""
@@ -211,10 +219,26 @@ def _skip(pattern: Pattern[str], text: str, place: int) -> int:
     return match.end() if match else place
 
 
+def _put(into: Dict[str, Any], path: Key, value: Any) -> None:
+    for part in path[:-1]:
+        inner = into.setdefault(part, {})
+        if not isinstance(inner, dict):
+            return
+        into = inner
+    into[path[-1]] = value
+
+
 def _plain(raw: str) -> Any:
-    """Return the Python value of a string, integer, boolean, or an array of them; else None."""
+    """Return the Python value of a string, integer, boolean, array or inline table; else None."""
+    if raw[:3] in ('"""', "'''"):
+        return _multi_line(raw)
     if raw[0] in "\"'":
-        return None if raw[:3] in ('"""', "'''") else _string(raw)
+        return _string(raw)
+    if raw[0] == "{":
+        table: Dict[str, Any] = {}
+        for path, start, end in _members(raw):
+            _put(table, path, _plain(raw[start:end]))
+        return table
     if raw in ("true", "false"):
         return raw == "true"
     if raw[0] == "[":
@@ -235,9 +259,29 @@ def items(array: str) -> List[Tuple[int, int]]:
     return found
 
 
+def _members(table: str) -> Iterator[Tuple[Key, int, int]]:
+    """Yield key, and where its value is, of each in the text of an inline table."""
+    place = _skip(_BLANK, table, 1)
+    while table[place] != "}":
+        path, place = _keys(table, place)
+        start = _skip(_BLANK, table, place + 1)
+        end = _value(table, start)
+        yield path, start, end
+        place = _skip(_BLANK, table, end)
+        if table[place] == ",":
+            place = _skip(_BLANK, table, place + 1)
+
+
 def _string(raw: str) -> str:
     body = raw[1:-1]
     return body if raw[0] == "'" else _ESCAPE.sub(_unescaped, body)
+
+
+def _multi_line(raw: str) -> str:
+    body = re.sub(r"\A\r?\n", "", raw[3:-3])
+    if raw[0] == "'":
+        return body
+    return _ESCAPE.sub(_unescaped, re.sub(r"\\[ \t]*\r?\n[ \t\r\n]*", "", body))
 
 
 def _unescaped(match: Match[str]) -> str:

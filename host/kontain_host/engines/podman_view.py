@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What podman itself makes of its files: `podman info`, and the files in the order that it reads."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+from ..errors import HOST_REFUSED, HostError
+from ..host import Host
+from .toml_file import read_text
+from .toml_text import Document, TomlError
+
+_CONFIGS = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
+_FOLDERS = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
+_OF_FILES = re.compile(r"containers\.conf|toml")
+_MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+
+
+def version_text(host: Host, program: str) -> str:
+    """Return what `podman --version` says; with files that it refuses, podman does not even say that."""
+    answer = host.run([program, "--version"])
+    said = _said(answer.stderr, answer.returncode)
+    if answer.returncode != 0 and _OF_FILES.search(said):
+        raise _refused("its configuration", said)
+    return answer.stdout
+
+
+def files(host: Host, but: str) -> Dict[str, Dict[str, Any]]:
+    """Return path → values of the files of podman, in its order, but for one of them.
+
+    Raises HostError with podman's own words where one is no TOML.
+    """
+    paths = list(_CONFIGS)
+    for folder in _FOLDERS:
+        names = sorted(place.name for place in host.path(folder).glob("*.conf"))
+        paths += [f"{folder}/{name}" for name in names]
+    return {path: _tree(host, path) for path in paths if path != but and host.path(path).is_file()}
+
+
+def _tree(host: Host, path: str) -> Dict[str, Any]:
+    try:
+        return Document(read_text(host, path)).tree()
+    except TomlError as error:
+        _, said = _ask(host)
+        raise _refused(path, said if _OF_FILES.search(said) else str(error)) from None
+
+
+def judge(host: Host, programs: Sequence[Tuple[str, str]]) -> None:
+    """Raise HostError unless podman finds the programs under their names."""
+    for name, program in programs:
+        found, said = _ask(host, name)
+        if found == program:
+            continue
+        if _OF_FILES.search(said):
+            raise _refused("its configuration", said)
+        if not found and f'"{name}" not found' not in said:
+            host.warnings.append(f"podman could not be asked for the runtime {name}: {said}")
+            return
+        raise HostError(
+            f"podman does not find the runtime {name}",
+            f"`podman --runtime {name} info` has {found or said}, wanted {program}",
+            f"see that {program} is there, and which of podman's files names {name} "
+            "(containers.conf(5) has their order)",
+            HOST_REFUSED,
+        )
+
+
+def _refused(what: str, said: str) -> HostError:
+    return HostError(
+        "cannot register a runtime in podman",
+        f"podman refuses {what}: {said.rstrip('.')}",
+        "repair that line, then run this again; `podman info` shows whether podman takes it",
+        HOST_REFUSED,
+    )
+
+
+def _ask(host: Host, name: Optional[str] = None) -> Tuple[str, str]:
+    """Return the program that podman runs containers by, and the last line of its complaints.
+
+    It keeps what it writes in a folder of its own, for this podman may never have run.
+    """
+    program = host.which("podman")
+    if program is None:
+        return "", ""
+    with tempfile.TemporaryDirectory(prefix="kontain-") as folder:
+        command = [program, "--root", f"{folder}/r", "--runroot", f"{folder}/s"]
+        command += ["--tmpdir", f"{folder}/t", "--storage-driver", "vfs"]
+        command += ["--runtime", name] if name else []
+        answer = host.run([*command, "info", "--format", "{{.Host.OCIRuntime.Path}}"])
+    said = _said(answer.stderr, answer.returncode)
+    return answer.stdout.strip() if answer.returncode == 0 else "", said
+
+
+def _said(complaints: str, status: int) -> str:
+    """Return the last line of what podman complains of, without what a log puts around it."""
+    last = (complaints.strip().splitlines() or [f"it ended with status {status}"])[-1]
+    message = _MESSAGE.search(last)
+    return message[1].replace('\\"', '"') if message else last
