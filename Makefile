@@ -7,7 +7,7 @@ PY         := $(VENV)/bin/python
 PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
-C_FILES     = $(wildcard km/src/*.[ch] krun/launcher/*.c toolchain/*.c bench/*.c examples/*/*.c)
+C_FILES     = $(wildcard km/src/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host fleet krun km toolchain runenv examples tools bench collection docs molecule
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule

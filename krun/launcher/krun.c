@@ -3,9 +3,11 @@
  * krun.c: where engines enter krun. Most of what they ask is the backend's alone once a container
  * exists; then this becomes the backend, without a start of Python, which takes longer than all the
  * rest. Whatever is not plainly so is for the Python program, which says what is wrong as well.
+ * By another name it is a hook of containers, see noexec.c.
  *
  * Both ways give the backend the same words: krun/tests/test_krun_launcher.py compares them.
  */
+#include "noexec.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -240,6 +242,9 @@ static void become_python(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(argv[0], NOEXEC_HOOK) == 0) {
+        return krun_noexec(argc, argv);
+    }
     if (argc > 0) {
         try_backend(argc, argv);
         become_python(argc, argv);

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from krun_support import APPLETS, BUSYBOX
 
-from krun import document, mounts, rewrite
+from krun import document, mounts, rewrite, schema
 from krun.errors import KrunError
 from krun.policy import Policy
 
@@ -91,9 +91,12 @@ def test_configuration(bundle: tuple[int, int, dict[str, Any]], data: st.DataObj
     policy = Policy()
     policy.sys_admin = data.draw(st.sampled_from(["refuse", "drop"]))
     try:
-        tree = mounts.tree_of(root_fd, bundle_fd, document.objects(doc, "mounts"))
+        known = schema.known(doc, schema.CONFIG)
+        tree = mounts.tree_of(root_fd, bundle_fd, document.objects(known, "mounts"))
         rewriter = rewrite.Rewriter(tree, 3, policy)
-        new = rewriter.container(doc, bundle_fd=bundle_fd, rootfs="/r", km="/km")
+        new = rewriter.container(
+            known, backend="runc", bundle_fd=bundle_fd, rootfs="/r", own=("/km", "/krun")
+        )
     except (KrunError, UnicodeError):  # what `cli` tells in two lines
         return
     finally:
@@ -108,10 +111,12 @@ def test_configuration(bundle: tuple[int, int, dict[str, Any]], data: st.DataObj
         assert mount is new["mounts"][-1] or "noexec" in mount["options"]
         assert mount is new["mounts"][-1] or "exec" not in mount["options"]
     assert not sets_hold(new["process"])
-    assert new["hooks"]["createContainer"][-1]["args"][-1] == "/r"
+    spaces = [space.get("type") for space in new["linux"]["namespaces"]]
+    hook = new["hooks"]["createRuntime" if "user" in spaces else "createContainer"][-1]
+    assert hook["args"][-2:] == ["/r", mounts.KM]
     changes = {"process", "root", "mounts", "hooks"}
     assert {n: v for n, v in new.items() if n not in changes} == {
-        n: v for n, v in doc.items() if n not in changes
+        n: v for n, v in known.items() if n not in changes
     }
 
 
@@ -129,10 +134,8 @@ def test_process_document(process: dict[str, Any]) -> None:
     root = os.open("/", os.O_PATH)
     rewriter = rewrite.Rewriter(mounts.tree_of(root, root, []), 3, Policy())
     try:
-        assert (
-            rewriter.process({"args": ["true"], "env": ["PATH=/bin"], **process})["args"][0]
-            == mounts.KM
-        )
+        given = {"args": ["true"], "env": ["PATH=/bin"], **process}
+        assert rewriter.process(schema.known(given, schema.PROCESS))["args"][0] == mounts.KM
     except (KrunError, UnicodeError):
         return
     finally:

@@ -28,8 +28,13 @@ def create(call: Call) -> NoReturn:
     root_fd, rootfs = source.rootfs()
     tree = mounts.tree_of(root_fd, source.fd, document.objects(source.doc, "mounts"))
     rewriter = rewrite.Rewriter(tree, number, rules)
-    km = release.find_km(call.program)
-    doc = rewriter.container(source.doc, bundle_fd=source.fd, rootfs=rootfs, km=km)
+    doc = rewriter.container(
+        source.doc,
+        backend=below.name,
+        bundle_fd=source.fd,
+        rootfs=rootfs,
+        own=(release.find_km(call.program), release.find_launcher(call.program)),
+    )
     call.mark("payload and configuration")
     options = call.options.without("bundle", "config")
     by_memory = below.name == "crun"

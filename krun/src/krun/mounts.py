@@ -3,7 +3,8 @@
 
 Every mount becomes `noexec`. What stays executable is the host's own: km, and what its policy lets
 run directly. An engine's init is a program like any other, and so runs in the VM.
-The root file system is no mount of the list, so a hook remounts it, see `rewrite.noexec_hook`.
+The root file system is no mount of the list, nor is what the bundle brings mounted below it, so a
+hook makes them noexec, see `rewrite.noexec_stage`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ KM = f"{KM_FOLDER}/km"
 _OPEN = posix.O_PATH | posix.O_CLOEXEC
 _RECURSIVE_SINCE = (5, 12)  # mount_setattr(2)
 _EXEC_OPTIONS = ("exec", "rexec", "noexec", "rnoexec")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")  # that every container has
 _WRITTEN = {
     "ro", "nosuid", "nodev", "sync", "dirsync", "mand", "noatime", "nodiratime", "relatime",
     "strictatime", "nosymfollow",
@@ -111,6 +113,31 @@ def check_namespace(linux: dict[str, Any]) -> None:
         )
 
 
+def has_users(linux: dict[str, Any]) -> bool:
+    """Say whether a container has a user namespace, new or another's, by its member LINUX."""
+    spaces = document.objects(linux, "namespaces", "linux.")
+    return any(space.get("type") == "user" for space in spaces)
+
+
+def check_read_only(linux: dict[str, Any], mounts: list[dict[str, Any]]) -> None:
+    """Refuse `readonlyPaths` of the image's files where they would become executable again.
+
+    crun before 1.8.5 mounts them anew without noexec, after the hook if that begins outside of the
+    container.
+    """
+    kinds = {clean(_destination(mount)): mount.get("type") for mount in mounts}
+    for path in document.strings(linux, "readonlyPaths", "linux."):
+        place = clean(path)
+        while place != "/" and place not in kinds:
+            place = place.rpartition("/")[0] or "/"
+        if kinds.get(place) not in ("proc", "sysfs"):
+            raise KrunError(
+                f"cannot keep the container in its VM: linux.readonlyPaths has {path}, whose files "
+                "could be executed where a container has users of its own or few processes",
+                'leave it out, and give it a mount with "ro" instead',
+            )
+
+
 def check(mounts: list[dict[str, Any]]) -> None:
     """Refuse MOUNTS over which km could not be put where the image cannot reach it."""
     device_trees = [mount for mount in mounts if clean(_destination(mount)) == "/dev"]
@@ -151,18 +178,23 @@ def restrict(mounts: list[dict[str, Any]], bundle_fd: int) -> list[dict[str, Any
     ]
 
 
-def hidden(tree: Rootfs, mounts: list[dict[str, Any]], linux: dict[str, Any]) -> list[str]:
+def hidden(
+    tree: Rootfs, mounts: list[dict[str, Any]], linux: dict[str, Any], backend: str
+) -> list[str]:
     """Return where in TREE a mount is noexec only by `restrict` and the hook: its root, of MOUNTS.
 
-    So are those that the backend makes of them, as the configuration's member LINUX asks: a path
-    that may be read only is mounted on itself, and a masked file is /dev/null.
+    So are those that come along below the root, and those that the BACKEND makes of them, as the
+    configuration's member LINUX asks: a path that may be read only is mounted on itself, and a masked
+    file is /dev/null.
     """
-    found = {"/": not _is_noexec(tree.fd)}
+    found = {"/": not _is_noexec(tree.fd), **_below(tree.fd, "/", {"options": ["rbind"]})}
     for place, mount in zip(tree.places, mounts):
         source = tree.mounts[place] if is_bind(mount) else None
         found[place] = not _is_own_noexec(mount, source, linux)
         if source is not None and _kernel_version() >= _RECURSIVE_SINCE:
             found.update(_below(source, place, mount))
+    if backend == "runc" and (has_users(linux) or not state.has_all_users()):
+        found.update(_devices(linux))
     for path in document.strings(linux, "readonlyPaths", "linux."):
         found[clean(path)] = found[_covering(found, clean(path))]
     for path in document.strings(linux, "maskedPaths", "linux."):
@@ -182,11 +214,17 @@ def _is_own_noexec(mount: dict[str, Any], source: int | None, linux: dict[str, A
         return own[-1] in ("noexec", "rnoexec")
     if source is None or not _is_noexec(source):
         return False
-    return (
-        not _WRITTEN.intersection(options)
-        or bool(linux.get("uidMappings"))
-        or not state.has_all_users()
-    )
+    return not _WRITTEN.intersection(options) or has_users(linux) or not state.has_all_users()
+
+
+def _devices(linux: dict[str, Any]) -> dict[str, bool]:
+    """Return where runc mounts the host's devices because a user namespace may not make any.
+
+    For each it says whether it is not noexec on the host. crun makes them noexec itself.
+    """
+    more = [device.get("path", "") for device in document.objects(linux, "devices", "linux.")]
+    paths = [path for path in [f"/dev/{name}" for name in _DEVICES] + more if state.exists(path)]
+    return {clean(path): not posix.statvfs(path).f_flag & posix.ST_NOEXEC for path in paths}
 
 
 def _covering(places: dict[str, bool], path: str) -> str:

@@ -41,6 +41,16 @@ def find_km(program: str) -> str:
     )
 
 
+def find_launcher(program: str) -> str:
+    """Return the launcher of the release, or of the checkout, to which PROGRAM belongs.
+
+    It is the file bin/krun of a release; that of a checkout's sources is the Python program.
+    """
+    home = program[: program.rindex("/bin/")]
+    built = f"{home[: home.rindex('/')]}/build/krun/bin/krun"
+    return built if is_executable(built) else program
+
+
 def version(program: str) -> str:
     """Return the version of the release, or of the checkout, to which PROGRAM belongs."""
     home = program[: program.rindex("/bin/")]

@@ -21,8 +21,6 @@ _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
 
 # Hooks get the container's state on standard input and must read it, or crun sometimes fails.
 _DRAIN = "while read -r line; do :; done; "
-# That state has the process: text in it has its quotes escaped, so that this is its own key.
-_READ_PID = """state=$(cat); pid=${state#*'"pid":'}; pid=${pid# }; pid=${pid%%[!0-9]*}; [ "$pid" ] || exit 1;"""
 
 
 class Rewriter:
@@ -42,19 +40,34 @@ class Rewriter:
         self.policy = policy
 
     def container(
-        self, doc: dict[str, Any], *, bundle_fd: int, rootfs: str, km: str
+        self,
+        doc: dict[str, Any],
+        *,
+        backend: str,
+        bundle_fd: int,
+        rootfs: str,
+        own: tuple[str, str],
     ) -> dict[str, Any]:
-        """Return the configuration DOC of a bundle for a root ROOTFS and a monitor KM, by path."""
+        """Return the configuration DOC of a bundle for the BACKEND of this name and a root ROOTFS.
+
+        OWN are the paths of the monitor, km, and of the launcher, which is a hook too.
+        """
+        km, launcher = own
         given = document.objects(doc, "mounts")
         mounts.check(given)
         linux = document.member(doc, "linux", dict) or {}
         mounts.check_namespace(linux)
         process = document.member(doc, "process", dict) or {}
         root = document.member(doc, "root", dict) or {}
+        outside = mounts.has_users(linux) or leaves_no_room(linux)
+        if outside:
+            mounts.check_read_only(linux, given)
+        self.hidden = mounts.hidden(self.tree, given, linux, backend)
+        programs = [mounts.of_host(km), *self._direct_programs()]
+        places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
-        from_outside = bool(linux.get("uidMappings")) or leaves_no_room(linux)
-        self.hidden = mounts.hidden(self.tree, given, linux)
-        stage, hook = noexec_hook(rootfs, read_only=read_only, from_outside=from_outside)
+        stage, options = noexec_stage(read_only=read_only, outside=outside)
+        hook = {"path": launcher, "args": ["krun-noexec", *options, rootfs, *places]}
         hooks = document.member(doc, "hooks", dict) or {}
         annotations = document.member(doc, "annotations", dict)
         if annotations:
@@ -65,8 +78,7 @@ class Rewriter:
             "root": {**root, "readonly": False},
             "mounts": [
                 *mounts.restrict(given, bundle_fd),
-                mounts.of_host(km),
-                *self._direct_programs(),
+                *programs,
             ],
             "hooks": with_hook(hooks, stage, hook),
         }
@@ -142,34 +154,23 @@ def leaves_no_room(linux: dict[str, Any]) -> bool:
     return limit is not None and 0 < limit < _ROOM_FOR_HOOKS
 
 
-def noexec_hook(rootfs: str, *, read_only: bool, from_outside: bool) -> tuple[str, dict[str, Any]]:
-    """Return the stage and the hook that makes ROOTFS noexec in the container's namespace of mounts.
+def noexec_stage(*, read_only: bool, outside: bool) -> tuple[str, list[str]]:
+    """Return the stage of the hook that makes all below the root noexec, and the hook's options.
 
     That is before the container is entered. The backend's own read-only remount would come later and
-    drop noexec, so it is made here too. FROM_OUTSIDE the hook begins in the host's namespaces and
-    cgroup: where the container has users of its own, its root may not enter podman's folder of the
-    bundle, in which crun 1.21 starts what it runs in the container's.
+    drop noexec, so it is made here too. OUTSIDE, the hook begins in the host's namespaces and cgroup:
+    where the container has users of its own, its root may not enter podman's folder of the bundle, in
+    which crun 1.21 starts what it runs in the container's.
     """
-    options = "remount,bind,noexec,ro" if read_only else "remount,bind,noexec"
-    mount = f'"$1" -o {options} "$2"'
-    if not from_outside:
-        return "createContainer", _shell_hook(f"exec {mount}", host_program("mount"), rootfs)
-    enter = f'{_READ_PID} exec "$3" -t "$pid" -m {mount}'
-    words = (host_program("mount"), rootfs, host_program("nsenter"))
-    return "createRuntime", _hook(enter, *words)
+    options = ["--outside"] * outside + ["--read-only"] * read_only
+    return "createRuntime" if outside else "createContainer", options
 
 
 def removal_hook(folder: str) -> dict[str, Any]:
     """Return the hook that removes FOLDER when the container is deleted."""
-    return _shell_hook('exec "$1" -rf -- "$2"', host_program("rm"), folder)
-
-
-def _shell_hook(script: str, *args: str) -> dict[str, Any]:
-    return _hook(_DRAIN + script, *args)
-
-
-def _hook(script: str, *args: str) -> dict[str, Any]:
-    return {"path": host_program("sh"), "args": ["sh", "-c", script, "krun", *args]}
+    script = f'{_DRAIN}exec "$1" -rf -- "$2"'
+    args = ["sh", "-c", script, "krun", host_program("rm"), folder]
+    return {"path": host_program("sh"), "args": args}
 
 
 def with_hook(hooks: dict[str, Any], stage: str, hook: dict[str, Any]) -> dict[str, Any]:

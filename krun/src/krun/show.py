@@ -22,7 +22,7 @@ _REASONS = {
     "root.readonly": "the hook that makes the root noexec makes it read-only too",
     "mounts": "nothing of an image is executed by the host's kernel: only km, and what the "
     "host's policy lets run directly",
-    "hooks.createContainer": "the root becomes noexec before the container is entered",
+    "hooks.createContainer": "all below the root becomes noexec before the container is entered",
     "hooks.createRuntime": "likewise, from outside of a container that has users of its own",
     "hooks.poststop": "what krun keeps of the container goes with it",
     "hooks": "what the configuration itself cannot say",
