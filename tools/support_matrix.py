@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/reference/support-matrix.md: `python3 tools/support_matrix.py`.
+"""Write docs/reference/support-matrix.md, and a table of docs/explanation/performance.md.
+
+The command is `python3 tools/support_matrix.py`.
 
 What was run comes from docs/reference/support-matrix.json, where `molecule/shared/scenarios.py --record` keeps
 what became of each run; what is only known comes from the roles' table of packages.
@@ -8,6 +10,7 @@ what became of each run; what is only known comes from the roles' table of packa
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,17 @@ import role_readme
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "reference" / "support-matrix.json"
 PAGE = RECORD.with_suffix(".md")
+PERFORMANCE = ROOT / "docs" / "explanation" / "performance.md"
+COUNTED = "km_on_vmx@bookworm-memory"
+"""The run whose figures are instructions, by what takes them."""
+COUNTS = re.compile(r"(?<=<!-- from the record -->\n\n)(\|.*\n)*")
+"""Where they stand in the page: the table after this comment."""
 PACKAGES = ROOT / "roles" / "packages" / "vars" / "main.yml"
 
 RELEASES = {
     "bullseye": "Debian 11",
     "bookworm": "Debian 12",
+    "bookworm-memory": "Debian 12",
     "trixie": "Debian 13",
     "trixie-programs": "Debian 13",
     "sid": "Debian unstable",
@@ -52,6 +61,8 @@ Made by `tools/support_matrix.py`, which says from what; do not edit it.
 
 Each line is a run of a scenario of `molecule/` on a whole host of that release, in a virtual machine with AMD's SVM, systemd and the release's own kernel and engines.
 QEMU emulates its CPU, so the times are those of a CPU some ten times slower than yours, on two cores that may have had other work.
+`km_on_vmx` is on CPUs with Intel's VMX, which Bochs emulates a hundred times slower: the release's kernel and Python alone, in memory.
+There and in `km_on_svm` a test is a payload of km's tests, in one or several builds, which is run natively and by km with each of its lists of arguments, and compared.
 """
 NOTHING = "No run is recorded yet: `make molecule-all` records them.\n"
 ELSEWHERE = """\
@@ -109,6 +120,13 @@ def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def with_counts(page: str, record: dict[str, dict[str, Any]]) -> str:
+    """Return a page with the table of instructions that the record gives, where it has any."""
+    figures = record.get(COUNTED, {}).get("figures", {})
+    rows = [["what", "instructions"], *([what, f"{count:,}"] for what, count in figures.items())]
+    return COUNTS.sub(_table(rows), page) if figures else page
+
+
 def _sorted(record: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     order = list(RELEASES)
     return sorted(record.values(), key=lambda run: (run["scenario"], order.index(run["image"])))
@@ -131,10 +149,12 @@ def _elsewhere(packages: dict[str, dict[str, list[str]]]) -> list[list[str]]:
 
 
 def main() -> int:
-    """Write the page and return the exit status."""
+    """Write the pages and return the exit status."""
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     packages = role_readme.read_yaml(PACKAGES)["__packages_table"]
     PAGE.write_text(render(record, packages), encoding="utf-8")
+    performance = PERFORMANCE.read_text(encoding="utf-8")
+    PERFORMANCE.write_text(with_counts(performance, record), encoding="utf-8")
     return 0
 
 

@@ -68,6 +68,7 @@ class Run:
 RUNS = (
     Run("install", "trixie", short=True),
     Run("km_on_svm", "trixie", short=True),
+    Run("km_on_vmx", "bookworm-memory", short=True),
     Run("corpus_on_svm", "trixie-programs"),
     Run("krun_on_svm", "trixie"),
     Run("examples_on_svm", "trixie"),
@@ -135,9 +136,13 @@ def perform(run: Run, *, whole: bool) -> dict[str, Any]:
     try:
         image = ensure_image(run.image)
         result["versions"] = versions((image.folder / "packages.txt").read_text())
-        with molecule(run, whole=whole) as process:
+        figures = RESULTS / f"{run.name}.figures.json"
+        figures.unlink(missing_ok=True)
+        with molecule(run, whole=whole, KONTAIN_FIGURES=str(figures)) as process:
             watch(process, result)
             result["good"] = process.wait() == 0
+        if figures.exists():
+            result["figures"] = json.loads(figures.read_text(encoding="utf-8"))
     except VmError as error:
         print(error, file=sys.stderr)
     result["seconds"] = round(time.monotonic() - begin)
@@ -145,12 +150,16 @@ def perform(run: Run, *, whole: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def molecule(run: Run, *, whole: bool) -> Iterator[subprocess.Popen[str]]:
-    """Start molecule for a scenario; at the end neither it nor a VM of the scenario is left."""
+def molecule(run: Run, *, whole: bool, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start molecule for a scenario; at the end neither it nor a VM of the scenario is left.
+
+    Its tests may write what they measured, a JSON object, to the file KONTAIN_FIGURES.
+    """
     environment = os.environ | {
         "MOLECULE_GLOB": "molecule/*/molecule.yml",
         "VM_IMAGE": run.image,
         "KONTAIN_VMS": "all" if whole else "short",
+        **more,
     }
     process = subprocess.Popen(
         ["molecule", "test", "-s", run.scenario],

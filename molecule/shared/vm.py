@@ -72,6 +72,11 @@ def start_vm(name: str, image: str = "trixie", hardware: Hardware = Hardware()) 
         raise VmError(f"the VM {name!r} runs already", f"molecule/shared/vm.py stop {name}")
     require_programs("qemu-system-x86_64", "qemu-img", "ssh", "scp")
     base = ensure_image(image)
+    if not base.disk.exists():
+        raise VmError(
+            f"the image {image!r} has no disk: it is one for Bochs, see bochs.py",
+            "name another image",
+        )
     booted = ensure_booted(base, hardware)
     shutil.rmtree(vm.folder, ignore_errors=True)
     vm.folder.mkdir(mode=0o700, parents=True)

@@ -6,10 +6,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Union
 
 PACKAGES = {
+    "bochs-bin": "bochs",
     "mke2fs": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "qemu-img": "qemu-utils",
@@ -17,7 +19,9 @@ PACKAGES = {
     "scp": "openssh-client",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
+    "xorriso": "xorriso",
 }
 
 Argument = Union[str, "os.PathLike[str]"]
@@ -43,6 +47,16 @@ def require_programs(*names: str) -> None:
         raise VmError(
             f"{', '.join(missing)}: not in PATH",
             f"apt-get install {' '.join(sorted({PACKAGES[name] for name in missing}))}",
+        )
+
+
+def require_files(packages: Mapping[Path, str]) -> None:
+    """Raise VmError when a file is missing, with the packages to install, which stand by path."""
+    missing = [path for path in packages if not path.exists()]
+    if missing:
+        raise VmError(
+            f"{', '.join(map(str, missing))}: not there",
+            f"apt-get install {' '.join(sorted({packages[path] for path in missing}))}",
         )
 
 

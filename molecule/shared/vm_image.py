@@ -8,10 +8,13 @@ An image is a folder `${XDG_CACHE_HOME:-~/.cache}/kontain/images/NAME-HASH/` wit
     id_ed25519          the key of the image's root; with known_hosts for `HostKeyAlias NAME`
     packages.txt        what is installed, as dpkg lists it
 
-HASH is that of everything the image is made from here, so an edit makes another image. The folder
+HASH is that of everything the image is made from here, so an edit makes another image. An
+image of a recipe without a disk has neither disk nor keys. The folder
 appears by one rename, and a lock makes a second builder wait for the first. It may be deleted at
 any time; `rm -r` is how to get newer packages. Building needs root, mmdebstrap and mke2fs.
 """
+
+from __future__ import annotations
 
 import fcntl
 import hashlib
@@ -25,6 +28,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import vm_initramfs
 from vm_errors import VmError, require_programs, run, say
 from vm_recipes import (
     DISK_SIZE,
@@ -89,7 +93,11 @@ def local_authorities() -> dict[str, str]:
 
 def recipe_hash(recipe: Recipe, files: dict[str, str]) -> str:
     """Return the hash of everything that goes into an image."""
-    parts = [asdict(recipe), files, INITRAMFS_FILES, MASKED_UNITS, DISK_SIZE]
+    parts: list[object] = [asdict(recipe)]
+    if recipe.disk:
+        parts += [files, INITRAMFS_FILES, MASKED_UNITS, DISK_SIZE]
+    else:
+        parts += [Path(vm_initramfs.__file__).read_text(encoding="utf-8")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -136,7 +144,10 @@ def _build(recipe: Recipe, files: dict[str, str], image: Image) -> None:
     shutil.rmtree(work, ignore_errors=True)  # of a build that was killed
     work.mkdir(mode=0o700)
     try:
-        _fill(recipe, files, Image(work, image.alias))
+        if recipe.disk:
+            _fill(recipe, files, Image(work, image.alias))
+        else:
+            vm_initramfs.fill(recipe, work)
         work.rename(image.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)

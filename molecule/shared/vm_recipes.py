@@ -70,6 +70,9 @@ PROGRAM_PACKAGES = (
 )
 SERVICES = '--customize-hook=systemctl --root="$1" mask nginx.service redis-server.service'
 
+# What Bochs boots, all of it in memory: km's tests need a kernel, a shell and Python.
+MEMORY_PACKAGES = ("busybox-static", "linux-image-cloud-amd64", "python3")
+
 # podman's networks before and after netavark, root's and users'; docker's client became a package.
 OLD_NETWORKS = ("containernetworking-plugins", "slirp4netns")
 NEW_NETWORKS = ("aardvark-dns", "netavark", "passt")
@@ -109,6 +112,8 @@ class Recipe:
     packages: tuple[str, ...]
     options: tuple[str, ...] = ()
     """Of mmdebstrap."""
+    disk: bool = True
+    """Else the system is an initramfs with the few files that vm_initramfs.py names."""
 
 
 def _with_engines(suite: str, *more: str, options: tuple[str, ...] = ()) -> Recipe:
@@ -139,5 +144,7 @@ RECIPES = {
     "sid": _with_engines("sid", *NEW_NETWORKS, "docker-cli", options=OF_ANY_AGE),
     "trixie-bare": Recipe("trixie", BASE_PACKAGES),
     "trixie-programs": Recipe("trixie", (*BASE_PACKAGES, *PROGRAM_PACKAGES), (SERVICES,)),
+    # Its kernel is the last that is packed with LZ4 and has modules that are not packed.
+    "bookworm-memory": Recipe("bookworm", MEMORY_PACKAGES, disk=False),
 }
 """The images by their names. Debian 11 to 13 and the next, each with its own engines."""

@@ -27,10 +27,22 @@ def a_run(**more: Any) -> dict[str, Any]:
 
 
 def test_page_is_made_from_the_record() -> None:
-    """The page in the repository is the one that the record gives."""
+    """The pages in the repository are those that the record gives."""
     kept = support_matrix.RECORD
     record = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     assert support_matrix.PAGE.read_text(encoding="utf-8") == support_matrix.render(record, TABLE)
+    performance = support_matrix.PERFORMANCE.read_text(encoding="utf-8")
+    assert performance == support_matrix.with_counts(performance, record)
+
+
+def test_instructions_become_a_table() -> None:
+    """What a run counted stands in the page in place of what an older one did, and nothing else."""
+    page = "a\n<!-- from the record -->\n\n| old | 1 |\n\nb\n"
+    run = a_run(figures={"an exit": 12345})
+    made = support_matrix.with_counts(page, {support_matrix.COUNTED: run})
+    table = "| what | instructions |\n|---|---|\n| an exit | 12,345 |\n"
+    assert made == page.replace("| old | 1 |\n", table)
+    assert support_matrix.with_counts(page, {}) == page
 
 
 def test_a_run_is_a_line_with_its_tests_and_time() -> None:
