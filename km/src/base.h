@@ -102,6 +102,7 @@ void complain(const char *fix, const char *what, ...) __attribute__((format(prin
 
 #define FIX_KVM "run `kontain check`, which says what is wrong with KVM on this host"
 #define FIX_CPU "report this, with the output of `km --probe --verbose`"
+#define FIX_FILTER "allow seccomp(2) and prctl(2) where km runs, as the profiles of engines do"
 #define FIX_REPORT "report this, with the payload and the output of `kontain check --json`"
 
 /* ---- options.c ---- */

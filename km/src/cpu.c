@@ -160,7 +160,7 @@ static void set_msrs(struct vcpu *vcpu)
     };
 
     if (kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) != 4) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM refuses the system call registers: %m");
+        die(STATUS_FAILED, FIX_REPORT, "KVM refuses the system call registers (KVM_SET_MSRS): %m");
     }
 }
 
@@ -249,7 +249,7 @@ void cpu_init(struct vcpu *vcpu)
                                     .limit = VECTOR_COUNT * sizeof(struct gate) - 1};
     probe_step("KVM_SET_SREGS");
     if (kvm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM refuses 64-bit mode: %m");
+        die(STATUS_FAILED, FIX_REPORT, "KVM refuses 64-bit mode (KVM_SET_SREGS): %m");
     }
     probe_step("KVM_SET_MSRS");
     set_msrs(vcpu);
@@ -407,6 +407,25 @@ void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs)
     *gs = sregs.gs.base;
 }
 
+bool cpu_give_registers(struct vcpu *vcpu)
+{
+    struct kvm_run *run = vcpu->run;
+
+    if ((run->kvm_dirty_regs & KVM_SYNC_X86_REGS &&
+         kvm_ioctl(vcpu->fd, KVM_SET_REGS, vcpu->regs) < 0) ||
+        (run->kvm_dirty_regs & KVM_SYNC_X86_SREGS &&
+         kvm_ioctl(vcpu->fd, KVM_SET_SREGS, &run->s.regs.sregs) < 0)) {
+        return false;
+    }
+    run->kvm_dirty_regs = 0;
+    return true;
+}
+
+bool cpu_take_registers(struct vcpu *vcpu)
+{
+    return kvm_ioctl(vcpu->fd, KVM_GET_REGS, vcpu->regs) == 0;
+}
+
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state)
 {
     cpu_leave_stub(vcpu);
@@ -421,7 +440,7 @@ void cpu_load(struct vcpu *vcpu, const struct cpu_state *state)
 {
     if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &vcpu->run->s.regs.sregs) < 0 ||
         kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, &state->xsave) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM takes no state for a vCPU: %m");
+        die(STATUS_FAILED, FIX_REPORT, "KVM takes no state for a vCPU (KVM_SET_XSAVE): %m");
     }
     *vcpu->regs = state->regs;
     vcpu->run->s.regs.sregs.fs.base = state->fs_base;

@@ -154,7 +154,7 @@ static int open_kvm(void)
     }
     probe_step("KVM_GET_API_VERSION");
     if (kvm_ioctl(fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
-        die(STATUS_FAILED, FIX_KVM, "%s %d is not KVM of API version %d: %m",
+        die(STATUS_FAILED, FIX_KVM, "%s %d is not KVM of API version %d (KVM_GET_API_VERSION): %m",
             options.kvm_fd >= 0 ? "the descriptor" : "/dev/kvm, opened as descriptor", fd,
             KVM_API_VERSION);
     }
@@ -166,35 +166,37 @@ static int open_kvm(void)
 }
 
 /* What km cannot do without, and since when Linux has it. */
-static void want_capabilities(const struct vm *vm)
+static void want_capabilities(struct vm *vm)
 {
     static const struct {
-        int number, bits;
+        int number;
         const char *name, *since;
     } wanted[] = {
-        {KVM_CAP_USER_MEMORY, 1, "KVM_CAP_USER_MEMORY", "2.6.25"},
-        {KVM_CAP_IMMEDIATE_EXIT, 1, "KVM_CAP_IMMEDIATE_EXIT", "4.13"},
-        {KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS, "KVM_CAP_SYNC_REGS", "4.17"},
+        {KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY", "2.6.25"},
+        {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", "4.13"},
+        {KVM_CAP_XSAVE, "KVM_CAP_XSAVE", "2.6.36"},
     };
+    const int shared = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     struct utsname host;
+    int has;
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        int has = kvm_ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, wanted[i].number);
-
-        if (has < 0 || (has & wanted[i].bits) != wanted[i].bits) {
+        if (kvm_ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, wanted[i].number) <= 0) {
             (void)uname(&host);
             die(STATUS_FAILED, "boot a newer kernel",
                 "KVM has no %s: found Linux %s, wanted %s or newer", wanted[i].name, host.release,
                 wanted[i].since);
         }
     }
+    has = kvm_ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
+    vm->shares_registers = has > 0 && (has & shared) == shared;
 }
 
 static void vm_open(struct vm *vm)
 {
     vm->vm_fd = fd_make(vm->kvm_fd, KVM_CREATE_VM, 0);
     if (vm->vm_fd < 0) {
-        die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine: %m");
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine (KVM_CREATE_VM): %m");
     }
     if (vm->hardware) {
         (void)kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA); /* AMD's KVM does not know it */
@@ -267,9 +269,12 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
         vcpu->fd = -1;
         return false;
     }
-    (void)madvise(vcpu->run, vm->run_size, MADV_DONTFORK); /* the child maps its own */
+    if (madvise(vcpu->run, vm->run_size, MADV_DONTFORK) < 0) { /* the child maps its own */
+        die(STATUS_FAILED, "boot a kernel that has CONFIG_ADVISE_SYSCALLS",
+            "the host keeps no memory from a child (MADV_DONTFORK): %m");
+    }
     lock_memory((uint64_t)vcpu->run, vm->run_size);
-    vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+    vcpu->run->kvm_valid_regs = vm->shares_registers ? KVM_SYNC_X86_REGS : 0;
     cpu_init(vcpu);
     return true;
 }

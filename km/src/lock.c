@@ -70,7 +70,7 @@ static void lock_stack(void)
 void lock_in(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "the host does not know no_new_privs: %m");
+        die(STATUS_FAILED, FIX_FILTER, "the host does not know no_new_privs (prctl): %m");
     }
     lock_image();
     lock_stack();

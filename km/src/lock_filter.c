@@ -221,6 +221,8 @@ static void judge_here(const uint16_t *numbers, size_t count)
 /* All of KVM's that the monitor makes. */
 static const uint32_t kvm_commands[] = {
     KVM_RUN,
+    KVM_GET_REGS,
+    KVM_SET_REGS,
     KVM_GET_SREGS,
     KVM_SET_SREGS,
     KVM_GET_DEBUGREGS,
@@ -387,6 +389,6 @@ void lock_calls(int program)
                 SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW,
                 &program_of_rules) != 0 &&
         errno != ENOSYS && errno != EINVAL) {
-        die(STATUS_FAILED, FIX_REPORT, "the host takes no filter of system calls: %m");
+        die(STATUS_FAILED, FIX_FILTER, "the host takes no filter of system calls (seccomp): %m");
     }
 }

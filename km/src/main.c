@@ -63,7 +63,7 @@ int main(int argc, char **argv, char **envp)
     }
     vcpu = vcpu_acquire(&vm);
     if (!vcpu) {
-        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU (KVM_CREATE_VCPU, KVM_GET_SREGS): %m");
     }
     probe_step("payload");
     stop_enter(vcpu, NULL);

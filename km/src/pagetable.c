@@ -50,7 +50,8 @@ static uint64_t *table_at(uint64_t gpa)
 static _Noreturn void die_without_memory(uint64_t have)
 {
     if (!have) {
-        die(STATUS_FAILED, "give the host more memory", "no memory for page tables: %m");
+        die(STATUS_FAILED, "give the host more memory",
+            "no memory for page tables (KVM_SET_USER_MEMORY_REGION): %m");
     }
     (void)kill(getpid(), SIGKILL);
     _exit(STATUS_FAILED);

@@ -62,7 +62,7 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
                                    .xstate_size = size};
 
     if (kvm_ioctl(vcpu->fd, KVM_GET_XSAVE, xsave) < 0) {
-        return false;
+        die(STATUS_FAILED, FIX_CPU, "KVM_GET_XSAVE failed: %m");
     }
     memcpy((uint8_t *)xsave + SW_RESERVED, &reserved, sizeof(reserved));
     *sp = ROUND_DOWN(*sp - size - sizeof(magic2), 64);
@@ -73,7 +73,10 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
     xsave->region[0] = 0x37f;
     xsave->region[MXCSR / 4] = 0x1f80;
     xsave->region[XSTATE_BV / 4] = XFEATURE_SSE; /* KVM takes MXCSR only with it */
-    return kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
+    if (kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) < 0) {
+        die(STATUS_FAILED, FIX_CPU, "KVM takes no new state (KVM_SET_XSAVE): %m");
+    }
+    return true;
 }
 
 static void save_context(const struct vcpu *vcpu, struct sigcontext_64 *to)

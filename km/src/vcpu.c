@@ -158,6 +158,27 @@ static void prepare(struct vcpu *vcpu)
     gdb_enter_guest(vcpu);
 }
 
+/* KVM_RUN, with the registers on both sides of it. */
+static bool run(struct vcpu *vcpu)
+{
+    bool entered;
+    int error;
+
+    if (vcpu->vm->shares_registers) {
+        return kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    }
+    if (!cpu_give_registers(vcpu)) {
+        return false;
+    }
+    entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    error = errno;
+    if (!cpu_take_registers(vcpu)) {
+        return false;
+    }
+    errno = error;
+    return entered;
+}
+
 /* Enter the guest until it comes back. False when KVM_RUN failed, with errno set. */
 static bool enter(struct vcpu *vcpu)
 {
@@ -166,7 +187,7 @@ static bool enter(struct vcpu *vcpu)
 
     vcpu->mm_seen = mm_changes();
     helper_let(vcpu);
-    entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    entered = run(vcpu);
     error = errno;
     helper_hold(vcpu);
     gdb_left_guest(vcpu, entered && vcpu->run->exit_reason == KVM_EXIT_IO &&

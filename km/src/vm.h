@@ -12,6 +12,7 @@ struct vm {
     int kvm_fd;
     int vm_fd;
     size_t run_size;          /* bytes of a kvm_run mapping */
+    bool shares_registers;    /* in kvm_run, since Linux 4.17; else calls pass them */
     bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
     unsigned slot_count;      /* memslots in use; the next one's number */
     uint64_t next_gpa;        /* for payload memory, see memslot.c */
@@ -171,6 +172,10 @@ struct cpu_state {
 
 /* Whether a vCPU that was interrupted is about to tell the monitor why it is in a stub. */
 bool cpu_in_stub(struct vcpu *vcpu);
+
+/* What kvm_run's registers are for, where KVM does not share them: false, with errno set. */
+bool cpu_give_registers(struct vcpu *vcpu);
+bool cpu_take_registers(struct vcpu *vcpu);
 
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
