@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from krun_support import BUSYBOX, IN_A_VM, BundleFolder, Runtime, start
 
+from krun import direct
+
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
 DIRECT = {"busybox": str(BUSYBOX), "/bin/sh": str(BUSYBOX)}
@@ -46,6 +48,48 @@ def test_direct_program_runs_nothing_of_the_image(krun: Runtime, bundle: BundleF
     done = krun("exec", "c", "/bin/sh", "-c", "/bin/busybox true")
     assert "Permission denied" in done.stderr
     assert done.returncode == 126
+
+
+def test_environment_of_the_image_does_not_count(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path
+) -> None:
+    """A direct shell reads no file that the image's ENV names; it gets PATH, and a plain TERM."""
+    krun.set_policy(policy(krun))
+    env = ["PATH=/bin", "ENV=/evil", "BASH_ENV=/evil", "HOME=/", "LD_PRELOAD=/evil", "A=b"]
+    bundle.doc["process"]["env"] = [*env, "TERM=xterm-256color"]
+    (bundle.rootfs / "evil").write_text("echo evil ran\n")
+    start(krun, bundle, "sleep", "100")
+    path = tmp_path / "process.json"
+    wanted = {"PATH=/dev/.kontain/direct", "HOME=/dev/null", "TERM=xterm-256color"}
+
+    shown = krun("exec", "--env=ENV=/evil", "c", "busybox", "env")
+    assert set(shown.stdout.splitlines()) - {"SHLVL=1"} == wanted, shown.stderr
+    path.write_text(json.dumps({**bundle.doc["process"], "args": ["busybox", "env"]}))
+    assert set(krun("exec", "--process", str(path), "c").stdout.splitlines()) == wanted
+    path.write_text(json.dumps({**bundle.doc["process"], "args": ["/bin/sh", "-i"]}))
+    for words in (["--process", str(path), "c"], ["c", "/bin/sh", "-i"]):
+        done = krun("exec", *words, stdin=None, input="echo $ENV.; busybox uname -r\n")
+        assert done.stdout == f".\n{NATIVE}\n", done.stderr
+
+
+def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> None:
+    """Who it runs as, and where, can be told without a process document; what not, is said."""
+    krun.set_policy(policy(krun))
+    start(krun, bundle, "sleep", "100")
+    script = ["c", "/bin/sh", "-c", "busybox id -u; busybox id -g; busybox pwd"]
+
+    assert krun("exec", "--user=1000:100", "--cwd=/bin", *script).stdout == "1000\n100\n/bin\n"
+    assert krun("exec", *script).stdout == "0\n0\n/\n"
+    for option in ("--user=root", "--cap=CAP_KILL", "--additional-gids=1"):
+        done = krun("exec", option, *script)
+        assert (done.returncode, done.stdout) == (125, ""), done.stderr
+
+
+@pytest.mark.parametrize("term", ["", "/x", "a/../b", "x" * 65, "a b", "ä", "$(id)"])
+def test_kind_of_terminal_is_a_plain_name(term: str) -> None:
+    """What could be a path, or a command, is no kind of terminal."""
+    env = direct.environment(["TERM=xterm", f"TERM={term}"])
+    assert env == [f"PATH={direct.FOLDER}", "HOME=/dev/null"]
 
 
 def test_only_exec_only_by_name_only_while_allowed(krun: Runtime, bundle: BundleFolder) -> None:

@@ -3,6 +3,7 @@
 
 They are the host's files, mounted read-only beside km, so what an image has under such a name does
 not count. They must be static: the kernel would refuse the image's loader, which is `noexec`.
+Their environment is krun's, for the container's is an image's: a shell runs the file that ENV names.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
+    from krun.options import Options
     from krun.policy import Policy
 
 FOLDER = f"{mounts.KM_FOLDER}/direct"
+_TERM_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_LONGEST_TERM = 64
+_LEFT_OUT = ("additional-gids", "apparmor", "cap", "process-label")
 _HEADERS_SIZE = 4096  # bytes in which an ELF program's headers are
 _PT_INTERP = 3
 
@@ -46,6 +51,37 @@ def find(args: list[str], policy: Policy, mounted: Collection[str]) -> str | Non
     """
     where = place(args[0]) if args and args[0] in policy.direct else None
     return where if where in mounted else None
+
+
+def environment(env: list[str]) -> list[str]:
+    """Return the environment of a program that runs directly, in a container whose own is ENV.
+
+    It is where these programs are, no home, for which a backend would ask the image's list of users,
+    and the kind of terminal if that is a plain name.
+    """
+    terms = [entry[len("TERM=") :] for entry in env if entry.startswith("TERM=")][-1:]
+    plain = [t for t in terms if 0 < len(t) <= _LONGEST_TERM and _TERM_CHARACTERS.issuperset(t)]
+    return [f"PATH={FOLDER}", "HOME=/dev/null", *(f"TERM={term}" for term in plain)]
+
+
+def process(made: dict[str, Any], options: Options) -> dict[str, Any]:
+    """Return the process that OPTIONS of `exec` ask for, in a container whose own was MADE."""
+    asked = [f"--{name}" for name in _LEFT_OUT if options.has(name)]
+    if asked:
+        raise KrunError(
+            f"cannot run a program directly with {', '.join(asked)}",
+            "give a process document with --process",
+        )
+    found = {**made, "terminal": options.has("tty"), "cwd": options.get("cwd") or "/"}
+    if options.has("no-new-privs"):
+        found["noNewPrivileges"] = True
+    user = options.get("user")
+    if user is not None:
+        ids = user.split(":")
+        if len(ids) > 2 or not all(part.isascii() and part.isdigit() for part in ids):  # noqa: PLR2004
+            raise KrunError(f"cannot run a program as {user!a}", "give numbers: --user=UID[:GID]")
+        found["user"] = {"uid": int(ids[0]), "gid": int(ids[-1]) if ids[1:] else 0}
+    return found
 
 
 def note(args: list[str], policy: Policy, root: str, container_id: str) -> None:

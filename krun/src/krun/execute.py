@@ -51,10 +51,15 @@ class Joining:
         self, options: Options, process: dict[str, Any] | None, args: list[str]
     ) -> NoReturn:
         """Become the backend, which starts ARGS as they are, with the rest of PROCESS if given."""
-        if process is not None:
-            doc = {**without_sys_admin(process, self.rules), "args": args}
-            options, args = _with_process(options, doc, above=self.number), []
-        self.call.become(self.below, [*options.words(), self.id, *args])
+        from krun import direct  # noqa: PLC0415 - few hosts have any
+
+        if process is None:
+            made = document.member(self.container.config(), "process", dict) or {}
+            process = direct.process(made, options)
+        env = direct.environment(document.strings(process, "env", "process."))
+        doc = {**without_sys_admin(process, self.rules), "args": args, "env": env}
+        options = _with_process(options, doc, above=self.number)
+        self.call.become(self.below, [*options.words(), self.id])
 
     def in_a_vm(
         self, options: Options, process: dict[str, Any] | None, args: list[str]
