@@ -68,8 +68,9 @@ def test_environment_of_the_image_does_not_count(
     assert set(krun("exec", "--process", str(path), "c").stdout.splitlines()) == wanted
     path.write_text(json.dumps({**bundle.doc["process"], "args": ["/bin/sh", "-i"]}))
     for words in (["--process", str(path), "c"], ["c", "/bin/sh", "-i"]):
-        done = krun("exec", *words, stdin=None, input="echo $ENV.; busybox uname -r\n")
-        assert done.stdout == f".\n{NATIVE}\n", done.stderr
+        done = krun("exec", *words, stdin=None, input="echo env $ENV.; busybox uname -r\n")
+        assert "evil ran" not in done.stdout
+        assert f"env .\n{NATIVE}\n" in done.stdout, done.stderr
 
 
 def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> None:
