@@ -62,6 +62,13 @@ def test_podman_knows_what_the_runtime_can(podman: SmallHost) -> None:
     assert {"kontain", "theirs"} <= set(json.loads(lists["runtime_supports_nocgroup"]))
 
 
+def test_a_podman_that_comes_later_is_no_matter(host: SmallHost) -> None:
+    """Without podman the file is made, with the one warning, and nothing is asked."""
+    assert register(host).warnings == ["podman is not on this host yet"]
+    assert host.path(DROP_IN).exists()
+    assert host.ran == []
+
+
 def test_libkrun_keeps_its_name(podman: SmallHost) -> None:
     """Where the host has a program krun, only "kontain" is registered."""
     podman.add_command("krun")

@@ -48,7 +48,9 @@ def _tree(host: Host, path: str) -> Dict[str, Any]:
 
 
 def judge(host: Host, programs: Sequence[Tuple[str, str]]) -> None:
-    """Raise HostError unless podman finds the programs under their names."""
+    """Raise HostError unless podman, where there is one, finds the programs under their names."""
+    if host.which("podman") is None:
+        return
     for name, program in programs:
         found, said = _ask(host, name)
         if found == program:
@@ -81,16 +83,21 @@ def _ask(host: Host, name: Optional[str] = None) -> Tuple[str, str]:
 
     It keeps what it writes in a folder of its own, for this podman may never have run.
     """
-    program = host.which("podman")
-    if program is None:
-        return "", ""
+    program = host.which("podman") or "podman"
     with tempfile.TemporaryDirectory(prefix="kontain-") as folder:
         command = [program, "--root", f"{folder}/r", "--runroot", f"{folder}/s"]
         command += ["--tmpdir", f"{folder}/t", "--storage-driver", "vfs"]
+        command += [_network_option(host, program), f"{folder}/n"]
         command += ["--runtime", name] if name else []
         answer = host.run([*command, "info", "--format", "{{.Host.OCIRuntime.Path}}"])
     said = _said(answer.stderr, answer.returncode)
     return answer.stdout.strip() if answer.returncode == 0 else "", said
+
+
+def _network_option(host: Host, program: str) -> str:
+    """Return the option that keeps podman from making files below /etc; 4.0 renamed it."""
+    is_old = re.search(r"\b[23]\.\d", host.run([program, "--version"]).stdout)
+    return "--cni-config-dir" if is_old else "--network-config-dir"
 
 
 def _said(complaints: str, status: int) -> str:
