@@ -104,7 +104,9 @@ def check_docker_config(host: Host) -> Result:
         return skipped(f"{path} may not be read by user {host.user().name}", "use sudo")
     except ValueError as error:
         return failed(
-            f"{path}: {error}", "dockerd would not start with it", f"correct {path}, or remove it"
+            f"{path}: {error}",
+            "dockerd would not start with it",
+            f"repair that place of {path}; `python3 -m json.tool {path}` names it, too",
         )
     return _check_name(host, path, [runtimes[RUNTIME]] if RUNTIME in runtimes else [])
 
@@ -122,7 +124,8 @@ def _check_name(host: Host, file: str, paths: List[str]) -> Result:
     return failed(
         f'{file} has a runtime "{RUNTIME}" with path {others[0]}, wanted {wanted}',
         "the name can mean one program only",
-        f'remove the runtime "{RUNTIME}" from {file}, or change its path',
+        f'remove the runtime "{RUNTIME}" from {file}, or let `kontain register --replace` take the '
+        "name; an uninstallation gives it back",
         path=others[0],
     )
 
@@ -148,7 +151,8 @@ def check_docker_snap(host: Host) -> Result:
     return warned(
         "docker is installed as a snap",
         "a snap sees only its own files: neither the prefix nor /etc/docker/daemon.json",
-        "replace it: `snap remove docker`, then install docker.io or docker-ce",
+        "install docker.io or docker-ce in its place, after you have saved the images and volumes "
+        "of the snap: `snap remove docker` removes them with it",
     )
 
 

@@ -22,6 +22,9 @@ DEVICE = "/dev/kvm"
 _MISC_MAJOR = 10  # of the devices in /proc/misc: Linux' Documentation/admin-guide/devices.txt
 
 
+_UNMAPPED = 65534  # the overflow group of a user namespace, user_namespaces(7)
+
+
 class Capability(NamedTuple):
     """A KVM_CAP_* number of <linux/kvm.h>, and what km does with it."""
 
@@ -52,10 +55,25 @@ def check_kvm_device(host: Host) -> Result:
         return _without_device(host)
     if stat.S_ISCHR(mode):
         return passed(f"{DEVICE} is there")
+    kind = (
+        "a folder" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "another thing"
+    )
     return failed(
-        f"{DEVICE} is no character device",
-        "something else was made in its place before the kernel's module was loaded",
-        f"run `rm {DEVICE}` and load the module kvm_intel or kvm_amd again",
+        f"{DEVICE} is {kind}, wanted a character device",
+        "it was made in its place before the kernel's module was loaded; an engine makes a folder "
+        f"for `--volume {DEVICE}` on a host without KVM",
+        _replacement_fix(host, "rmdir" if stat.S_ISDIR(mode) else "rm"),
+    )
+
+
+def _replacement_fix(host: Host, command: str) -> str:
+    """Say how what stands in the device's place goes, and the device comes."""
+    if in_container(host):
+        return f"start this container with `--device {DEVICE}`, on a host that has it"
+    if any(mount.point == DEVICE for mount in host.mounts()):
+        command = "umount"
+    return (
+        f"run `{command} {DEVICE}`, then load the module kvm_intel or kvm_amd again (`modprobe`)"
     )
 
 
@@ -104,7 +122,12 @@ def _access_fix(status: os.stat_result, user: User, group: str) -> str:
             "this is not a matter of its mode: in a container, start that with "
             f"`--device {DEVICE}`; else look at what SELinux or AppArmor denies (`dmesg`)"
         )
-    if group_may and status.st_gid != 0:
+    if status.st_gid == _UNMAPPED:
+        return (
+            "this user namespace has no name for the device's group: start it so that the group is "
+            "kept (podman's `--group-add keep-groups`), or use sudo on the host itself"
+        )
+    if group_may and status.st_gid != 0 and not group.isdigit():
         return f"run `sudo usermod -aG {group} {user.name}` and log in again, or use sudo"
     return (
         "use sudo; or open it to a group with `sudo groupadd -rf kvm; "
@@ -148,7 +171,7 @@ def _without_kvm(host: Host, error: OSError) -> Result:
         f"run `rm {DEVICE} && mknod -m 0660 {DEVICE} c {wanted.replace(':', ' ')}`; "
         "in a container, start that with the host's device"
         if wanted
-        else f"run `rm {DEVICE}`, then load the module kvm_intel or kvm_amd",
+        else _replacement_fix(host, "rm"),
         device=found,
     )
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .check_system import version_of
+from .facts import install_command
 from .host import Host
 from .results import Result, passed, skipped, warned
 
@@ -28,7 +29,7 @@ def check_selinux(host: Host) -> Result:
     return warned(
         f"SELinux enforces, with {found}, wanted {wanted} or newer",
         "older policies keep containers from /dev/kvm",
-        "run `dnf install container-selinux`",
+        f"run `{install_command(host, default='container-selinux')}`, which also upgrades it",
     )
 
 

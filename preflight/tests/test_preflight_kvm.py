@@ -81,17 +81,40 @@ def test_a_missing_device_in_a_container_is_given_from_outside(host: MadeUpHost)
     assert "--device /dev/kvm" in climb(host)["kvm-device"].fix
 
 
-def test_a_file_in_the_place_of_the_device_is_refused(host: MadeUpHost) -> None:
-    """A plain file named /dev/kvm is not KVM."""
-    host.device = (stat.S_IFREG | 0o666, 0)
+@pytest.mark.parametrize(
+    ("kind", "place", "found", "fix"),
+    [
+        (stat.S_IFREG, "", "is a file,", "run `rm /dev/kvm`"),
+        (stat.S_IFDIR, "", "is a folder,", "run `rmdir /dev/kvm`"),
+        (stat.S_IFDIR, "mount", "is a folder,", "run `umount /dev/kvm`"),
+        (stat.S_IFDIR, "container", "is a folder,", "with `--device /dev/kvm`"),
+    ],
+)
+def test_what_is_in_the_place_of_the_device_is_refused(
+    host: MadeUpHost, kind: int, place: str, found: str, fix: str
+) -> None:
+    """A file, or the folder that `docker run -v /dev/kvm` makes, is named with what takes it away."""
+    host.device = (kind | 0o666, 0)
+    if place == "mount":
+        mounts = host.read("/proc/self/mountinfo")
+        host.write(
+            "/proc/self/mountinfo",
+            f"{mounts.rstrip()}\n9 1 8:1 /x /dev/kvm rw - ext4 /dev/sda1 rw\n",
+        )
+    if place == "container":
+        host.write("/.dockerenv", "")
     assert statuses(host)[0] == FAIL
+    result = climb(host)["kvm-device"]
+    assert found in result.found
+    assert fix in result.fix
 
 
 @pytest.mark.parametrize(
     ("mode", "group", "user", "fix"),
     [
-        (0o660, 65534, ALICE, "usermod -aG nogroup alice"),
-        (0o660, 54321, ALICE, "usermod -aG 54321 alice"),
+        (0o660, 65534, ALICE, "--group-add keep-groups"),
+        (0o660, 54321, ALICE, "sudo groupadd -rf kvm; sudo chgrp kvm /dev/kvm"),
+        (0o660, 1, ALICE, "usermod -aG daemon alice"),
         (0o600, 0, ALICE, "chgrp kvm /dev/kvm"),
         (0o660, 0, ALICE, "chgrp kvm /dev/kvm"),
         (0o660, 54321, User(1000, "alice", (54321,)), "SELinux"),

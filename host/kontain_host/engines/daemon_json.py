@@ -218,7 +218,9 @@ class Document:
         seen: Set[str] = set()
         for member in members:
             if member.key in seen:
-                raise self._unusable(f"it has the key {json.dumps(member.key)} twice")
+                key = json.dumps(member.key)
+                fix = f"repair {self.path}: remove one of the two {key}, of which dockerd takes the last"
+                raise HostError(f"cannot edit {self.path}", f"it has the key {key} twice", fix)
             seen.add(member.key)
 
     def _unusable(self, why: str) -> HostError:

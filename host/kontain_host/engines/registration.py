@@ -47,6 +47,7 @@ class Registration:
                     f"cannot register the runtime {name} in {where}",
                     f"it already has a runtime {name!r} with path {taken[name]!r}, "
                     f"wanted {self.program!r}",
-                    "remove that entry, or allow to replace it (replace: true)",
+                    "remove that entry, or let this one take its name until it is unregistered "
+                    "(--replace; by Ansible, replace: true)",
                 )
         return wanted
