@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -144,33 +145,80 @@ static int64_t open_pin(const struct vcpu *vcpu, uint64_t flags, const struct st
     return fd;
 }
 
-/* Open it by O_PATH, look what it is, and open that. */
-static int64_t open_pinned(const struct opening *what)
+/* Let the pin be the file: 0 with its stat, or -errno. */
+static int64_t pin_file(const struct opening *what, struct stat *st)
 {
-    struct vcpu *vcpu = what->vcpu;
-    uint64_t flags = what->how.flags;
-    int64_t fd = host_open(what, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0), error;
-    struct proc_file file = {0};
-    struct stat st;
+    int64_t fd = host_open(what, O_PATH | O_CLOEXEC | (what->how.flags & O_NOFOLLOW), 0), error;
 
     if (fd < 0) {
         return fd;
     }
-    error = pin_set(vcpu, (int)fd);
+    error = pin_set(what->vcpu, (int)fd);
     (void)close((int)fd);
-    if (error < 0) {
-        return error;
+    if (!error && fstat(what->vcpu->pin, st) < 0) {
+        error = -errno;
     }
-    if (fstat(vcpu->pin, &st) < 0) {
-        fd = -errno;
-    } else if (S_ISLNK(st.st_mode)) { /* O_NOFOLLOW */
-        fd = -ELOOP;
+    return error;
+}
+
+/*
+ * It is km's own file. By a link of /proc that is the program that runs in the VM, also for who
+ * writes; by a path of its own it is a file like others.
+ */
+static int64_t pin_program(const struct opening *what, struct stat *st)
+{
+    struct opening other = *what;
+    struct proc_file file = {0};
+    char program[PATH_MAX];
+    int64_t fd;
+
+    if ((what->how.flags & O_ACCMODE) != O_RDONLY || what->how.flags & O_TRUNC) {
+        return -ETXTBSY;
+    }
+    if (proc_look_at_link(what->vcpu, what->dirfd, what->path, &file)) {
+        if (strcmp(file.last, "exe") != 0 || !proc_program(&file, program)) {
+            return -EACCES;
+        }
+        other.path = (uint64_t)program;
     } else {
-        fd = proc_judge(vcpu->pin, &st, &file);
-        fd = fd < 0 ? fd : open_pin(vcpu, flags, &st);
+        other.older = false;
+        other.how =
+            (struct open_how){O_PATH | O_CLOEXEC, 0, what->how.resolve | RESOLVE_NO_MAGICLINKS};
+        fd = host_open(&other, O_PATH | O_CLOEXEC, 0);
+        other = *what;
+        if (fd < 0) { /* a link that leads to such a link */
+            other.path = (uint64_t)image.path;
+        } else {
+            (void)close((int)fd);
+        }
     }
-    if (fd >= 0 && *file.last) {
-        proc_rewrite((int)fd, &file);
+    other.how.resolve = 0;
+    return pin_file(&other, st);
+}
+
+/* Open it by O_PATH, look what it is, and open that. */
+static int64_t open_pinned(const struct opening *what)
+{
+    struct vcpu *vcpu = what->vcpu;
+    struct proc_file file = {0};
+    struct stat st;
+    int64_t fd = pin_file(what, &st);
+
+    if (!fd && program_is_file(&st)) {
+        fd = pin_program(what, &st);
+    }
+    if (!fd && S_ISLNK(st.st_mode)) { /* O_NOFOLLOW */
+        fd = -ELOOP;
+    }
+    if (!fd) {
+        fd = proc_judge(vcpu->pin, &st, &file);
+    }
+    if (!fd && *file.last) {
+        fd = proc_rewrite(vcpu, &file);
+        (void)fstat(vcpu->pin, &st);
+    }
+    if (!fd) {
+        fd = open_pin(vcpu, what->how.flags, &st);
     }
     pin_clear(vcpu);
     return fd;
@@ -297,12 +345,27 @@ static int64_t refuse_kvm(int64_t fd)
     return fd;
 }
 
+/* A name without access is no harm, but the monitor's descriptors have none for the payload. */
+static int64_t refuse_hidden(int64_t fd)
+{
+    struct proc_file file;
+    struct stat st;
+
+    if (FIRST_LOCK && fd >= 0 && fstat((int)fd, &st) == 0 && !S_ISDIR(st.st_mode) &&
+        !major(st.st_dev) && proc_judge((int)fd, &st, &file) == -ENOENT) {
+        (void)close((int)fd);
+        return -ENOENT;
+    }
+    return fd;
+}
+
 static int64_t open_safely(const struct opening *what)
 {
     int64_t fd;
 
     if (is_harmless(what->how.flags)) {
-        return host_open(what, what->how.flags, what->how.mode);
+        fd = host_open(what, what->how.flags, what->how.mode);
+        return what->how.flags & O_PATH ? refuse_hidden(fd) : fd;
     }
     fd = open_below_root(what);
     if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG) {

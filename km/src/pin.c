@@ -55,6 +55,7 @@ void pin_init(struct vcpu *vcpu)
     fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     blank = fd < 0 ? proc : fd_hide(fd);
     opening_init(blank);
+    proc_open_lists();
     pin_make(vcpu);
 }
 
@@ -87,7 +88,9 @@ int64_t pin_set(struct vcpu *vcpu, int fd)
 
 void pin_clear(const struct vcpu *vcpu)
 {
-    (void)dup3(blank, vcpu->pin, O_CLOEXEC);
+    if (vcpu->pin) {
+        (void)dup3(blank, vcpu->pin, O_CLOEXEC);
+    }
 }
 
 void pin_name(int fd, char name[PIN_NAME])

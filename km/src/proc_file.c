@@ -68,27 +68,42 @@ pid_t proc_self(void)
     return number_of(self);
 }
 
+static bool has_entries(const char *last)
+{
+    return !strcmp(last, "fd") || !strcmp(last, "fdinfo") || !strcmp(last, "map_files");
+}
+
 /* `name`, a path as the kernel shows it, may be of PID/LAST or of PID/task/TID/LAST. */
 static void take_apart(char *name, struct proc_file *file)
 {
-    const char *last = cut(name), *folder = cut(name), *above = cut(name);
-    pid_t id = number_of(folder), owner = 0;
+    const char *last = cut(name), *folder = cut(name), *above, *entry = "";
+    pid_t id, owner = 0;
 
-    if (!last || !id) {
+    if (folder && has_entries(folder)) {
+        entry = last;
+        last = folder;
+        folder = cut(name);
+    }
+    above = cut(name);
+    id = number_of(folder);
+    if (!last || !id || strlen(last) >= sizeof(file->last) ||
+        strlen(entry) >= sizeof(file->entry)) {
         return;
     }
     if (above && !strcmp(above, "task")) {
         owner = number_of(cut(name));
     }
     file->pid = owner ? owner : id;
-    (void)snprintf(file->last, sizeof(file->last), "%s", last);
+    memcpy(file->last, last, strlen(last) + 1);
+    memcpy(file->entry, entry, strlen(entry) + 1);
     (void)snprintf(file->folder, sizeof(file->folder), owner ? "%d/task/%d" : "%d", file->pid, id);
 }
 
-/* What is rewritten for the payload; those of mappings first, those of mounts last. */
-static const char *const rewritten[] = {"maps",   "smaps",  "stat",     "status",
+/* What is rewritten for the payload: first what tells where its memory is, last its mounts. */
+static const char *const rewritten[] = {"maps",   "smaps",  "numa_maps", "smaps_rollup", "syscall",
+                                        "stack",  "auxv",   "wchan",     "stat",         "status",
                                         "limits", "mounts", "mountinfo"};
-#define OF_MAPPINGS 2
+#define OF_MEMORY 7
 #define OF_MOUNTS 2
 
 static size_t rewritten_count(void)
@@ -129,7 +144,8 @@ void proc_look(int fd, const struct stat *st, struct proc_file *file)
     if (pin_path(fd, name) > 0) {
         take_apart(name, file);
     }
-    (void)snprintf(at, sizeof(at), "%s/%s", file->folder, file->last);
+    (void)snprintf(at, sizeof(at), *file->entry ? "%s/%s/%s" : "%s/%s", file->folder, file->last,
+                   file->entry);
     file->is_ours = file->pid && is_at(at, st);
     if (!file->is_ours && S_ISREG(st->st_mode)) {
         file->pid = 0;
@@ -148,6 +164,42 @@ bool proc_is_monitors(const struct proc_file *file)
     }
     (void)snprintf(exe, sizeof(exe), "%d/exe", file->pid);
     return fstatat(pin_proc(), exe, &st, 0) == 0 && program_is_file(&st);
+}
+
+/* ---- what a process in a VM has there of its monitor's ---- */
+
+/* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
+static bool is_monitors_descriptor(const struct proc_file *file, const char *name)
+{
+    char link[PROC_AT], to[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "%s/fd/%.20s", file->folder, name);
+    n = readlinkat(pin_proc(), link, to, sizeof(to) - 1);
+    to[n < 0 ? 0 : n] = 0;
+    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's, at about the same numbers */
+        return fd_is_hidden(strtoul(name, NULL, 10));
+    }
+    return !strncmp(to, "anon_inode:kvm-", 15) || !strcmp(to, "/dev/kvm") ||
+           (fstatat(pin_proc(), link, &st, 0) == 0 && program_is_file(&st));
+}
+
+bool proc_is_monitors_entry(const struct proc_file *file, const char *entry)
+{
+    if (!strcmp(file->last, "task")) {
+        return proc_is_monitors_thread(file->pid, entry);
+    }
+    if (!strcmp(file->last, "map_files")) {
+        return strtoul(entry, NULL, 16) >= GUEST_TOP;
+    }
+    return file->pid == proc_self() ? fd_is_hidden(strtoul(entry, NULL, 10))
+                                    : is_monitors_descriptor(file, entry);
+}
+
+bool proc_is_hidden(const struct proc_file *file)
+{
+    return *file->entry && proc_is_monitors(file) && proc_is_monitors_entry(file, file->entry);
 }
 
 /* ---- what a payload may open ---- */
@@ -172,47 +224,59 @@ static bool is_setting(int fd, const struct stat *st)
     return false;
 }
 
+/* Whether it is of KVM: what the kernel calls such a descriptor is not the payload's to choose. */
+static bool is_kvms(int fd, const struct stat *st)
+{
+    char name[PATH_MAX];
+
+    return !(st->st_mode & S_IFMT) && pin_path(fd, name) > 0 &&
+           !strncmp(name, "anon_inode:kvm-", 15);
+}
+
 /* Only PID/mem is of mode 0600, which cannot be changed, and some of the machine's settings. */
 int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
 {
+    bool shows_memory;
+
     file->last[0] = 0;
     if (proc_is_kvm(st)) {
         return -EACCES;
     }
-    if (!S_ISREG(st->st_mode) || major(st->st_dev) || !proc_has(fd)) {
+    if (is_kvms(fd, st)) {
+        return -ENOENT; /* a descriptor of the monitor, by its name below /proc */
+    }
+    if (!(S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) || major(st->st_dev) || !proc_has(fd)) {
         return 0;
     }
-    if ((st->st_mode & 0777) == 0600) {
+    if (S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600) {
         return is_setting(fd, st) ? 0 : -EACCES;
     }
     proc_look(fd, st, file);
-    if (!is_one_of(file->last, rewritten_count()) || (file->is_ours && !proc_is_monitors(file))) {
-        file->last[0] = 0;
-    } else if (!file->is_ours) { /* another /proc, whose processes are not known here */
-        bool shows_memory = is_one_of(file->last, OF_MAPPINGS);
-
-        file->last[0] = 0;
-        return shows_memory ? -EACCES : 0;
+    if (proc_is_hidden(file)) {
+        return -ENOENT;
     }
-    return 0;
+    shows_memory = is_one_of(file->last, OF_MEMORY) || !strcmp(file->last, "pagemap");
+    if (file->is_ours && proc_is_monitors(file) && is_one_of(file->last, rewritten_count())) {
+        return 0;
+    }
+    if (file->is_ours && !proc_is_monitors(file)) {
+        shows_memory = false;
+    }
+    file->last[0] = 0; /* else of another /proc, whose processes are not known here */
+    return shows_memory ? -EACCES : 0;
 }
 
 /* ---- what it reads there ---- */
 
-/* Without a descriptor to spare it stays as it is. */
-void proc_rewrite(int fd, const struct proc_file *file)
+int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
 {
-    int flags = fcntl(fd, F_GETFL), text;
+    int text = (int)syscall(__NR_memfd_create, file->last, MFD_CLOEXEC);
+    int64_t error;
 
-    if (flags & O_PATH || (flags & O_ACCMODE) != O_RDONLY) {
-        return;
-    }
-    text = (int)syscall(__NR_memfd_create, file->last, MFD_CLOEXEC);
     if (text < 0) {
-        return;
+        return -errno;
     }
-    if (proc_write(text, fd, file) && lseek(text, 0, SEEK_SET) == 0) {
-        (void)dup3(text, fd, fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
-    }
+    error = proc_write(text, file) ? pin_set(vcpu, text) : -EACCES;
     (void)close(text);
+    return error;
 }

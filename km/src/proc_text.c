@@ -2,7 +2,7 @@
 /*
  * proc_text.c: the files of /proc that tell of a process in a VM, as they would tell of its program
  * alone: without the monitor's mappings and KVM's thread, with the rights that the payload's memory
- * has in the guest; proc_pid_limits(5), proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5).
+ * has in the guest; proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5) and their neighbours.
  */
 #include "coredump.h"
 #include "mounts.h"
@@ -255,42 +255,205 @@ static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
     }
 }
 
+/* The lines whose address is the payload's; a mapping is a line. */
+static void write_numa_maps(FILE *to, struct maps *maps)
+{
+    char *line;
+
+    while ((line = maps_line(maps))) {
+        if (strtoul(line, NULL, 16) < GUEST_TOP) {
+            (void)fprintf(to, "%s\n", line);
+        }
+    }
+}
+
+#define ROLLUP_MAX 40
+
+/* The sums of the lines "NAME: N kB" of smaps. */
+struct sums {
+    char names[ROLLUP_MAX][24];
+    uint64_t values[ROLLUP_MAX];
+    size_t count;
+};
+
+static void add_line(struct sums *sums, const char *line)
+{
+    size_t length = strcspn(line, ":"), i = 0;
+
+    if (!line[length] || length >= sizeof(sums->names[0]) || !strstr(line, " kB") ||
+        !strncmp(line, "Size:", 5) || strstr(line, "PageSize:")) {
+        return;
+    }
+    while (i < sums->count &&
+           (strncmp(sums->names[i], line, length) != 0 || sums->names[i][length])) {
+        i++;
+    }
+    if (i == sums->count) {
+        if (i == ROLLUP_MAX) {
+            return;
+        }
+        memcpy(sums->names[i], line, length);
+        sums->count++;
+    }
+    sums->values[i] += strtoul(line + length + 1, NULL, 10);
+}
+
+/* smaps_rollup is the sum of smaps: of what the payload has. */
+static void write_rollup(FILE *to, struct maps *smaps)
+{
+    struct sums sums = {0};
+    uint64_t start = 0, end = 0;
+    bool counts = false;
+    struct head head;
+    char *line;
+
+    while ((line = maps_line(smaps))) {
+        if (parse(line, &head)) {
+            counts = head.start < GUEST_TOP;
+            start = start ? start : head.start;
+            end = counts ? head.end : end;
+        } else if (counts) {
+            add_line(&sums, line);
+        }
+    }
+    (void)fprintf(to, "%08lx-%08lx ---p 00000000 00:00 0 %24s[rollup]\n", start, end, "");
+    for (size_t i = 0; i < sums.count; i++) {
+        (void)fprintf(to, "%s:%*lu kB\n", sums.names[i], (int)(23 - strlen(sums.names[i])),
+                      sums.values[i]);
+    }
+}
+
+/* ---- where they are read ---- */
+
+/*
+ * This process's mappings, as the host lists them, at hidden descriptors: opened before another
+ * thread could read them by the number that they get at first.
+ */
+static struct {
+    const char *name;
+    int fd;
+} lists[] = {{"maps", -1}, {"smaps", -1}, {"numa_maps", -1}};
+
+void proc_open_lists(void)
+{
+    char name[PROC_AT];
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        (void)snprintf(name, sizeof(name), "self/%s", lists[i].name);
+        int fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+
+        if (lists[i].fd >= 0) { /* of the process that this one was forked from */
+            (void)dup3(fd, lists[i].fd, O_CLOEXEC);
+            (void)close(fd);
+        } else if (fd >= 0) {
+            lists[i].fd = fd_hide(fd);
+        }
+    }
+}
+
+/* The list that `last` is made of, from its start, or -1. */
+static int own_list(const char *last)
+{
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        if (!strcmp(lists[i].name, last)) {
+            return lseek(lists[i].fd, 0, SEEK_SET) == 0 ? lists[i].fd : -1;
+        }
+    }
+    return -1;
+}
+
 /* ---- which file ---- */
 
-bool proc_write(int to, int fd, const struct proc_file *what)
+/* Of mappings; all are of a mapping a line but for these two. */
+static void write_list(FILE *to, struct maps *list, const char *last, bool own)
 {
-    struct maps text = {.fd = fd};
-    const char *last = what->last;
-    bool own = what->pid == proc_self(), maps = strstr(last, "maps");
-    bool mounts = strstr(last, "mount");
+    if (!strcmp(last, "numa_maps")) {
+        write_numa_maps(to, list);
+    } else if (!strcmp(last, "smaps_rollup")) {
+        write_rollup(to, list);
+    } else {
+        write_maps(to, list, own, !strcmp(last, "smaps"));
+    }
+}
+
+static void write_lines(FILE *to, struct maps *text, const struct proc_file *what, bool own)
+{
+    char *line;
+
+    while ((line = maps_line(text))) {
+        if (!strcmp(what->last, "stat")) {
+            write_stat(to, line, what->pid);
+        } else if (!strcmp(what->last, "limits")) {
+            write_limit(to, line, own);
+        } else {
+            write_status(to, line, what->pid, own);
+        }
+    }
+}
+
+/* What of a thread that waits in the monitor would only tell of the monitor. */
+static bool write_fixed(FILE *to, const char *last, bool own)
+{
+    size_t size;
+    const void *auxv = stack_auxv(&size);
+
+    if (!strcmp(last, "syscall")) {
+        (void)fputs("running\n", to);
+    } else if (!strcmp(last, "wchan")) {
+        (void)fputs("0", to);
+    } else if (own && !strcmp(last, "auxv")) {
+        (void)fwrite(auxv, 1, size, to);
+    } else {
+        return !strcmp(last, "stack") || !strcmp(last, "auxv");
+    }
+    return true;
+}
+
+/* Read what the host says, and write what the payload shall read. */
+static bool write_read(FILE *to, const struct proc_file *what, bool own)
+{
+    const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
+    bool list = strstr(what->last, "maps");
+    char name[PROC_AT];
+    struct maps text = {.fd = own && list ? own_list(from) : -1};
+    bool hidden = text.fd >= 0;
+
+    if (!hidden) {
+        (void)snprintf(name, sizeof(name), "%s/%s", what->folder, from);
+        text.fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+    }
+    if (text.fd < 0) {
+        return false;
+    }
+    if (list) {
+        write_list(to, &text, what->last, own);
+    } else if (strstr(what->last, "mount")) {
+        mounts_write(to, &text, what);
+    } else {
+        write_lines(to, &text, what, own);
+    }
+    if (!hidden) {
+        (void)close(text.fd);
+    }
+    return true;
+}
+
+bool proc_write(int to, const struct proc_file *what)
+{
+    bool own = what->pid == proc_self(), locked = own && strstr(what->last, "maps"), done;
     int copy = dup(to);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
-    char *line;
 
     if (!file) {
         (void)close(copy);
         return false;
     }
-    if (maps && own) {
+    if (locked) {
         mm_lock();
     }
-    if (maps) {
-        write_maps(file, &text, own, !strcmp(last, "smaps"));
-    } else if (mounts) {
-        mounts_write(file, &text, what);
-    } else {
-        while ((line = maps_line(&text))) {
-            if (!strcmp(last, "stat")) {
-                write_stat(file, line, what->pid);
-            } else if (!strcmp(last, "limits")) {
-                write_limit(file, line, own);
-            } else {
-                write_status(file, line, what->pid, own);
-            }
-        }
-    }
-    if (maps && own) {
+    done = write_fixed(file, what->last, own) || write_read(file, what, own);
+    if (locked) {
         mm_unlock();
     }
-    return fclose(file) == 0;
+    return fclose(file) == 0 && done;
 }

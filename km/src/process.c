@@ -67,6 +67,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     helper_after_fork();
     signal_after_fork();
     vm_restore(vcpu->vm, vcpu);
+    proc_open_lists();
     cpu_load(vcpu, state);
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);
     mm_unlock();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_file.c: the system calls that open files, and those that name descriptors in ways of their
- * own.
+ * sys_file.c: the system calls that open files and look at them, and those that name descriptors in
+ * ways of their own.
  */
 #include "syscall.h"
 
@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 /* ---- the program itself ---- */
 
@@ -58,6 +57,9 @@ static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64
         return snapshot_ask(vcpu, flags);
     }
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
+        if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) {
+            return -ETXTBSY; /* it runs */
+        }
         path = (uint64_t)image.path;
     }
     return open_at(vcpu, dirfd, path, flags, mode);
@@ -205,82 +207,4 @@ HANDLER(fcntl)
     default:
         return host_syscall(__NR_fcntl, args);
     }
-}
-
-/* ---- waiting under another mask ---- */
-
-/* A call whose argument i points to a mask of argument i + 1 bytes; without one it is a plain call.
- */
-static int64_t wait_under_mask(struct vcpu *vcpu, uint64_t number, const uint64_t *args, unsigned i)
-{
-    uint64_t mask, with_copy[6];
-
-    if (!args[i]) {
-        return host_syscall(number, args);
-    }
-    if (args[i + 1] != sizeof(mask)) {
-        return -EINVAL;
-    }
-    if (guest_read(&mask, args[i], sizeof(mask)) < 0) {
-        return -EFAULT;
-    }
-    memcpy(with_copy, args, sizeof(with_copy));
-    with_copy[i] = (uint64_t)&mask;
-    return signal_call_under_mask(vcpu, &mask, number, with_copy);
-}
-
-/* int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *, const sigset_t *, size_t) */
-HANDLER(ppoll)
-{
-    return wait_under_mask(vcpu, __NR_ppoll, args, 3);
-}
-
-/* int epoll_pwait(int epfd, struct epoll_event *, int maxevents, int timeout, const sigset_t *,
- * size_t) */
-HANDLER(epoll_pwait)
-{
-    return wait_under_mask(vcpu, __NR_epoll_pwait, args, 4);
-}
-
-/* int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *, const sigset_t *,
- * size_t) */
-HANDLER(epoll_pwait2)
-{
-    return wait_under_mask(vcpu, __NR_epoll_pwait2, args, 4);
-}
-
-/* int pselect6(int nfds, fd_set *, fd_set *, fd_set *, struct timespec *, { sigset_t *, size_t } *)
- */
-HANDLER(pselect6)
-{
-    uint64_t mask, pair[2], with_copy[6];
-
-    if (!args[5]) {
-        return host_syscall(__NR_pselect6, args);
-    }
-    if (guest_read(pair, args[5], sizeof(pair)) < 0) {
-        return -EFAULT;
-    }
-    memcpy(with_copy, args, sizeof(with_copy));
-    with_copy[5] = (uint64_t)pair;
-    if (!pair[0]) {
-        return host_syscall(__NR_pselect6, with_copy);
-    }
-    if (pair[1] != sizeof(mask)) {
-        return -EINVAL;
-    }
-    if (guest_read(&mask, pair[0], sizeof(mask)) < 0) {
-        return -EFAULT;
-    }
-    pair[0] = (uint64_t)&mask;
-    return signal_call_under_mask(vcpu, &mask, __NR_pselect6, with_copy);
-}
-
-/* int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event): for DEL `event` is not looked
- * at */
-HANDLER(epoll_ctl)
-{
-    (void)vcpu;
-    return args[1] == EPOLL_CTL_DEL || guest_ok(args[3], 12) ? host_syscall(__NR_epoll_ctl, args)
-                                                             : -EFAULT;
 }

@@ -113,12 +113,16 @@ static bool shows_monitor(const char *link, size_t n)
     return n <= strlen(own) && !memcmp(link, own, n);
 }
 
-/* The link that the path is: if a process's `exe`, the program that runs there in a VM. */
-static bool find_program(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, char program[PATH_MAX])
+bool proc_program(const struct proc_file *file, char program[PATH_MAX])
+{
+    return file->pid == proc_self() ? snprintf(program, PATH_MAX, "%s", image.path) > 0
+                                    : exe_of(file->pid, program);
+}
+
+bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct proc_file *file)
 {
     uint64_t args[6] = {dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC};
     int64_t fd = host_syscall(__NR_openat, args);
-    struct proc_file file = {0};
     struct stat st;
     bool found = false;
 
@@ -127,34 +131,48 @@ static bool find_program(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, char 
     }
     if (pin_set(vcpu, (int)fd) == 0) {
         if (proc_has(vcpu->pin) && fstat(vcpu->pin, &st) == 0) {
-            proc_look(vcpu->pin, &st, &file);
-            found = !strcmp(file.last, "exe") && proc_is_monitors(&file);
+            proc_look(vcpu->pin, &st, file);
+            found = proc_is_monitors(file);
         }
         pin_clear(vcpu);
     }
     (void)close((int)fd);
-    return found && (file.pid == proc_self() ? snprintf(program, PATH_MAX, "%s", image.path) > 0
-                                             : exe_of(file.pid, program));
+    return found;
+}
+
+/* Whether a link that leads there may be one of the monitor's descriptors. */
+static bool may_be_hidden(const char *link)
+{
+    return !strcmp(link, "/proc") || !strcmp(link, "/") || !strcmp(link, "/dev/kvm") ||
+           !strncmp(link, "anon_inode:", 11) || !strncmp(link, "socket:", 7) ||
+           !strncmp(link, "/memfd:", 7) || !strncmp(link, "/proc/", 6);
 }
 
 /* The answer is read here, so that the payload never has the monitor's name in its buffer. */
 static int64_t readlink_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t buf,
                            uint64_t size)
 {
-    char link[PATH_MAX], program[PATH_MAX]; /* no link is longer */
-    int room = (int)size < (int)sizeof(link) ? (int)size : (int)sizeof(link);
+    char link[PATH_MAX + 1] = "", program[PATH_MAX]; /* no link is longer */
+    int room = (int)size < PATH_MAX ? (int)size : PATH_MAX;
     uint64_t args[6] = {dirfd, path, (uint64_t)link, (uint64_t)room};
     int64_t n = host_syscall(__NR_readlinkat, args);
     const char *shown = link;
+    struct proc_file file = {0};
     size_t length;
 
     if (n <= 0) {
         return n;
     }
-    if (shows_monitor(link, (size_t)n) && find_program(vcpu, dirfd, path, program)) {
-        shown = program;
-        length = strlen(program);
-        n = length < (size_t)room ? (int64_t)length : room;
+    if ((shows_monitor(link, (size_t)n) || may_be_hidden(link)) &&
+        proc_look_at_link(vcpu, dirfd, path, &file)) {
+        if (proc_is_hidden(&file)) {
+            return -ENOENT;
+        }
+        if (!strcmp(file.last, "exe") && proc_program(&file, program)) {
+            shown = program;
+            length = strlen(program);
+            n = length < (size_t)room ? (int64_t)length : room;
+        }
     }
     return guest_write(buf, shown, (uint64_t)n) < 0 ? -EFAULT : n;
 }
@@ -181,36 +199,6 @@ struct entry {
     uint16_t length;
 } __attribute__((packed));
 
-/* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
-static bool is_monitors_descriptor(const char *folder, const char *name)
-{
-    char link[PROC_AT + 32], to[PATH_MAX];
-    struct stat st;
-    ssize_t n;
-
-    (void)snprintf(link, sizeof(link), "%s/fd/%s", folder, name);
-    n = readlinkat(pin_proc(), link, to, sizeof(to) - 1);
-    to[n < 0 ? 0 : n] = 0;
-    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's, at about the same numbers */
-        return fd_is_hidden(strtoul(name, NULL, 10));
-    }
-    return !strncmp(to, "anon_inode:kvm-", 15) || !strcmp(to, "/dev/kvm") ||
-           (fstatat(pin_proc(), link, &st, 0) == 0 && program_is_file(&st));
-}
-
-/* Whether the payload shall see this entry of a process's folder. */
-static bool is_shown(const struct proc_file *of, const char *name)
-{
-    if (*name == '.') {
-        return true;
-    }
-    if (!strcmp(of->last, "task")) {
-        return !proc_is_monitors_thread(of->pid, name);
-    }
-    return of->pid == proc_self() ? !fd_is_hidden(strtoul(name, NULL, 10))
-                                  : !is_monitors_descriptor(of->folder, name);
-}
-
 /* Whether fd is a folder where something of the monitor is listed. */
 static bool lists_monitors(int fd, struct proc_file *file)
 {
@@ -221,7 +209,7 @@ static bool lists_monitors(int fd, struct proc_file *file)
     }
     proc_look(fd, &st, file);
     return (!strcmp(file->last, "fd") || !strcmp(file->last, "fdinfo") ||
-            !strcmp(file->last, "task")) &&
+            !strcmp(file->last, "map_files") || !strcmp(file->last, "task")) &&
            proc_is_monitors(file);
 }
 
@@ -241,7 +229,9 @@ static int64_t list_shown(struct vcpu *vcpu, uint64_t number, const uint64_t *ar
 
         memcpy(&entry, from, sizeof(entry));
         left -= entry.length;
-        if (is_shown(file, (const char *)from + head)) {
+        const char *name = (const char *)from + head;
+
+        if (*name == '.' || !proc_is_monitors_entry(file, name)) {
             memmove(to, from, entry.length);
             to += entry.length;
         }

@@ -238,13 +238,14 @@ int64_t open_at2(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, const uint64_
 
 /* ---- proc_file.c: what a file of a proc(5) is ---- */
 
-#define PROC_AT 64 /* bytes of a name below pin_proc() */
+#define PROC_AT 96 /* bytes of a name below pin_proc() */
 
-/* What belongs to a process: FOLDER/LAST, where FOLDER is PID or PID/task/TID. */
+/* What belongs to a process: FOLDER/LAST, where FOLDER is PID or PID/task/TID. Below LAST "fd",
+ * "fdinfo" and "map_files" it may be an entry of that. */
 struct proc_file {
     pid_t pid;    /* as pin_proc() counts; 0: it belongs to none */
     bool is_ours; /* below pin_proc(), by its inode; another proc(5) may call it so, too */
-    char folder[PROC_AT - 24], last[24]; /* below pin_proc() */
+    char folder[32], last[20], entry[36];
 };
 
 /* What `fd` is, whose stat is `st`, and which nobody moves. */
@@ -256,18 +257,33 @@ bool proc_has(int fd);
 pid_t proc_self(void);
 bool proc_is_monitors(const struct proc_file *file);
 
+/* Whether this entry of a process in a VM is its monitor's; likewise file->entry. */
+bool proc_is_monitors_entry(const struct proc_file *file, const char *entry);
+bool proc_is_hidden(const struct proc_file *file);
+
+/* What of a process in a VM the link itself is that the path names: whether it is one. The pin
+ * is used for it. */
+bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct proc_file *file);
+
+/* The program of a process in a VM. False when it cannot be told. */
+bool proc_program(const struct proc_file *file, char program[4096]);
+
 /* Whether a payload may open this file: 0 or -errno. file->last is empty, or it is to be rewritten.
  */
 int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file);
 bool proc_is_kvm(const struct stat *st);
 
-/* Let what was opened tell of a process in a VM what it would tell of its program alone. */
-void proc_rewrite(int fd, const struct proc_file *file);
+/* Let the pin be a file that tells of a process in a VM what `file` would tell of its program
+ * alone: 0 or -errno. */
+int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file);
 
 /* ---- proc_text.c: such a file's content ---- */
 
-/* Write what it shall say, of which `fd` is the host's. False when the host's will do. */
-bool proc_write(int to, int fd, const struct proc_file *what);
+/* Write what it shall say. False when the host does not say it to this process. */
+bool proc_write(int to, const struct proc_file *what);
+
+/* Must be called before the payload's first instruction, also of a forked process. */
+void proc_open_lists(void);
 
 /* Open a file below pin_proc() to read it, or NULL. */
 FILE *proc_open(const char *name);
@@ -355,10 +371,29 @@ HANDLER(newfstatat);
 HANDLER(statx);
 HANDLER(close_range);
 HANDLER(fcntl);
+
+/* sys_path.c */
+HANDLER(truncate);
+HANDLER(chmod);
+HANDLER(fchmodat);
+HANDLER(fchmodat2);
+HANDLER(chown);
+HANDLER(fchownat);
+HANDLER(utime);
+HANDLER(utimes);
+HANDLER(futimesat);
+HANDLER(utimensat);
+HANDLER(linkat);
+HANDLER(setxattr);
+HANDLER(removexattr);
+
+/* sys_poll.c */
+HANDLER(poll);
 HANDLER(ppoll);
+HANDLER(select);
+HANDLER(pselect6);
 HANDLER(epoll_pwait);
 HANDLER(epoll_pwait2);
-HANDLER(pselect6);
 HANDLER(epoll_ctl);
 
 /* opening.c */

@@ -254,6 +254,7 @@ HOSTILE = (
         judge=ITSELF,
     ),
     Payload("monitor_memory", judge=ITSELF),
+    Payload("monitor_file", judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),

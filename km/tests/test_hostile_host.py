@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import os
 for flags in (os.O_RDONLY, os.O_RDWR, os.O_PATH):
     try:
         fd = os.open("door", flags)
-        os.pread(fd, 8, 0x7E0000000000)
+        os.pread(fd, 8, 0)
         print("read")
     except OSError as error:
         print(error.strerror)
@@ -66,3 +67,22 @@ def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(kvm)
     assert done.stdout == f"{NOBODY} {NOBODY} 0 ['0000000000000000', '1']\n", done
+
+
+def test_its_own_file_stays_as_it_is(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
+    """No call of a payload of root changes km's file by a link of /proc that leads there."""
+    monitor = Path(shutil.copy(km, tmp_path / "km"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    payload = shutil.copy(build("monitor_file", "musl"), folder / "payload")
+    before = monitor.stat()
+    done = subprocess.run(
+        [monitor, payload], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    after = monitor.stat()
+    assert done.returncode == 0, done
+    assert (after.st_ctime_ns, after.st_mode, after.st_uid) == (
+        before.st_ctime_ns,
+        before.st_mode,
+        before.st_uid,
+    )
