@@ -109,10 +109,11 @@ static const uint16_t never_made[] = {__NR_pkey_mprotect, __NR_execve, __NR_vfor
 
 /* What is judged by its arguments; ioctl is before all others. */
 static const uint16_t judged_calls[] = {
-    __NR_pread64,  __NR_pwrite64, __NR_preadv,      __NR_pwritev,         __NR_preadv2,
-    __NR_pwritev2, __NR_sendfile, __NR_splice,      __NR_copy_file_range, __NR_close,
-    __NR_dup2,     __NR_dup3,     __NR_close_range, __NR_fcntl,           __NR_mmap,
-    __NR_mprotect, __NR_shmat,    __NR_personality, __NR_execveat,        PROBE,
+    __NR_pread64, __NR_pwrite64, __NR_preadv,   __NR_pwritev,     __NR_preadv2,
+    __NR_lseek,   __NR_pwritev2, __NR_sendfile, __NR_splice,      __NR_copy_file_range,
+    __NR_close,   __NR_dup2,     __NR_dup3,     __NR_close_range, __NR_fcntl,
+    __NR_mmap,    __NR_mprotect, __NR_shmat,    __NR_personality, __NR_execveat,
+    PROBE,
 };
 
 enum verdict { VERDICT_KILL, VERDICT_ALLOW, VERDICT_JUDGE };
@@ -286,6 +287,13 @@ static void add_offsets(void)
     JUDGE(__NR_pread64, __NR_pwrite64, __NR_preadv, __NR_pwritev, __NR_preadv2, __NR_pwritev2);
     ADD(LOAD_HIGH(args[3]), IF(JGE, GUEST_TOP >> 32, 0, 2), IF(JGE, 1U << 31, 1, 0), ANSWER(EINVAL),
         ALLOW);
+    /* positions: a step forward is none of the monitor's, see sys_offset.c; back, the C library's
+     */
+    JUDGE(__NR_lseek);
+    ADD(LOAD(args[2]), IF(JEQ, SEEK_SET, 0, 5), LOAD_HIGH(args[1]), IF(JGE, GUEST_TOP >> 32, 0, 10),
+        IF(JGE, 1U << 31, 9, 0), LOAD_HIGH(args[2]), IF(JEQ, SEEK_IN_FOLDER >> 32, 7, 6),
+        IF(JEQ, SEEK_CUR, 0, 6), LOAD_HIGH(args[1]), IF(JEQ, UINT32_MAX, 4, 0), IF(JEQ, 0, 0, 2),
+        LOAD(args[1]), IF(JEQ, 0, 1, 0), ANSWER(EINVAL), ALLOW);
     /* pointers to offsets: to the monitor's copies, which sys_offset.c has judged */
     JUDGE(__NR_splice, __NR_copy_file_range);
     ADD(LOAD_HIGH(args[1]), IF(JGE, GUEST_TOP >> 32, 3, 0), IF(JEQ, 0, 0, 7), LOAD(args[1]),

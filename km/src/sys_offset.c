@@ -11,12 +11,67 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 bool offset_is_monitors(uint64_t offset)
 {
     return offset >= GUEST_TOP && offset < 1UL << 63;
 }
+
+/* ---- lseek ---- */
+
+static int64_t seek(uint64_t fd, uint64_t offset, uint64_t whence)
+{
+    return host_syscall(__NR_lseek, (uint64_t[6]){fd, offset, whence});
+}
+
+/* The position in a folder is what its filesystem calls it: ext4 takes numbers up to 2^63. */
+static int64_t seek_in_folder(struct vcpu *vcpu, uint64_t fd, uint64_t offset)
+{
+    int64_t result = fcntl((int)fd, F_GETFD) < 0 ? -EBADF : pin_set(vcpu, (int)fd);
+    struct stat st;
+
+    if (!result) {
+        result = fstat(vcpu->pin, &st) == 0 && S_ISDIR(st.st_mode)
+                     ? seek((uint64_t)vcpu->pin, offset, SEEK_IN_FOLDER)
+                     : -EINVAL;
+        pin_clear(vcpu);
+    }
+    return result;
+}
+
+/*
+ * off_t lseek(int fd, off_t offset, int whence)
+ *
+ * Steps would lead anywhere, backwards too, where a position is an unsigned number. So a step
+ * becomes the place where it leads. Who moves one position from two threads at the same time may
+ * find one of two steps.
+ */
+HANDLER(lseek)
+{
+    uint64_t offset = args[1];
+    uint32_t whence = (uint32_t)args[2];
+    int64_t at;
+
+    if (whence == SEEK_CUR && offset) {
+        at = seek(args[0], 0, SEEK_CUR);
+        if (at < 0) {
+            return at >= -4095 ? at : -EINVAL;
+        }
+        if (__builtin_add_overflow(at, (int64_t)offset, &at) || at < 0) {
+            return -EINVAL;
+        }
+        offset = (uint64_t)at;
+        whence = SEEK_SET;
+    }
+    return whence == SEEK_SET && offset_is_monitors(offset) ? seek_in_folder(vcpu, args[0], offset)
+                                                            : seek(args[0], offset, whence);
+}
+
+/* ---- pointers to offsets ---- */
 
 /* What of an argument that points to an offset the kernel gets a copy of. */
 struct copied {

@@ -337,6 +337,10 @@ void stats_after_fork(void);
 /* Whether an offset in a file, in one that is a process's memory, is where the monitor's is. */
 bool offset_is_monitors(uint64_t offset);
 
+/* SEEK_SET, for the kernel, which looks at 32 bits; for the filter it says that the file has been
+ * found to be a folder. */
+#define SEEK_IN_FOLDER (0x466f6c64UL << 32)
+
 /* ---- the handlers, by file ---- */
 
 #define HANDLER(name) int64_t sys_##name(struct vcpu *vcpu, const uint64_t *args)
@@ -357,6 +361,7 @@ HANDLER(pkey_free);
 HANDLER(futex_waitv);
 
 /* sys_offset.c */
+HANDLER(lseek);
 HANDLER(sendfile);
 HANDLER(splice);
 HANDLER(copy_file_range);

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -165,6 +165,47 @@ def test_no_offset_is_the_monitors(monitor: int, words: tuple[int, ...]) -> None
 def test_other_offsets_pass(monitor: int, offset: int) -> None:
     """Below, and at the position that preadv2 calls -1, the kernel answers."""
     assert subvert.call(monitor, PREADV2, 999, 0, 0, offset, 0) == -errno.EBADF
+
+
+@pytest.fixture(scope="session")
+def half_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A monitor of the same sources that judges no opening: its payloads have /proc/self/mem."""
+    folder = tmp_path_factory.mktemp("half_open")
+    subprocess.run(
+        ["make", "-s", "-C", ROOT / "km", "FIRST_LOCK=off", f"BUILD={folder}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder / "km"
+
+
+def _reach(km: Path, payload: Path) -> list[str]:
+    """What a payload says that is told where its monitor's memory is."""
+    with subprocess.Popen(
+        [km, payload, "ready\n"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        places = [start for start, _ in _memory_of(process.pid).values()]
+        process.stdin.write(" ".join(f"{place:x}" for place in places))
+        process.stdin.close()
+        lines = process.stdout.read().splitlines()
+    assert len(places) >= 10
+    assert process.returncode == 0
+    return lines
+
+
+def test_memory_cannot_be_opened(km: Path, kvm: None, build: Callable[..., Path]) -> None:
+    """The first lock: the payload gets no descriptor of its memory."""
+    del kvm
+    assert _reach(km, build("memory_offsets")) == []
+
+
+def test_second_lock_alone_holds(half_open: Path, kvm: None, build: Callable[..., Path]) -> None:
+    """A payload that has its memory as a file does not find the monitor's by it."""
+    del kvm
+    assert set(_reach(half_open, build("memory_offsets"))) == {"open"}
 
 
 def test_all_of_kvms_commands_are_known() -> None:
