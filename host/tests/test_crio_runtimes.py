@@ -80,12 +80,20 @@ def test_a_crio_without_drop_ins_is_refused(host: SmallHost) -> None:
         register(host)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[crio.runtime.runtimes.kontain]\nruntime_path = "/other"\n',
+        '[crio.runtime]\nruntimes = { kontain = { runtime_path = "/other" } }\n',
+        '[crio]\nruntime.runtimes.kontain.runtime_path = """/other"""\n',
+    ],
+)
 @pytest.mark.parametrize("file", ["/etc/crio/crio.conf", "/etc/crio/crio.conf.d/10-other.conf"])
-def test_another_runtime_of_the_name_is_an_error(host: SmallHost, file: str) -> None:
+def test_another_runtime_of_the_name_is_an_error(host: SmallHost, file: str, text: str) -> None:
     """A handler "kontain" in another of its files is seen, and named with its path."""
     host.add_command("crio", 0, "crio version 1.30.0\n")
     host.path(file).parent.mkdir(parents=True)
-    host.path(file).write_text('[crio.runtime.runtimes.kontain]\nruntime_path = "/other"\n')
+    host.path(file).write_text(text)
     with pytest.raises(HostError, match="a runtime 'kontain' with path '/other', wanted"):
         register(host)
 

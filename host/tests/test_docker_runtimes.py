@@ -283,6 +283,40 @@ def test_a_file_that_says_less_than_dockerd_has_is_not_loaded(
     assert daemon.runtimes() == known
 
 
+MINE = '"mine": {"path": "/usr/sbin/runc", "runtimeArgs": ["--debug"]}'
+CORPUS = {
+    "none": None,
+    "CRLF and tabs": b'{\r\n\t"debug": true,\r\n\t"labels": ["a=b"]\r\n}\r\n',
+    "theirs is the default": f'{{"default-runtime":"mine","runtimes":{{{MINE}}}}}'.encode(),
+    "no newline, odd blanks": f'{{ "runtimes" : {{ {MINE} }} ,\n"log-opts":{{"max-size":"1m"}} }}'.encode(),
+    "letters of others": '{"labels": ["wo=überall \\u00fc"], "runtimes": {}}\n'.encode(),
+}
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("name", list(CORPUS))
+def test_nothing_of_theirs_is_lost(host: SmallHost, start: Start, name: str) -> None:
+    """Dockerd knows ours and all of theirs, then theirs as before, and the file is byte for byte."""
+    place, content = host.path(CONFIG), CORPUS[name]
+    if content is not None:
+        configure(host, "").write_bytes(content)
+    else:
+        place.parent.mkdir()
+        place.write_text("{}")  # a file that --config-file names must be there at the start
+    daemon = start()
+    if content is None:
+        place.unlink()
+    before, known = snapshot(Path(host.root)), daemon.info()
+    theirs = {one: daemon.runtimes()[one] for one in dockerd.others(daemon.runtimes())}
+    assert register(host).warnings == ["docker is not on this host yet"]
+    assert {**daemon.runtimes(), **theirs, "kontain": KRUN} == daemon.runtimes()
+    uninstall(host)
+    assert dockerd.others(daemon.runtimes()) == list(theirs)
+    assert daemon.info()["DefaultRuntime"] == known["DefaultRuntime"]
+    assert daemon.info()["Labels"] == known["Labels"]
+    assert snapshot(Path(host.root)) == before
+
+
 @pytest.mark.needs_root
 def test_each_dockerd_of_a_file_is_told(host: SmallHost, start: Start) -> None:
     """Two that read one file, one by a relative path, with another address first: both know."""

@@ -136,7 +136,7 @@ def docker_runtimes(host: Host) -> Dict[str, str]:
         return {}
     import json  # noqa: PLC0415  # 10 ms that hosts without the file need not pay
 
-    text = text.lstrip("\ufeff")  # dockerd takes a byte order mark
+    text = text.lstrip("\ufeff")  # dockerd 23.0 and newer take a byte order mark
     document = json.loads(text) if text.strip() else {}
     runtimes = document.get("runtimes", {}) if isinstance(document, dict) else None
     if not isinstance(runtimes, dict):

@@ -9,7 +9,7 @@ import re
 import signal
 import time
 from dataclasses import dataclass
-from typing import ClassVar, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, ClassVar, Dict, Iterable, List, Optional, Set, Tuple
 
 from .. import processes
 from ..changes import Change, File
@@ -113,10 +113,12 @@ def _taken(host: Host, names: List[str]) -> Dict[str, Optional[str]]:
         found = sorted(place.name for place in host.path(_FOLDER).iterdir())
         files += [f"{_FOLDER}/{name}" for name in found]
     taken: Dict[str, Optional[str]] = {}
-    for config in (document(host, file) for file in files if file != DROP_IN):
-        for name in names:
-            if config.below((*_TABLE, name)):
-                taken[name] = config.value((*_TABLE, name, "runtime_path"))
+    for file in files:
+        table: Any = {} if file == DROP_IN else document(host, file).tree()
+        for part in _TABLE:
+            table = table.get(part) if isinstance(table, dict) else None
+        for name in set(names) & set(table or {}):
+            taken[name] = table[name].get("runtime_path")
     return taken
 
 

@@ -31,8 +31,8 @@ class Document:
     """The text of a daemon.json, judged when it is made.
 
     Raises HostError that names `path` when the text is no JSON object, has a key twice where it
-    matters, or has `runtimes` that are no object. Empty text counts as an empty object, as for
-    dockerd.
+    matters, or has `runtimes` that are no object. Empty text counts as an empty object, and a
+    byte order mark for nothing, as for dockerd 23.0 and newer; an older one does not start with them.
     """
 
     def __init__(self, text: str, path: str) -> None:
