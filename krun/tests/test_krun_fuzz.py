@@ -7,13 +7,15 @@ import copy
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from krun_support import APPLETS, BUSYBOX
+from krun_support import APPLETS, BUSYBOX, FOREVER, PATIENCE, BundleFolder, Runtime
 
 from krun import document, mounts, rewrite, schema
 from krun.errors import KrunError
@@ -29,6 +31,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 )
+TOUCH = ["/bin/busybox", "touch", "/reached"]
+HOSTILE: st.SearchStrategy[Any] = st.sampled_from([
+    None, True, 1.0, 1e3, -0.0, 2**64, [], {}, [None], {"args": TOUCH}, {"path": TOUCH[0], "args": TOUCH},
+    [{"path": TOUCH[0], "args": TOUCH}], {"createContainer": [], "createRuntime": []},
+    ["CAP_SYS_ADMIN"], {"effective": ["CAP_SYS_ADMIN"]}, [{"type": "mount", "path": "/proc/1/ns/mnt"}],
+    {"run.oci.hooks.stdout": "/reached", "app.kontain.policy": "x"}, ["exec"], "a\0b", "\ud800",
+])  # fmt: skip
 MOUNTS = st.fixed_dictionaries(
     {"destination": WORDS},
     optional={"type": WORDS, "source": WORDS, "options": st.lists(WORDS, max_size=3)},
@@ -36,7 +45,7 @@ MOUNTS = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Return descriptors of a bundle and of its root, and a configuration as engines write it."""
     folder = tmp_path_factory.mktemp("bundle")
     (folder / "rootfs" / "bin").mkdir(parents=True)
@@ -81,16 +90,66 @@ def changed(data: st.DataObject, doc: dict[str, Any]) -> dict[str, Any]:
     return doc
 
 
+SPELLINGS: list[Callable[[str], str]] = [
+    str,
+    str.upper,
+    str.capitalize,
+    str.swapcase,
+    lambda name: name.replace("s", "\u017f"),
+    lambda name: name.replace("k", "\u212a"),
+    lambda name: f"{name} ",
+    lambda name: f"{name}\0",
+    lambda name: f"\ufeff{name}",
+    lambda name: f"{name}s",
+]
+"""A name as it is, and as some reader may take for it."""
+
+
+def as_text(data: st.DataObject, doc: dict[str, Any]) -> str:
+    """Return DOC as JSON with some members more: unknown ones, in other letters, or twice."""
+    marks: dict[str, str] = {}
+    doc = copy.deepcopy(doc)
+    for number in range(data.draw(st.integers(0, 3))):
+        *above, last = data.draw(st.sampled_from(places(doc)))
+        holder: Any = doc
+        for name in above:
+            holder = holder[name]
+        if isinstance(holder, dict):
+            mark = f"mark-{number}"
+            holder[mark] = data.draw(HOSTILE | VALUES)
+            marks[mark] = data.draw(st.sampled_from(SPELLINGS))(str(last))
+    text = json.dumps(doc)
+    for mark, name in marks.items():  # now a name can be there twice, before or after the first
+        text = text.replace(json.dumps(mark), json.dumps(name))
+    return text
+
+
+def as_go(value: Any, kind: Any) -> Any:
+    """Return VALUE as a reader has it that is blind to case, where KIND names the members."""
+    if isinstance(kind, list):
+        return [as_go(item, kind[0]) for item in value]
+    if not isinstance(kind, dict) or "*" in kind:
+        return value
+    names = {name.casefold(): name for name in kind}
+    found = {}
+    for name, below in value.items():
+        meant = names[name.casefold()]  # a KeyError for what krun should not have handed on
+        assert meant not in found
+        found[meant] = as_go(below, kind[meant])
+    return found
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_configuration(bundle: tuple[int, int, dict[str, Any]], data: st.DataObject) -> None:
+def test_configuration(opened: tuple[int, int, dict[str, Any]], data: st.DataObject) -> None:
     """A new configuration starts km, keeps the rest, and makes nothing of an image executable."""
-    bundle_fd, root_fd, base = bundle
-    doc = changed(data, base)
-    before = copy.deepcopy(doc)
+    bundle_fd, root_fd, base = opened
+    text = as_text(data, changed(data, base))
     policy = Policy()
     policy.sys_admin = data.draw(st.sampled_from(["refuse", "drop"]))
     try:
+        doc = document.parse(text.encode(), "config.json")
+        before = copy.deepcopy(doc)
         known = schema.known(doc, schema.CONFIG)
         tree = mounts.tree_of(root_fd, bundle_fd, document.objects(known, "mounts"))
         rewriter = rewrite.Rewriter(tree, 3, policy)
@@ -100,10 +159,14 @@ def test_configuration(bundle: tuple[int, int, dict[str, Any]], data: st.DataObj
     except (KrunError, UnicodeError):  # what `cli` tells in two lines
         return
     finally:
-        assert doc == before, "the caller's document was changed"
         for fd in tree.mounts.values() if "tree" in locals() else ():
             if fd is not None:
                 os.close(fd)
+    assert doc == before, "the caller's document was changed"
+    written = document.dumps(new)
+    assert as_go(json.loads(written), schema.CONFIG) == new
+    assert "\\u0000" not in written
+    assert not any(name.startswith(("run.", "app.")) for name in new.get("annotations") or {})
     assert new["process"]["args"][0] == mounts.KM
     ours = [mount for mount in new["mounts"] if mount["destination"] == mounts.KM]
     assert ours == [mounts.of_host("/km")]
@@ -114,7 +177,7 @@ def test_configuration(bundle: tuple[int, int, dict[str, Any]], data: st.DataObj
     spaces = [space.get("type") for space in new["linux"]["namespaces"]]
     hook = new["hooks"]["createRuntime" if "user" in spaces else "createContainer"][-1]
     assert hook["args"][-2:] == ["/r", mounts.KM]
-    changes = {"process", "root", "mounts", "hooks"}
+    changes = {"process", "root", "mounts", "hooks", "annotations"}
     assert {n: v for n, v in new.items() if n not in changes} == {
         n: v for n, v in known.items() if n not in changes
     }
@@ -140,3 +203,50 @@ def test_process_document(process: dict[str, Any]) -> None:
         return
     finally:
         os.close(root)
+
+
+def is_restricted(pid: int) -> bool:
+    """Say whether process PID is km, without CAP_SYS_ADMIN, and what it sees is noexec."""
+    table = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    mounted = {line.split(" ")[4]: line.split(" ")[5].split(",") for line in table}
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    return (
+        Path(f"/proc/{pid}/exe").readlink() == Path(mounts.KM)
+        and not any(int(status[name], 16) & 1 << 21 for name in ("CapEff", "CapPrm", "CapBnd"))
+        and all(
+            "noexec" in options or place == mounts.KM or place.startswith(("/proc/", "/sys/"))
+            for place, options in mounted.items()
+        )
+    )
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_kvm
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_backends_read(krun: Runtime, bundle: BundleFolder, data: st.DataObject) -> None:
+    """Whatever is added to a configuration, either backend starts km, restricted, or nothing."""
+    config = bundle.path / "config.json"
+    bundle.args("sleep", FOREVER)
+    config.write_text(as_text(data, bundle.doc), errors="surrogateescape")
+    try:
+        if krun.create("-b", str(bundle.path), "c") == 0:
+            started = krun("start", "c").returncode == 0
+            pid = krun.state("c")["pid"]
+            assert not started or wait_until(lambda: is_restricted(pid))
+    finally:
+        krun("delete", "--force", "c")
+    assert not list(bundle.path.rglob("reached"))
+    assert not Path("/reached").exists()
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Say whether what HOLDS does so soon."""
+    end = time.monotonic() + 10 * PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
