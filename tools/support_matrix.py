@@ -62,7 +62,7 @@ Made by `tools/support_matrix.py`, which says from what; do not edit it.
 Each line is a run of a scenario of `molecule/` on a whole host of that release, in a virtual machine with AMD's SVM, systemd and the release's own kernel and engines.
 QEMU emulates its CPU, so the times are those of a CPU some ten times slower than yours, on two cores that may have had other work.
 `km_on_vmx` is on CPUs with Intel's VMX, which Bochs emulates a hundred times slower: the release's kernel and Python alone, in memory.
-There and in `km_on_svm` a test is a payload of km's tests, in one or several builds, which is run natively and by km with each of its lists of arguments, and compared.
+There and in `km_on_svm` a test is a payload of km's tests, in one or several builds, which runs by km with each of its lists of arguments, and natively where that is the judge.
 """
 NOTHING = "No run is recorded yet: `make molecule-all` records them.\n"
 ELSEWHERE = """\
@@ -112,7 +112,7 @@ def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
                 f"`{run['scenario']}`",
                 RELEASES[run["image"]],
                 "good" if run["good"] else f"failed in {', '.join(failed) or 'no step'}",
-                f"{', '.join(counts)}{'' if run['whole'] else ' (short set)'}",
+                f"{', '.join(counts)}{'' if run['whole'] else ' (short set)'}{_compared(run)}",
                 f"{run['seconds'] // 60} min {run['seconds'] % 60:02d} s",
                 run["date"],
             ]
@@ -120,9 +120,18 @@ def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
+def _compared(run: dict[str, Any]) -> str:
+    """Return how many programs a run compared, where it counted them."""
+    figures = run.get("figures", {})
+    if "programs" not in figures:
+        return ""
+    numbers = ", ".join(f"{figures[what]:,} {what}" for what in ("runs by km", "runs natively"))
+    return f": {figures['programs']} programs, {numbers}"
+
+
 def with_counts(page: str, record: dict[str, dict[str, Any]]) -> str:
     """Return a page with the table of instructions that the record gives, where it has any."""
-    figures = record.get(COUNTED, {}).get("figures", {})
+    figures = record.get(COUNTED, {}).get("figures", {}).get("instructions", {})
     rows = [["what", "instructions"], *([what, f"{count:,}"] for what, count in figures.items())]
     return COUNTS.sub(_table(rows), page) if figures else page
 

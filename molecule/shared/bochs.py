@@ -38,7 +38,7 @@ FILES = {
 
 MEMORY_MIB = 1024
 HZ = 1_000_000_000  # instructions in a second of the machine's clock
-SILENCE_S = 600  # the longest between two lines of the console, on a host that has other work
+SILENCE_S = 1200  # the longest between two lines of the console, on a host that has other work
 POLL_S = 0.2
 LINES_SHOWN = 15
 

@@ -38,7 +38,7 @@ def test_page_is_made_from_the_record() -> None:
 def test_instructions_become_a_table() -> None:
     """What a run counted stands in the page in place of what an older one did, and nothing else."""
     page = "a\n<!-- from the record -->\n\n| old | 1 |\n\nb\n"
-    run = a_run(figures={"an exit": 12345})
+    run = a_run(figures={"instructions": {"an exit": 12345}})
     made = support_matrix.with_counts(page, {support_matrix.COUNTED: run})
     table = "| what | instructions |\n|---|---|\n| an exit | 12,345 |\n"
     assert made == page.replace("| old | 1 |\n", table)
@@ -52,6 +52,13 @@ def test_a_run_is_a_line_with_its_tests_and_time() -> None:
         "| `install` | Debian 11 | good | 5 passed, 1 skipped | 2 min 05 s | 2026-11-26 |" in page
     )
     assert "| Debian 11 (bullseye) |  | 3.9.2 | 3.0.1 | 20.10.5 |" in page
+
+
+def test_what_was_compared_is_shown() -> None:
+    """A run that compares programs shows how many, and how often they ran by km and natively."""
+    figures = {"programs": 214, "runs by km": 1200, "runs natively": 900}
+    page = support_matrix.render({"x": a_run(figures=figures)}, TABLE)
+    assert "5 passed, 1 skipped: 214 programs, 1,200 runs by km, 900 runs natively |" in page
 
 
 def test_a_failed_run_names_its_step() -> None:
