@@ -21,11 +21,16 @@ from broken_release import make_broken
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
 BUNDLE = ROOT / f"build/kontain-{VERSION}-x86_64.tar.gz"
-SUM = (ROOT / "build/bundle.sha256").read_text(encoding="utf-8").split()[0]
 ONE, TWO, THREE = HOSTS = ("fleet-one", "fleet-two", "fleet-three")
 PROOFS = ("proof-km", "proof-krun", "proof-podman", "proof-docker")
 
 pytestmark = pytest.mark.usefixtures("host")
+
+
+def of_bundle() -> tuple[str | Path, ...]:
+    """Return the options that name the bundle and its sum."""
+    made = (ROOT / "build/bundle.sha256").read_text(encoding="utf-8")
+    return ("--bundle", BUNDLE, "--sha256", made.split()[0])
 
 
 def ssh_config(name: str) -> Path:
@@ -74,9 +79,7 @@ def test_a_wave_that_fails_is_the_last(folder: Path) -> None:
     """The second wave's host has no KVM: it says so and stays as it is, and the third is not reached."""
     assert on(TWO, "modprobe -r kvm_amd").rc == 0
 
-    status, said, report = fleet(
-        folder, "apply", "--bundle", BUNDLE, "--sha256", SUM, "--waves", "1,1,1"
-    )
+    status, said, report = fleet(folder, "apply", *of_bundle(), "--waves", "1,1,1")
 
     assert status == 1
     assert outcomes(report) == ["changed", "failed", "not reached"]
@@ -110,9 +113,7 @@ def test_a_mended_host_is_resumed(folder: Path) -> None:
     assert on(TWO, "modprobe kvm_amd").rc == 0
     began = on(ONE, "stat -c %Y /var/lib/kontain").stdout
 
-    status, _, report = fleet(
-        folder, "apply", "--bundle", BUNDLE, "--sha256", SUM, "--waves", "1,1,1", "--resume"
-    )
+    status, _, report = fleet(folder, "apply", *of_bundle(), "--waves", "1,1,1", "--resume")
 
     assert status == 0
     assert outcomes(report) == ["changed", "changed", "changed"]
@@ -151,7 +152,7 @@ def test_again_is_nothing_to_do(folder: Path) -> None:
     listing = "find /opt/kontain /etc /var/lib/kontain -printf '%p %T@ %C@\\n' | sort"
     before = [on(name, listing).stdout for name in HOSTS]
 
-    status, _, report = fleet(folder, "apply", "--bundle", BUNDLE, "--sha256", SUM)
+    status, _, report = fleet(folder, "apply", *of_bundle())
 
     assert status == 0
     assert outcomes(report) == ["good", "good", "good"]
