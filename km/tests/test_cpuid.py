@@ -6,8 +6,12 @@ KVM's rules are those of Linux: `arch/x86/kvm/cpuid.c` (`kvm_check_cpuid`, KVM_M
 `arch/x86/kernel/fpu/xstate.c` (`fpu_enable_guest_xfd_features`, which wants a permission for AMX).
 """
 
+import errno
+import fcntl
+import os
 import random
 import re
+import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -324,6 +328,44 @@ def test_kvm_would_refuse_what_these_cpus_say() -> None:
     refused = {name for name, shown in whole.items() if _refusals(shown)}
     assert {"SapphireRapids_05", "EmeraldRapids_01", "GraniteRapids_03"} <= refused
     assert "SkylakeXeon" not in refused
+
+
+CREATE_VM, CREATE_VCPU, SET_CPUID2 = 0xAE01, 0xAE41, 0x4008AE90
+
+
+@pytest.fixture
+def vcpu() -> Iterator[int]:
+    """A vCPU that has not run."""
+    fds = [os.open("/dev/kvm", os.O_RDWR)]
+    try:
+        fds.append(fcntl.ioctl(fds[0], CREATE_VM, 0))
+        fds.append(fcntl.ioctl(fds[1], CREATE_VCPU, 0))
+        yield fds[-1]
+    finally:
+        for fd in reversed(fds):
+            os.close(fd)
+
+
+def _set_cpuid(vcpu: int, shown: Shown) -> int:
+    """Tell this host's KVM; return 0, or the errno of its refusal."""
+    entries = [struct.pack("<7I12x", f, i, flags, *regs) for f, i, regs, flags in shown.entries]
+    told = bytearray(struct.pack("<2I", len(entries), 0) + b"".join(entries))
+    try:
+        fcntl.ioctl(vcpu, SET_CPUID2, told)
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+@pytest.mark.needs_kvm
+@pytest.mark.usefixtures("kvm")
+def test_this_hosts_kvm_takes_them_too(vcpu: int, replay: Path) -> None:
+    """This host's own KVM takes what is passed on of each CPU; AMX's tiles, unfiltered, it refuses."""
+    refused = [cpu.name for cpu in ALL if _set_cpuid(vcpu, _show(replay, "host", cpu))]
+    assert refused == []
+    amx = next(cpu for cpu in REAL if cpu.name == "SapphireRapids_05")
+    whole = Shown([(*leaf, regs, leaf[0] in INDEXED) for leaf, regs in amx.leaves.items()])
+    assert _set_cpuid(vcpu, whole) in (errno.EPERM, 0)  # 0: a kernel before 5.17, without AMX
 
 
 def _brand(get: Shown) -> str:
