@@ -66,6 +66,7 @@ struct options {
     int report_fd;       /* an open descriptor that --trace and --stats write to, or -1 */
     int proc_fd;         /* an open descriptor of the root of a proc(5), or -1 */
     int seccomp_fd;      /* an open descriptor of what seccomp_save() wrote, or -1 */
+    const char *seccomp; /* instructions that judge the payload's calls, in hexadecimal, or NULL */
     int payload_fd;      /* an open descriptor of the payload, or -1: `payload` is its name only */
     bool search;         /* look a payload without a slash up in PATH only */
     bool inspect;        /* print what the payload is, run nothing */

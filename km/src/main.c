@@ -68,6 +68,9 @@ int main(int argc, char **argv, char **envp)
     probe_step("payload");
     stop_enter(vcpu, NULL);
     signal_init(vcpu);
+    if (options.seccomp) {
+        seccomp_parse(vcpu, options.seccomp);
+    }
     if (options.seccomp_fd >= 0) {
         seccomp_load(vcpu, options.seccomp_fd);
     }

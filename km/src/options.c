@@ -47,6 +47,7 @@ static const char help[] =
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
+    "  --seccomp HEX  the payload's system calls are judged by this program of BPF, too\n"
     "  --seccomp-fd FD  the payload has the filters of system calls that FD holds\n"
     "  --hide-noexec PATH  to the payload the mount at PATH is not noexec\n"
     "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
@@ -54,6 +55,7 @@ static const char help[] =
     "  --inspect      say what file PAYLOAD is, and run nothing\n"
     "  --probe        say whether programs can run here, by running one, step by step\n"
     "  --verbose      with --probe: what the CPU and KVM offer as well\n"
+    "  --host-calls   print which system calls km makes for itself\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
     "\n"
@@ -187,6 +189,11 @@ static int take(char **argv, char **argv0)
         options.gdb_session = value;
     } else if (is_option(option, "--core-limit", &value) && value) {
         options.core_limit = value;
+    } else if (!strcmp(option, "--host-calls")) {
+        print_host_calls();
+    } else if (!strcmp(option, "--seccomp")) {
+        options.seccomp = value_of(option, argv[1]);
+        return 2;
     } else if (!strcmp(option, "--hide-noexec")) {
         mounts_hide(value_of(option, argv[1]));
         return 2;

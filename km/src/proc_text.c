@@ -101,10 +101,32 @@ static uint64_t caught(void)
     return set;
 }
 
+static const char filters[] = "Seccomp_filters:\t"; /* since Linux 5.9 */
+
+unsigned proc_filters(pid_t pid, bool own)
+{
+    char name[PROC_AT], line[256];
+    unsigned host = 0;
+    FILE *file;
+
+    (void)snprintf(name, sizeof(name), "%d/status", pid);
+    file = proc_open(name);
+    while (file && fgets(line, sizeof(line), file)) {
+        if (!strncmp(line, filters, strlen(filters))) {
+            host = (unsigned)strtoul(line + strlen(filters), NULL, 10);
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return seccomp_shown(own ? signal_vcpu() : NULL, host);
+}
+
 static void write_status(FILE *to, const char *line, pid_t pid, bool own)
 {
     static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
-    static const char seccomp[] = "Seccomp:\t", filters[] = "Seccomp_filters:\t";
+    static const char seccomp[] = "Seccomp:\t";
+    unsigned shown;
 
     if (!strncmp(line, threads, strlen(threads))) {
         (void)fprintf(to, "%s%lu\n", threads,
@@ -112,9 +134,13 @@ static void write_status(FILE *to, const char *line, pid_t pid, bool own)
     } else if (own && !strncmp(line, handled, strlen(handled))) {
         (void)fprintf(to, "%s%016lx\n", handled, caught());
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
-        (void)fprintf(to, "%s%u\n", seccomp, own ? signal_vcpu()->seccomp.mode : 0);
+        shown = proc_filters(pid, own);
+        (void)fprintf(to, "%s%u\n", seccomp,
+                      shown ? SECCOMP_MODE_FILTER
+                      : own ? signal_vcpu()->seccomp.mode
+                            : 0);
     } else if (!strncmp(line, filters, strlen(filters))) {
-        (void)fprintf(to, "%s%u\n", filters, own ? seccomp_count(signal_vcpu()) : 0);
+        (void)fprintf(to, "%s%u\n", filters, proc_filters(pid, own));
     } else {
         (void)fprintf(to, "%s\n", line);
     }

@@ -97,6 +97,9 @@ bool file_may_execute(const char *path);
 /* Find options.payload, and its loader if it names one, and check both. Ends km with 126 or 127. */
 void image_open(struct image *to);
 
+/* host_calls.c: print what km calls for itself, and end km. */
+_Noreturn void print_host_calls(void);
+
 /* inspect.c: print what file options.payload is, and end km. */
 _Noreturn void inspect_payload(void);
 

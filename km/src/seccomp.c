@@ -13,12 +13,16 @@
 #include "syscall.h"
 
 #include <asm/unistd.h>
+#include <ctype.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static bool of_container; /* the oldest filter is the container's profile: seccomp_parse() */
 
 /* ---- filters ---- */
 
@@ -200,7 +204,7 @@ bool seccomp_allows(struct vcpu *vcpu, uint64_t next, uint64_t number, const uin
 /* ---- the way through execve ---- */
 
 struct carried { /* then the filters, the oldest first: a uint32_t, and so many instructions */
-    uint32_t mode, filters;
+    uint32_t mode, filters, of_container;
 };
 
 static const struct filter *nth(const struct vcpu *vcpu, unsigned n)
@@ -220,7 +224,7 @@ static bool put(int fd, const void *bytes, size_t size)
 
 int seccomp_save(const struct vcpu *vcpu)
 {
-    struct carried head = {vcpu->seccomp.mode, seccomp_count(vcpu)};
+    struct carried head = {vcpu->seccomp.mode, seccomp_count(vcpu), of_container};
     int fd = memfd_create("seccomp", MFD_CLOEXEC);
     bool whole;
 
@@ -276,5 +280,52 @@ void seccomp_load(struct vcpu *vcpu, int fd)
             "descriptor %d holds no filters of system calls", fd);
     }
     vcpu->seccomp.mode = head.mode;
+    of_container = head.of_container;
     (void)close(fd);
+}
+
+/* ---- the container's profile ---- */
+
+#define WORD 2 /* digits of a byte */
+
+static bool read_hex(unsigned char *to, const char *text, size_t size)
+{
+    char byte[WORD + 1] = "", *end;
+
+    for (size_t i = 0; i < size; i++) {
+        memcpy(byte, &text[i * WORD], WORD);
+        to[i] = (unsigned char)strtoul(byte, &end, 16);
+        if (*end || !isxdigit(byte[0])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void seccomp_parse(struct vcpu *vcpu, const char *text)
+{
+    size_t size = strlen(text) / WORD, count = size / sizeof(struct sock_filter);
+    struct filter *filter =
+        count && count <= BPF_MAXINSNS && strlen(text) == count * sizeof(struct sock_filter) * WORD
+            ? filter_alloc((unsigned short)count)
+            : NULL;
+
+    if (!filter || !read_hex((unsigned char *)filter->code, text, size) ||
+        !bpf_check(filter->code, filter->count)) {
+        die(STATUS_FAILED, "give instructions as seccomp(2) takes them, in hexadecimal",
+            "--seccomp holds no filter of system calls");
+    }
+    seccomp_add(vcpu, filter);
+    of_container = true;
+}
+
+/* The newest of the host's is km's own, and one that km judges by stands there in another form. */
+unsigned seccomp_shown(const struct vcpu *vcpu, unsigned host)
+{
+    unsigned outside = host > 1 ? host - 1 : 0;
+
+    if (of_container && outside) {
+        outside--;
+    }
+    return outside + (vcpu ? seccomp_count(vcpu) : of_container);
 }

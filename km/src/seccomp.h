@@ -57,4 +57,12 @@ void seccomp_after_vfork(struct vcpu *vcpu);
 int seccomp_save(const struct vcpu *vcpu);
 void seccomp_load(struct vcpu *vcpu, int fd);
 
+/* The thread, the first one, has the container's own filter, in hexadecimal. Ends km if it is none.
+ */
+void seccomp_parse(struct vcpu *vcpu, const char *text);
+
+/* How many filters the payload finds that a process has, of which the host says `host`; `vcpu` is
+ * the process's own, or NULL for another one that km runs. */
+unsigned seccomp_shown(const struct vcpu *vcpu, unsigned host);
+
 #endif /* KM_SECCOMP_H */

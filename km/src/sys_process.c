@@ -114,7 +114,7 @@ HANDLER(prctl)
     case PR_SET_THP_DISABLE:
         return host_syscall(157, args);
     case PR_GET_SECCOMP: /* of the payload, not of the monitor */
-        return vcpu->seccomp.mode;
+        return proc_filters(proc_self(), true) ? SECCOMP_MODE_FILTER : vcpu->seccomp.mode;
     case PR_SET_SECCOMP:
         return seccomp_set(vcpu, args[1], args[2]);
     case PR_SET_DUMPABLE:

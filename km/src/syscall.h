@@ -288,6 +288,9 @@ void proc_open_lists(void);
 /* Open a file below pin_proc() to read it, or NULL. */
 FILE *proc_open(const char *name);
 
+/* How many filters of system calls a process that km runs shows, this one if it is its `own`. */
+unsigned proc_filters(pid_t pid, bool own);
+
 /* Whether a thread of the process is not the payload's: KVM's own or the monitor's helper. */
 bool proc_is_monitors_thread(pid_t pid, const char *tid);
 

@@ -12,7 +12,7 @@ from krun import backend, bundle, document, mounts, policy, schema, state
 from krun.call import Call
 from krun.errors import KrunError
 from krun.options import Options
-from krun.rewrite import Rewriter, allowed, hidden_of, without_sys_admin
+from krun.rewrite import Rewriter, allowed, options_of, without_sys_admin
 from krun.rootfs import Rootfs
 from krun.state import Container
 
@@ -66,8 +66,8 @@ class Joining:
     ) -> NoReturn:
         """Become the backend, which starts km with ARGS, or with PROCESS if given."""
         made = document.member(self.container.config(), "process", dict) or {}
-        hidden = hidden_of(document.strings(made, "args", "process."))
-        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules, hidden)
+        own = options_of(document.strings(made, "args", "process."))
+        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules, own)
         if process is None:
             args = _command(self.call, self.container, args, rewriter)
         else:

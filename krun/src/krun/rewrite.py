@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-_HIDE = "--hide-noexec"  # an option of km(1)
+_HIDE, _SECCOMP = "--hide-noexec", "--seccomp"  # options of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
 
@@ -26,15 +26,15 @@ _DRAIN = "while read -r line; do :; done; "
 class Rewriter:
     """Turns documents that start a payload into documents that start km with that payload.
 
-    TREE is what the container sees, and KVM_FD the number by which its process has KVM. The mounts
-    at the paths HIDDEN are noexec for krun's sake only.
+    TREE is what the container sees, and KVM_FD the number by which its process has KVM. km gets
+    the OPTIONS that it had from the container's configuration, too.
     """
 
     def __init__(
-        self, tree: Rootfs, kvm_fd: int, policy: Policy, hidden: Iterable[str] = ()
+        self, tree: Rootfs, kvm_fd: int, policy: Policy, options: Iterable[str] = ()
     ) -> None:
         """Keep what every document of one container needs."""
-        self.hidden = hidden
+        self.options = list(options)
         self.tree = tree
         self.kvm_fd = kvm_fd
         self.policy = policy
@@ -62,7 +62,9 @@ class Rewriter:
         outside = mounts.has_users(linux) or leaves_no_room(linux)
         if outside:
             mounts.check_read_only(linux, given)
-        self.hidden = mounts.hidden(self.tree, given, linux, backend)
+        hidden = mounts.hidden(self.tree, given, linux, backend)
+        self.options = [word for path in hidden for word in (_HIDE, path)]
+        doc = self._with_profile(doc, linux)
         programs = [mounts.of_host(km), *self._direct_programs()]
         places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
@@ -82,6 +84,19 @@ class Rewriter:
             ],
             "hooks": with_hook(hooks, stage, hook),
         }
+
+    def _with_profile(self, doc: dict[str, Any], linux: dict[str, Any]) -> dict[str, Any]:
+        """Return DOC, whose member LINUX is, with a seccomp profile that leaves km what it needs."""
+        profile = document.member(linux, "seccomp", dict, "linux.")
+        if profile is None:
+            return doc
+        from krun import seccomp  # noqa: PLC0415 - not every container has one
+
+        for_host, for_payload = seccomp.adapt(profile)
+        if not for_payload:
+            return doc
+        self.options += [_SECCOMP, for_payload]
+        return {**doc, "linux": {**linux, "seccomp": for_host}}
 
     def _direct_programs(self) -> list[dict[str, Any]]:
         if not self.policy.direct:
@@ -108,14 +123,15 @@ class Rewriter:
     def command(self, args: list[str], env: list[str], cwd: str) -> list[str]:
         """Return the command that runs ARGS in a VM, inside the container."""
         payload = resolve.resolve(self.tree, args, env, cwd)
-        hide = [word for path in self.hidden for word in (_HIDE, path)]
-        return [mounts.KM, *self.policy.km_options, "--kvm-fd", str(self.kvm_fd), *hide, *payload]
+        kvm = ["--kvm-fd", str(self.kvm_fd)]
+        return [mounts.KM, *self.policy.km_options, *kvm, *self.options, *payload]
 
 
-def hidden_of(args: list[str]) -> list[str]:
-    """Return the HIDDEN of the Rewriter that made the command ARGS."""
-    options = args[: args.index("--argv0")] if "--argv0" in args else []
-    return [path for word, path in zip(options, options[1:]) if word == _HIDE]
+def options_of(args: list[str]) -> list[str]:
+    """Return the options of the Rewriter that made the command ARGS."""
+    known = args[: args.index("--argv0")] if "--argv0" in args else []
+    pairs = zip(known, known[1:])
+    return [word for pair in pairs if pair[0] in (_HIDE, _SECCOMP) for word in pair]
 
 
 def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:
