@@ -138,6 +138,9 @@ def _add_engines(group: Any) -> None:
         "--replace", action="store_true", help="take the name from another runtime"
     )
     parser.add_argument("--restart", action="store_true", help="also restart containerd")
+    parser.add_argument(
+        "--builds", action="store_true", help="docker: also run the steps of builds in VMs"
+    )
     text = "make engines forget the runtime"
     parser = _add(group, "unregister", text, verbs.unregister)
     parser.add_argument("--force", action="store_true", help="also while containers run by it")

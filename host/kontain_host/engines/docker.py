@@ -13,7 +13,7 @@ from ..files import ABSENT, Meta, State, read_state, same, write_atomic
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
-from . import docker_reload, dockerd
+from . import docker_builds, docker_reload, dockerd
 from .daemon_json import DEFAULT, RUNTIMES, Document
 from .registration import Registration
 
@@ -35,7 +35,8 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     reason = f"docker finds the runtimes {', '.join(wanted)}"
     change = DockerRuntimes(config, OWNER, reason, dict.fromkeys(wanted, path))
     report.warnings += change.warnings(host)
-    return [change]
+    builds = docker_builds.plan(host, path, report, replace=wish.replace) if wish.builds else []
+    return [change, *builds]
 
 
 def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str]:

@@ -15,13 +15,15 @@ class Registration:
 
     `path` is its program (default: krun below the prefix); `config` the configuration file of
     docker or containerd (default: that of the daemon that runs, or the usual one); `replace` allows
-    to take the name from another runtime; `restart` to restart containerd, which loads nothing else.
+    to take the name from another runtime; `restart` to restart containerd, which loads nothing else;
+    `builds` is for docker: its BuildKit shall run the steps of builds by it, too.
     """
 
     path: Optional[str] = None
     config: Optional[str] = None
     replace: bool = False
     restart: bool = False
+    builds: bool = False
 
     @property
     def program(self) -> str:
