@@ -306,14 +306,21 @@ get_python() {
 			"make python3 3.9 or newer, or use a newer distribution"
 }
 
+# check_host [quietly]: by the bundle's own km where there is one already.
 check_host() {
 	STEP="checking the host"
-	[ "$JSON" ] || tree_python kontain_preflight --no-proof
-	CHECK=$(tree_python kontain_preflight --no-proof --json)
+	_km=$TREE/release/bin/km
+	[ -f "$_km" ] || _km=$TREE/build/km/km
+	[ -f "$_km" ] || _km=
+	[ "$JSON$*" ] || tree_python kontain_preflight --no-proof ${_km:+--km "$_km"}
+	CHECK=$(tree_python kontain_preflight --no-proof --json ${_km:+--km "$_km"})
 	_status=$?
 	case $_status in
 	0 | 1) ;;
-	3) die 3 "this host cannot run Kontain" "do what the checks say, then run this again" ;;
+	3)
+		die 3 "this host cannot run Kontain: $(printf '%s' "$CHECK" | first_failure)" \
+			"do what the checks say, then run this again; packages for a build apart, nothing was changed"
+		;;
 	*) die 1 "the check of the host ended with status $_status" "report what it said" ;;
 	esac
 }
@@ -455,6 +462,7 @@ build_bundle() {
 	logged as_owner_of "$TREE" make -C "$TREE" --no-print-directory bundle HAS_VENV= ||
 		die 5 "the bundle could not be built" "see $LOG; \`make -C $TREE bundle\` shows it too"
 	SUM=$(built_sum)
+	check_host quietly # by the km that was not there before
 }
 
 # Print the sum of the bundle that the checkout's last build noted.

@@ -3,6 +3,9 @@
 
 What runs in it sees this machine's files, writes to a layer of its own, and dies with it. The
 network is this machine's, and so are the kernel, /dev and /sys. Needs root; see `why_not`.
+
+Where this machine is a Kontain host, the copy begins as a host without Kontain: a first layer takes
+it away. So the tests are the same on any machine.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from typing import Any, Iterator, Sequence
 
 import pytest
 
+from sources import ROOT
+
 # Engines want a real file system below them, not an overlay: these get folders of their own.
 ENGINE_STATE = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
 DOCKERD = ("dockerd", "--bridge=none", "--iptables=false")  # leaves this machine's network alone
@@ -32,7 +37,7 @@ UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
 INIT = """
 set -e
 mount --make-rprivate /
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$4,upperdir=$1/$5,workdir=$1/work" "$1/root"
 for folder in $2; do
     mkdir -p "$1/state$folder" "$1/root$folder"
     mount --bind "$1/state$folder" "$1/root$folder"
@@ -79,27 +84,45 @@ WHOLE_INSTALL = [
 """The marks of tests that install Kontain whole in a sandbox."""
 
 
+KONTAIN = ("/opt/kontain", "/etc/kontain", "/var/lib/kontain", "/var/log/kontain")
+TAKE_AWAY = """
+checkout=$1
+shift
+PYTHONDONTWRITEBYTECODE=1 "$checkout/host/bin/kontain" uninstall --yes --force
+rm -rf "$@"
+"""
+"""Makes the copy of a Kontain host, of whatever version, one without."""
+
+
+def _is_whiteout(info: os.stat_result) -> bool:
+    """Tell how overlayfs marks what was deleted."""
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
+
+
 class Sandbox:
     """The copy, until it is closed."""
 
     def __init__(self) -> None:
         """Make it, which takes no time, for nothing is copied."""
         self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
-        for name in ("upper", "work", "root", "state"):
+        for name in ("bare", "upper", "work", "root", "state"):
             (self._folder / name).mkdir(mode=0o755)
+        lower = "/"
+        if any(os.path.lexists(path) for path in KONTAIN):
+            self._begin("/", "bare")
+            bare = self.run("sh", "-ec", TAKE_AWAY, "sh", str(ROOT), *KONTAIN)
+            self._end()
+            assert bare.returncode == 0, bare.stdout + bare.stderr
+            lower = f"{self._folder}/bare:/"
+        self._begin(lower, "upper")
+        self.upper = self._folder / "upper"
+        self._start = set(self._layer())
+
+    def _begin(self, lower: str, upper: str) -> None:
+        """Start PID 1 over these layers."""
+        arguments = [str(self._folder), " ".join(ENGINE_STATE), sys.prefix, lower, upper]
         self._init = subprocess.Popen(
-            [
-                *UNSHARE,
-                "sh",
-                "-c",
-                INIT,
-                "init",
-                str(self._folder),
-                " ".join(ENGINE_STATE),
-                sys.prefix,
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
+            [*UNSHARE, "sh", "-c", INIT, "init", *arguments], stdout=subprocess.PIPE, text=True
         )
         self._pid = ""
         if not self._init.stdout or self._init.stdout.readline() != "ready\n":
@@ -107,14 +130,16 @@ class Sandbox:
             raise RuntimeError("the sandbox could not be made: see the messages above")
         children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children")
         self._pid = children.read_text(encoding="ascii").strip()
-        self.upper = self._folder / "upper"
-        self._start = set(self._layer())
 
-    def close(self) -> None:
-        """End all that runs in it, and remove it."""
+    def _end(self) -> None:
+        """End all that runs in it."""
         if self._pid:  # the PID 1 in there: with it all the others die before it is gone
             os.kill(int(self._pid), signal.SIGKILL)
         self._init.wait()
+
+    def close(self) -> None:
+        """End all that runs in it, and remove it."""
+        self._end()
         shutil.rmtree(self._folder)
 
     def command(self, *argv: str) -> list[str]:
@@ -156,12 +181,23 @@ class Sandbox:
             for name in subfolders + files:
                 yield f"/{Path(folder, name).relative_to(self.upper)}"
 
+    def _below(self, path: str) -> Path | None:
+        """Return what the copy began with at a path, in the first layer or on this machine."""
+        place = self._folder / "bare"
+        for part in Path(path).parts[1:]:
+            place /= part
+            if not os.path.lexists(place):
+                return Path(path) if os.path.lexists(path) else None
+            if _is_whiteout(place.lstat()):
+                return None
+        return place
+
     def _judge(self, path: str) -> str:
-        mine, below = self.upper / path[1:], Path(path)
+        mine, below = self.upper / path[1:], self._below(path)
         now = mine.lstat()
-        if stat.S_ISCHR(now.st_mode) and now.st_rdev == 0:  # how overlayfs deletes
-            return "deleted"
-        if not os.path.lexists(below):
+        if _is_whiteout(now):
+            return "deleted" if below else ""
+        if below is None:
             return "new"
         before = below.lstat()
         same = (now.st_mode, now.st_uid, now.st_gid) == (

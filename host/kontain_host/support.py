@@ -10,7 +10,7 @@ import re
 import tarfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Match
+from typing import Any, Dict, List, Mapping, Match
 
 from . import explain
 from .host import CONFIG, Host
@@ -56,15 +56,16 @@ def stamp() -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
 
 
-def write(host: Host, file: Path, checks: Dict[str, Any]) -> List[str]:
+def write(host: Host, file: Path, checks: Dict[str, Any], more: Mapping[str, str]) -> List[str]:
     """Write the archive `file`, which only its owner may read; return the names in it.
 
-    `checks` is the report of the checks. Never in it: before-images, environments, containers'
+    `checks` is the report of the checks, and `more` has texts by their names. Never in it: before-images, environments, containers'
     contents; of other files, what looks like a secret, and the host's name.
     """
     contents = {
         "check.json": json.dumps(checks, indent=2),
         "info.json": json.dumps(explain.info(host), indent=2),
+        **more,
     }
     for path in [*_FILES, *_listed(host)]:
         place = host.path(path)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Dict, List, Optional
 from . import manifest
 from .bundle import Bundle
 from .changes import Change
-from .errors import HostError
+from .errors import HOST_REFUSED, HostError
 from .files import State, file_digest, read_state, sync_directory
 from .host import Host
 from .journal import Entry, Journal
@@ -63,6 +63,7 @@ class Tree(Change):
         try:
             _require_space(place.parent, self._bundle)
             self._bundle.unpack(draft)
+            _require_running(host, draft / "bin/km")
             _compile(host, draft, self.path)
             draft.rename(place)
         except BaseException:
@@ -130,6 +131,25 @@ def _require_space(folder: Path, bundle: Bundle) -> None:
             f"{folder} has {free >> 20} MiB free, wanted {(wanted >> 20) + 1} MiB",
             "free some disk space, then run this again",
         )
+
+
+def _require_running(host: Host, km: Path) -> None:
+    """Refuse a release whose km runs no program on this host, in the words of its probe (km(1))."""
+    if host.root != "/" or not km.exists():
+        return
+    ran = host.run([str(km), "--probe"])
+    if (
+        ran.returncode == 0 or not ran.stdout
+    ):  # a km from before there was a probe says nothing there
+        return
+    lines = [*ran.stderr.strip().splitlines(), "", ""]
+    raise HostError(
+        "this host cannot run Kontain",
+        lines[0].rstrip(".") or f"`km --probe` ended with status {ran.returncode}",
+        lines[1].partition("To fix: ")[2].rstrip(".")
+        or "report this with what `kontain check` says",
+        HOST_REFUSED,
+    )
 
 
 def _compile(host: Host, draft: Path, final: str) -> None:

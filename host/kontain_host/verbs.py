@@ -8,7 +8,7 @@ import re
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from . import engines, explain, plans, repair
 from . import install as installing
@@ -182,19 +182,38 @@ def _users_who_registered() -> List[str]:
 
 def support(arguments: Namespace) -> int:
     """Collect what a report of a problem needs."""
-    from kontain_preflight.checks import CHECKS, run_checks  # noqa: PLC0415  only this verb
+    from kontain_preflight import deep_facts  # noqa: PLC0415  only this verb
+    from kontain_preflight.checks import CHECKS, run_checks  # noqa: PLC0415
     from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
 
     tell("run the checks")
     checks = run_checks(CheckedHost(), CHECKS).as_dict()
+    tell("ask km, and the CPU")
+    more = {
+        "facts.json": json.dumps(deep_facts.collect(CheckedHost()), indent=2),
+        "probe.txt": _probe(CheckedHost()),
+    }
     file = Path(arguments.output or f"kontain-support-{supporting.stamp()}.tar.gz")
     with named(f"cannot write {file}"):
-        names = supporting.write(Host(), file, checks)
+        names = supporting.write(Host(), file, checks, more)
     if arguments.json:
         return print_json({"file": str(file.absolute()), "holds": names})
     print(f"{file}: {', '.join(names)}")
     print("Passwords, tokens and keys were taken out; read it before you send it.")
     return 0
+
+
+def _probe(host: Any) -> str:
+    """Return all that km says of the CPU, of KVM, and of a run: the host is that of the checks."""
+    from kontain_preflight.probe import ask  # noqa: PLC0415
+
+    if not host.km:
+        return "there is no km to ask: Kontain is not installed\n"
+    try:
+        probe = ask(host, host.km, "--verbose")
+    except (OSError, TimeoutError) as error:
+        return f"{host.km} does not run: {error}\n"
+    return probe.trace if probe else f"{host.km} has no --probe\n"
 
 
 def fix() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_host import BundleMaker, SmallHost, make_root
+from small_host import ROOT, BundleMaker, SmallHost, make_root
 
 
 @pytest.fixture
@@ -46,9 +46,15 @@ for folder in etc opt usr/local var/lib; do
     mount -t overlay -o "lowerdir=/$folder,upperdir=$1/$folder/upper,workdir=$1/$folder/work" \\
         none "/$folder"
 done
-shift
+checkout=$2
+shift 2
+if [ -e /opt/kontain ] || [ -e /var/lib/kontain ]; then
+    "$checkout/host/bin/kontain" uninstall --yes --force >/dev/null 2>&1 || :
+    rm -rf /opt/kontain /etc/kontain /var/lib/kontain
+fi
 exec "$@"
 """
+"""The tests begin without Kontain, whatever this machine has."""
 
 
 @pytest.fixture
@@ -60,7 +66,17 @@ def in_sandbox(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     scratch.mkdir()
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
-        inside = ["unshare", "--mount", "sh", "-c", _SANDBOX, "sandbox", str(scratch), *command]
+        inside = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            _SANDBOX,
+            "sandbox",
+            str(scratch),
+            str(ROOT),
+            *command,
+        ]
         return subprocess.run(
             inside, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
         )

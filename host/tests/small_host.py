@@ -84,7 +84,7 @@ def snapshot(folder: Path) -> Tree:
 
 
 FILES = {
-    "bin/km": b"\x7fELF km",
+    "bin/km": b"#!/bin/sh\necho result=ok\n",
     "bin/krun": b"#!/usr/bin/python3\n",
     "bin/kontain": b"#!/usr/bin/python3\n",
     "lib/python/krun/__init__.py": b'"""krun."""\n',

@@ -162,6 +162,22 @@ def test_install_and_uninstall_on_this_system(
 
 
 @pytest.mark.needs_root
+def test_a_release_whose_km_cannot_run_here_is_refused(
+    in_sandbox: Sandbox, make_bundle: BundleMaker
+) -> None:
+    """`kontain install` has the bundle's km run a program first, and refuses in km's words: status 3."""
+    words = b"echo 'km: KVM refuses its own CPUID.' >&2; echo 'To fix: update the kernel.' >&2"
+    km = b"#!/bin/sh\necho result=failed\n" + words + b"\nexit 125\n"
+    bundle = make_bundle(files={**FILES, "bin/km": km})
+    command = f"{KONTAIN} install {bundle} --key {make_bundle.key} --engines none"
+    done = in_sandbox("sh", "-c", f"{command}; echo $?; ls -d /opt/kontain /var/lib/kontain")
+    assert done.stdout == "3\n", done.stdout + done.stderr
+    assert done.stderr.count("No such file or directory") == 2
+    assert "this host cannot run Kontain: km: KVM refuses its own CPUID." in done.stderr
+    assert "To fix: update the kernel." in done.stderr
+
+
+@pytest.mark.needs_root
 def test_a_person_is_asked(in_sandbox: Sandbox, make_bundle: BundleMaker) -> None:
     """At a terminal, uninstall asks; "n" changes nothing and "y" goes on."""
     script = f"""

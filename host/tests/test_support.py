@@ -79,7 +79,7 @@ def test_the_archive_holds_state_and_no_secret(
     host.path("/var/log/kontain").mkdir(parents=True)
     host.path("/var/log/kontain/install.log").write_text(f"https_proxy=http://u:{SECRET}@p\n")
     file = tmp_path / "support.tar.gz"
-    names = support.write(host, file, {"schema": 1})
+    names = support.write(host, file, {"schema": 1}, {"probe.txt": "result=ok token=abc"})
     assert oct(file.stat().st_mode & 0o777) == "0o600"
     with tarfile.open(file) as archive:
         texts = {
@@ -103,5 +103,5 @@ def test_a_file_that_is_there_is_not_overwritten(host: SmallHost, tmp_path: Path
     file = tmp_path / "support.tar.gz"
     file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError):
-        support.write(host, file, {})
+        support.write(host, file, {}, {})
     assert not (tmp_path / "elsewhere").exists()

@@ -16,6 +16,7 @@ from typing import List, NamedTuple, Tuple
 from .facts import PVM, explain_virtualization, in_container, virtualization
 from .host import Host, User
 from .kvm import API_VERSION, WANTED_OUTPUT, GuestError
+from .probe import Probe, ask
 from .results import Result, failed, passed
 
 DEVICE = "/dev/kvm"
@@ -231,22 +232,43 @@ def check_kvm_vcpu(host: Host) -> Result:
 
 
 def check_kvm_guest(host: Host) -> Result:
-    """A 64-bit program of eight bytes runs in the virtual machine, to its end."""
+    """A program runs in a virtual machine to its end, by km itself where there is one."""
+    if host.km:
+        probe = ask(host, host.km)
+        if probe is not None:
+            return _judge(host, probe)
     began = time.perf_counter()
     try:
         output = host.kvm.run_guest()
     except (OSError, GuestError) as error:
         return _kvm_failure(host, "KVM_RUN", error)
     took = (time.perf_counter() - began) * 1000
-    kind = virtualization(host)["kind"]
     if output != WANTED_OUTPUT:
         return _kvm_failure(
             host, "KVM_RUN", GuestError(f"it wrote {output!r}, wanted {WANTED_OUTPUT!r}")
         )
+    kind = virtualization(host)["kind"]
     return passed(
-        f"it ran in {took:.1f} ms ({explain_virtualization(host)})",
+        f"eight bytes of these checks ran in {took:.1f} ms; there is no km to try "
+        f"({explain_virtualization(host)})",
         kind=kind,
         software=kind == PVM,
+        probe="eight bytes",
+    )
+
+
+def _judge(host: Host, probe: Probe) -> Result:
+    """Return what km found out by running a program of its own."""
+    if not probe.good:
+        step = f"at {probe.step}; " if probe.step else ""
+        cause = f"{step}{explain_virtualization(host)}"
+        return failed(f"km: {probe.why}", cause, probe.fix, probe="km", trace=probe.trace)
+    return passed(
+        f"km ran a program of its own in {probe.took_us / 1000:.1f} ms "
+        f"({explain_virtualization(host)})",
+        kind=virtualization(host)["kind"],
+        software=probe.values.get("kind") == "software",
+        probe="km",
     )
 
 

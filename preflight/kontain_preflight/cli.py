@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import List, NamedTuple, Optional, Sequence
 
@@ -19,7 +20,9 @@ Check whether this host can run Kontain, and say what to do when it cannot.
 
       --json         print the report as one JSON object
       --fix          first mend what is safe to mend (as root; `kontain` does it)
+      --facts        with --json: also the distribution and the CPU in detail, which takes a second
       --ignore ID    do not count the check ID; may be repeated
+      --km FILE      run the probe by this km, which need not be installed
       --no-proof     do not run the payload by km, krun and the engines
       --prefix DIR   look at the Kontain installed below DIR (default: the one this belongs to)
       --list         list the checks' ids and what they verify
@@ -43,7 +46,7 @@ Documentation: https://github.com/kontainapp/platform/tree/main/docs
 """
 
 _VERIFY_OPTIONS = ("--json", "--prefix=", "-h", "--help")
-_CHECK_OPTIONS = (*_VERIFY_OPTIONS, "--ignore=", "--no-proof", "--list")
+_CHECK_OPTIONS = (*_VERIFY_OPTIONS, "--facts", "--ignore=", "--km=", "--no-proof", "--list")
 
 
 class _UsageError(Exception):
@@ -54,6 +57,7 @@ class _Options(NamedTuple):
     switches: List[str]
     ignore: List[str]
     prefix: Optional[str]
+    km: Optional[str] = None
 
     @property
     def wants_help(self) -> bool:
@@ -74,7 +78,11 @@ def main(argv: Sequence[str]) -> int:
             print(f"{check.id:18} {check.title}")
         return GOOD
     checks = CHECKS if "--no-proof" in options.switches else CHECKS + PROOFS
-    report = run_checks(Host(prefix=options.prefix), checks, options.ignore)
+    report = run_checks(Host(prefix=options.prefix, km=options.km), checks, options.ignore)
+    if "--facts" in options.switches:
+        from .deep_facts import collect  # noqa: PLC0415  # for those who ask
+
+        report.facts.update(collect(Host()))
     _print(report, options, _verdict_of_check(report))
     if report.having(FAIL):
         names = ", ".join(result.check for result in report.having(FAIL))
@@ -134,7 +142,18 @@ def _parse(argv: Sequence[str], known: Sequence[str]) -> _Options:
         if not prefix.startswith("/") or not prefix.strip("/"):
             why = f"found {prefix!r}, wanted the absolute path of a folder below /"
             raise _UsageError("cannot use the prefix", why)
-    return _Options(switches, ignore, prefixes[-1].rstrip("/") if prefixes else None)
+    monitors = [value for name, value in values if name == "--km"]
+    for monitor in monitors:
+        if not os.access(monitor, os.R_OK) or not os.path.isfile(monitor):  # noqa: PTH113  loaded in 5 ms
+            raise _UsageError("cannot use --km", f"there is no program {monitor!r}")
+    return _Options(
+        switches,
+        ignore,
+        prefixes[-1].rstrip("/") if prefixes else None,
+        os.path.abspath(monitors[-1])  # noqa: PTH100  likewise
+        if monitors
+        else None,
+    )
 
 
 def _refuse(program: str, error: _UsageError) -> int:

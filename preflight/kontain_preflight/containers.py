@@ -129,10 +129,24 @@ def _unique_name() -> str:
     return f"kontain-proof-{os.urandom(8).hex()}"
 
 
+def _folder_for_programs() -> str:
+    """Return a folder for temporary files whose file system allows programs, as an engine's does.
+
+    A container's own program is not run from a mount that is noexec, and /tmp may be one.
+    """
+    usual = tempfile.gettempdir()
+    for folder in (usual, "/var/tmp", "/run"):  # noqa: S108  what is made there has a name of its own
+        with contextlib.suppress(OSError):
+            allowed = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+            if allowed and os.access(folder, os.W_OK):
+                return folder
+    return usual
+
+
 @contextlib.contextmanager
 def _workplace(host: Host) -> Iterator[Path]:
     """Give a private folder with a `rootfs` that holds the payload, and remove it afterwards."""
-    place = Path(tempfile.mkdtemp(prefix="kontain-proof-"))
+    place = Path(tempfile.mkdtemp(prefix="kontain-proof-", dir=_folder_for_programs()))
     try:
         (place / "rootfs").mkdir()
         payload = place / "rootfs" / HELLO

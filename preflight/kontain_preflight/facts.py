@@ -65,11 +65,28 @@ def in_container(host: Host) -> bool:
     )
 
 
-def distribution(host: Host) -> Dict[str, str]:
-    """Return `id`, `version` and `name` of os-release(5), each "" when it is not said."""
+def os_release(host: Host) -> Dict[str, str]:
+    """Return the variables of os-release(5), {} where there is no such file."""
     text = host.read_or("/etc/os-release") or host.read_or("/usr/lib/os-release")
     pairs = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
-    values = {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+    return {key.strip(): _unquoted(value.strip()) for key, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    """Return the value of a shell's assignment without its quotes and escapes, os-release(5)."""
+    quote = value[:1]
+    if quote not in ("'", '"') or len(value) < 2 or not value.endswith(quote):  # noqa: PLR2004
+        return value
+    inside, escaped = "", False
+    for char in value[1:-1]:
+        escaped = quote == '"' and char == "\\" and not escaped
+        inside += "" if escaped else char
+    return inside
+
+
+def distribution(host: Host) -> Dict[str, str]:
+    """Return `id`, `version` and `name` of os-release(5), each "" when it is not said."""
+    values = os_release(host)
     return {
         "id": values.get("ID", ""),
         "version": values.get("VERSION_ID", ""),

@@ -52,9 +52,15 @@ class Host:
     where it lies in none, that nothing is installed. All paths are as the host itself writes them.
     """
 
-    def __init__(self, root: str = "/", prefix: Optional[str] = None) -> None:
-        """Take the machine at `root`; looks at nothing yet."""
+    def __init__(
+        self, root: str = "/", prefix: Optional[str] = None, km: Optional[str] = None
+    ) -> None:
+        """Take the machine at `root`; looks at nothing yet.
+
+        `km` is the program to probe with; None means the release's.
+        """
         self.root = root
+        self._km = km
         self._release = f"{prefix}/current" if prefix else _own_release()
         self.prefix = prefix or self._release.rpartition("/versions/")[0] or PREFIX
         self._kvm: Optional[Kvm] = None
@@ -175,6 +181,13 @@ class Host:
     def release_version(self) -> str:
         """Return the version of the release to look at, "" where none is installed."""
         return self.read_or(f"{self.release}/VERSION") if self.release else ""
+
+    @property
+    def km(self) -> str:
+        """Return the path of the km to probe with, "" where there is none."""
+        if self._km:
+            return self._km
+        return f"{self.release}/bin/km" if self.release else ""
 
     # ---- programs ----
 

@@ -30,7 +30,8 @@ DOCUMENTATION = "Documentation: https://github.com/kontainapp/platform/tree/main
 def on(monkeypatch: pytest.MonkeyPatch, host: MadeUpHost) -> MadeUpHost:
     """Let the command see the made-up host instead of this one."""
 
-    def made_up(prefix: str | None = None) -> MadeUpHost:
+    def made_up(prefix: str | None = None, km: str | None = None) -> MadeUpHost:
+        host._km = km
         if prefix:
             host.prefix, host._release = prefix, f"{prefix}/current"
         return host

@@ -46,7 +46,7 @@ def test_pvm_passes_and_says_why(host: MadeUpHost) -> None:
     host.cpu("hypervisor", "kvm", "kvm_pvm")
     result = climb(host)["kvm-guest"]
     assert result.status == PASS
-    assert result.details == {"kind": "pvm", "software": True}
+    assert result.details == {"kind": "pvm", "software": True, "probe": "eight bytes"}
     assert "PVM" in result.found
     assert "no CPU flag svm or vmx" in result.found
 
