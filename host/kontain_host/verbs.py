@@ -105,10 +105,6 @@ def register(arguments: Namespace) -> int:
     if arguments.config and len(arguments.engine) > 1:
         reason = f"one file cannot be that of {' and '.join(arguments.engine)}"
         raise HostError("cannot use --config", reason, "register each by itself", WRONG_USAGE)
-    if arguments.builds and (arguments.engine != [engines.docker.OWNER] or host.user):
-        reason = "it is for root's docker alone, whose service is changed"
-        fix = "run `sudo kontain register docker --builds`"
-        raise HostError("cannot use --builds", reason, fix, WRONG_USAGE)
     if not host.path(f"{host.prefix}/bin/krun").exists():
         raise HostError(
             "cannot register the runtime",

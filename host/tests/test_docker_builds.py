@@ -10,7 +10,7 @@ from small_host import SmallHost, snapshot
 
 from kontain_host import engines
 from kontain_host.engines.docker_builds import DROP_IN, VARIABLE
-from kontain_host.errors import HOST_REFUSED, HostError
+from kontain_host.errors import HOST_REFUSED, WRONG_USAGE, HostError
 from kontain_host.report import Report
 from kontain_host.transaction import perform
 from kontain_host.uninstall import withdraw
@@ -88,6 +88,14 @@ def test_a_docker_that_would_not_read_it_is_refused(host: SmallHost, version: st
     assert "podman build --runtime" in caught.value.fix
     assert caught.value.status == HOST_REFUSED
     assert snapshot(Path(host.root)) == before
+
+
+def test_it_is_for_docker_alone(host: SmallHost) -> None:
+    """Another engine has no such variable: wrong usage, and nothing is written."""
+    wish = engines.Registration(builds=True)
+    with pytest.raises(HostError, match="cannot let podman build in VMs") as caught:
+        perform(host, "p", lambda report: engines.plan(host, "podman", report, wish))
+    assert caught.value.status == WRONG_USAGE
 
 
 def test_a_docker_that_nothing_starts_is_refused(host: SmallHost) -> None:

@@ -11,10 +11,10 @@ version_added: 0.1.0
 description:
   - For podman it writes a drop-in file below /etc/containers/containers.conf.d.
   - A podman before 3.3 has it merged into /etc/containers/containers.conf.
-  - For containerd 1.x it merges the handler into config.toml; containerd 2.x and CRI-O get a
-    drop-in file. containerd loads it when it starts, CRI-O 1.26 and newer by SIGHUP.
+  - For containerd 1.x it merges the handler into config.toml, or the import whose table counts;
+    containerd 2.x and CRI-O get a drop-in file. containerd loads it when it starts, CRI-O 1.26 and newer by SIGHUP.
   - For docker it merges into daemon.json, keeping every other byte, lets a running dockerd reload
-    by SIGHUP, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
+    by SIGHUP where it loses nothing by that, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
   - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
   - A docker that runs rootless is its user's to change, hence C(become_user).
   - Removal restores the configuration as it was; what others changed in it since stays.
@@ -49,6 +49,12 @@ options:
     description:
       - Whether containerd may be restarted, by which alone it loads a configuration.
       - Containers go on meanwhile.
+    type: bool
+    default: false
+  builds:
+    description:
+      - Whether docker's BuildKit (25.0.5 and newer) runs the steps of builds by the runtime, too.
+      - Its service gets a variable, which the next start of docker reads; nothing is restarted.
     type: bool
     default: false
   force:
@@ -131,6 +137,7 @@ def work(options: Dict[str, Any], *, check: bool) -> Report:
         config=options["config_file"],
         replace=options["replace"],
         restart=options["restart"],
+        builds=options["builds"],
     )
     return perform(
         host,
@@ -150,6 +157,7 @@ def main() -> None:
             "replace": {"type": "bool", "default": False},
             "config_file": {"type": "path"},
             "restart": {"type": "bool", "default": False},
+            "builds": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

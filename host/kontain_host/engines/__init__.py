@@ -64,6 +64,13 @@ def plan(
             "run the same with sudo",
             NOT_ROOT,
         )
+    if registration and registration.builds and (engine != docker.OWNER or host.user):
+        raise HostError(
+            f"cannot let {engine} build in VMs",
+            "it is for root's docker alone, whose service is changed",
+            "run `sudo kontain register docker --builds`",
+            WRONG_USAGE,
+        )
     if not _PRESENT[engine](host):
         report.warnings.append(f"{engine} is not on this host yet")
     wish = registration or Registration()
