@@ -254,6 +254,16 @@ def test_what_only_the_command_line_has_is_not_lost(
 
 
 @pytest.mark.needs_root
+def test_a_name_that_is_an_option_is_taken(host: SmallHost, start: Start) -> None:
+    """A runtime "kontain" of the command line is somebody's, as one of the file would be."""
+    place = configure(host, "{ }")
+    start("--add-runtime", "kontain=/usr/sbin/runc")
+    with pytest.raises(HostError, match="with path '/usr/sbin/runc', wanted"):
+        register(host)
+    assert place.read_text() == "{ }"
+
+
+@pytest.mark.needs_root
 @pytest.mark.parametrize(
     ("first", "then", "why"),
     [

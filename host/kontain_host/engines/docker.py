@@ -29,7 +29,8 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     """Return the change that registers the runtime under these names."""
     config = host.resolve(wish.config or dockerd.find_config(host))
     document = _read(host, config)
-    taken = {name: document.runtime_path(name) for name in names if document.runtime(name)}
+    taken: Dict[str, Optional[str]] = _given_as_options(host, config)
+    taken.update({name: document.runtime_path(name) for name in names if document.runtime(name)})
     wanted = wish.free_names(names, taken, config)
     path = wish.program
     reason = f"docker finds the runtimes {', '.join(wanted)}"
@@ -37,6 +38,18 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     report.warnings += change.warnings(host)
     builds = docker_builds.plan(host, path, report, replace=wish.replace) if wish.builds else []
     return [change, *builds]
+
+
+def _given_as_options(host: Host, config: str) -> Dict[str, Optional[str]]:
+    """Return the runtimes of options, whose place those of the file take at the next start."""
+    document = _read(host, config)
+    return {
+        name: path
+        for daemon in dockerd.readers(host, config)
+        if daemon.socket and "add-runtime" in daemon.options()
+        for name, path in daemon.runtimes().items()
+        if document.runtime(name) is None
+    }
 
 
 def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str]:
