@@ -208,3 +208,18 @@ HANDLER(fcntl)
         return host_syscall(__NR_fcntl, args);
     }
 }
+
+#define MEMFD_EXEC 0x10 /* MFD_EXEC, Linux 6.3 */
+
+/*
+ * int memfd_create(const char *name, unsigned int flags): where vm.memfd_noexec lets nothing be
+ * executable, as krun has it in containers, the payload's need not be: km executes it in the VM.
+ */
+HANDLER(memfd_create)
+{
+    uint64_t sealed[6] = {args[0], args[1] & ~(uint64_t)MEMFD_EXEC};
+    int64_t fd = host_syscall(__NR_memfd_create, args);
+
+    (void)vcpu;
+    return fd == -EACCES && args[1] & MEMFD_EXEC ? host_syscall(__NR_memfd_create, sealed) : fd;
+}

@@ -379,6 +379,7 @@ HANDLER(newfstatat);
 HANDLER(statx);
 HANDLER(close_range);
 HANDLER(fcntl);
+HANDLER(memfd_create);
 
 /* sys_path.c */
 HANDLER(truncate);

@@ -4,12 +4,13 @@
  * private, but for programs of the host's. A backend runs it when all mounts are made and the
  * container is not yet entered:
  *
- *   krun-noexec [--outside] [--read-only] ROOT [PROGRAM...]
+ *   krun-noexec [--outside] [--read-only] [--seal-memory] ROOT [PROGRAM...]
  *
  * ROOT is a path of the host, a PROGRAM one of the container. With --outside the hook begins in the
  * host's namespaces and enters the mounts of the container's process, which it is told on standard
  * input. --read-only makes the root itself read-only too; the backend's own remount would come
- * later and drop noexec.
+ * later and drop noexec. --seal-memory says that the container has a pid namespace of its own, in
+ * which no file in memory shall be executable.
  */
 #include "noexec.h"
 #include <ctype.h>
@@ -25,6 +26,8 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What linux/mount.h and linux/openat2.h have, which not every libc has beside sys/mount.h. */
@@ -37,6 +40,7 @@
 #define NO_SYMFOLLOW 256 /* MS_NOSYMFOLLOW */
 
 #define MOST_PROGRAMS 64
+#define MEMFD_NOEXEC "/proc/sys/vm/memfd_noexec"
 #define STATE_HEAD                                                                                 \
     8192 /* bytes of the state in which the process is: before it is the ID alone                  \
           */
@@ -52,7 +56,7 @@ struct how {
 static struct hook {
     const char *root;
     char **programs; /* ends in NULL */
-    bool outside, read_only;
+    bool outside, read_only, seal_memory;
 } hook;
 
 _Noreturn static void fail(const char *what, const char *which)
@@ -79,6 +83,47 @@ static long read_state(void)
     return pid ? strtol(pid + strlen("\"pid\":"), NULL, 10) : 0;
 }
 
+/* Write the level to the sysctl, which holds for the pid namespace of who writes it. */
+static void seal_memory(void)
+{
+    struct utsname host;
+    char *rest = host.release;
+    unsigned long major, minor;
+    int file = open(MEMFD_NOEXEC, O_WRONLY | O_CLOEXEC);
+
+    /*
+     * Linux before 6.3 has none, and a root that is none of the host's may not: then this lock is
+     * not there. At level 2 Linux before 6.6 refuses a file that asks for nothing, and lets through
+     * one that asks to be executable.
+     */
+    if (file < 0 || uname(&host) != 0) {
+        return;
+    }
+    major = strtoul(rest, &rest, 10);
+    minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+    (void)!write(file, major > 6 || (major == 6 && minor >= 6) ? "2" : "1", 1);
+    (void)close(file);
+}
+
+/* Seal the memory of a process's pid namespace, which only a child of who enters it is in. */
+static void seal_memory_of(int pids)
+{
+    int status;
+    pid_t child;
+
+    if (setns(pids, CLONE_NEWPID) != 0) {
+        fail("enter", "the container's pid namespace");
+    }
+    child = fork();
+    if (child == 0) {
+        seal_memory();
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        fail("start a process in", "the container's pid namespace");
+    }
+}
+
 static int open_namespace(long pid, const char *name)
 {
     char path[64];
@@ -102,6 +147,9 @@ static void enter(long pid)
         fail("find the process of the container in", "its state");
     }
     mounts = open_namespace(pid, "mnt");
+    if (hook.seal_memory) {
+        seal_memory_of(open_namespace(pid, "pid"));
+    }
     if (setns(mounts, CLONE_NEWNS) != 0) {
         fail("enter", "the container's mounts");
     }
@@ -277,6 +325,7 @@ static bool take_words(int argc, char **argv)
     for (; at < argc && argv[at][0] == '-'; at++) {
         hook.outside |= strcmp(argv[at], "--outside") == 0;
         hook.read_only |= strcmp(argv[at], "--read-only") == 0;
+        hook.seal_memory |= strcmp(argv[at], "--seal-memory") == 0;
     }
     if (at >= argc || argc - at - 1 > MOST_PROGRAMS) {
         return false;
@@ -296,6 +345,8 @@ int krun_noexec(int argc, char **argv)
     }
     if (hook.outside) {
         enter(pid);
+    } else if (hook.seal_memory) {
+        seal_memory();
     }
     if (!restrict_tree()) {
         restrict_mounts();

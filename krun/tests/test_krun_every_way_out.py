@@ -17,7 +17,7 @@ KM = "/dev/.kontain/km"
 UNAME = ["/bin/busybox", "uname", "-r"]
 
 # What a payload may do by itself: see payloads/escapes.c; a path is where it copies the program.
-WAYS = ["exec", "fork", "spawn", "fexecve", "proc-fd", "memfd", "memfd-path", "km",
+WAYS = ["exec", "fork", "spawn", "fexecve", "proc-fd", "memfd", "memfd-exec", "memfd-path", "km",
         "/copy", "/scratch/copy", "/dev/copy", "/volume/copy", "/proc/self/fd/copy"]  # fmt: skip
 
 COMMANDS = {

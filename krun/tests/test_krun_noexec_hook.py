@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import struct
 import subprocess
@@ -244,3 +245,34 @@ def test_hook_that_cannot(words: list[str], state: str, why: str) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"krun-noexec: cannot {why}")
     assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.skipif(
+    not Path("/proc/sys/vm/memfd_noexec").exists(), reason="needs Linux 6.3: vm.memfd_noexec"
+)
+@pytest.mark.parametrize("users", ["host's", "own"])
+def test_memory_files_are_not_executable(krun: Runtime, bundle: BundleFolder, users: str) -> None:
+    """In the pid namespace of a container, and only there, no memory file can be executed."""
+    level = Path("/proc/sys/vm/memfd_noexec").read_text()
+    if users == "own":
+        add_user_namespace(bundle)
+    pid = start(krun, bundle, "sleep", "100")
+    ask = "import os; print(open('/proc/sys/vm/memfd_noexec').read().strip()); os.memfd_create('x', 0x10)"
+    enter = ["nsenter", "--pid", "--target", str(pid), "/usr/bin/python3", "-c", ask]
+
+    done = subprocess.run(enter, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n"
+    assert "PermissionError" in done.stderr
+    assert Path("/proc/sys/vm/memfd_noexec").read_text() == level
+
+
+def test_pid_namespace_of_the_host(krun: Runtime, bundle: BundleFolder) -> None:
+    """A container without a pid namespace of its own changes nothing of the host's."""
+    known = Path("/proc/sys/vm/memfd_noexec")
+    before = known.read_text() if known.exists() else ""
+    spaces = bundle.doc["linux"]["namespaces"]
+    spaces[:] = [space for space in spaces if space["type"] != "pid"]
+    start(krun, bundle, "sleep", "100")
+
+    assert (known.read_text() if known.exists() else "") == before
+    assert os.memfd_create("x", 0x10) > 0

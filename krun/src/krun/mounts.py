@@ -106,11 +106,17 @@ def check_namespace(linux: dict[str, Any]) -> None:
             f"the container's configuration is wrong: linux.namespaces has {twice[0]!a} twice",
             "leave out the one that is not meant",
         )
-    if not any(space.get("type") == "mount" and not space.get("path") for space in spaces):
+    if not has_own(linux, "mount"):
         raise KrunError(
             "cannot keep the container in its VM: it has no mount namespace of its own",
             'add {"type": "mount"} to linux.namespaces in its configuration',
         )
+
+
+def has_own(linux: dict[str, Any], kind: str) -> bool:
+    """Say whether a container has a new namespace of this KIND, by its member LINUX."""
+    spaces = document.objects(linux, "namespaces", "linux.")
+    return any(space.get("type") == kind and not space.get("path") for space in spaces)
 
 
 def has_users(linux: dict[str, Any]) -> bool:

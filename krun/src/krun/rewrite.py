@@ -69,6 +69,8 @@ class Rewriter:
         places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
         stage, options = noexec_stage(read_only=read_only, outside=outside)
+        if mounts.has_own(linux, "pid"):
+            options.append("--seal-memory")
         hook = {"path": launcher, "args": ["krun-noexec", *options, rootfs, *places]}
         hooks = document.member(doc, "hooks", dict) or {}
         annotations = document.member(doc, "annotations", dict)

@@ -70,6 +70,12 @@ int main(int argc, char **argv)
         int fd = memfd_create("program", 0);
         if (copy(program[0], fd) == 0)
             syscall(SYS_execveat, fd, "", program, environ, AT_EMPTY_PATH);
+    } else if (strcmp(way, "memfd-exec") == 0) {
+        int fd = memfd_create("program", 0x10); /* MFD_EXEC */
+        if (fd < 0 && errno == EINVAL) /* Linux before 6.3 */
+            fd = memfd_create("program", 0);
+        if (copy(program[0], fd) == 0)
+            syscall(SYS_execveat, fd, "", program, environ, AT_EMPTY_PATH);
     } else if (strcmp(way, "memfd-path") == 0) {
         int fd = memfd_create("program", 0);
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
