@@ -213,17 +213,16 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
 static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
                       uint64_t argv, uint64_t envp)
 {
-    bool filtered = !seccomp_is_off(vcpu);
-    int filters = filtered ? seccomp_save(vcpu) : -1;
     int64_t error;
 
-    if (filtered && filters < 0) {
+    if (seccomp_is_off(vcpu)) {
+        return become_with(vcpu, path, program, -1, script, argv, envp);
+    }
+    if (!seccomp_save(vcpu)) {
         return -ENOMEM;
     }
-    error = become_with(vcpu, path, program, filters, script, argv, envp);
-    if (filtered) {
-        fd_close_hidden(filters);
-    }
+    error = become_with(vcpu, path, program, vcpu->pin, script, argv, envp);
+    pin_clear(vcpu);
     return error;
 }
 

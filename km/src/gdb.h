@@ -30,6 +30,9 @@ extern struct session session;
 
 /* ---- gdb_link.c: the connection ---- */
 
+/* gdb_peer.c: whether the connection is with a process of root or of this process's user. */
+bool peer_may_debug(int fd);
+
 /* Wait for gdb at a TCP port of the loopback interface, or at a socket's path. Ends km on errors.
  */
 void link_open(const char *where);

@@ -3,8 +3,8 @@
  * gdb_link.c: the connection with gdb: packets as $DATA#SUM, acknowledged until both sides trust
  * the link.
  *
- * Who is connected has the rights of the payload. So only this host's processes can connect, and
- * only one, before the payload's first instruction: the payload itself cannot.
+ * Who is connected has the rights of the payload. So only processes of its user on this host, and
+ * root's, can connect, and only one, before the payload's first instruction: the payload cannot.
  */
 #include "gdb.h"
 
@@ -77,7 +77,14 @@ void link_open(const char *where)
     (void)dprintf(STDERR_FILENO, "km: waiting for gdb: target remote %s\n", name);
     do {
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    } while (fd < 0 && errno == EINTR);
+        if (fd >= 0 && !peer_may_debug(fd)) {
+            complain("connect as the user who runs km, or use --gdb with a path",
+                     "another user's process cannot debug: it connected to %s", name);
+            (void)close(fd);
+            fd = -1;
+            errno = EINTR;
+        }
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     (void)close(listener);
     if (path) {
         (void)unlink(where);

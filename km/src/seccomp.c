@@ -207,58 +207,78 @@ struct carried { /* then the filters, the oldest first: a uint32_t, and so many 
     uint32_t mode, filters, of_container;
 };
 
-static const struct filter *nth(const struct vcpu *vcpu, unsigned n)
+/* The bytes that are carried; so many of them are written to `to` at most. */
+static size_t carry(const struct vcpu *vcpu, char *to, size_t room)
 {
-    const struct filter *filter = vcpu->seccomp.filters;
+    const struct filter *newest = vcpu->seccomp.filters;
+    size_t used = sizeof(struct carried), all = used;
+    uint32_t filters = 0;
 
-    while (n--) {
-        filter = filter->older;
+    for (const struct filter *f = newest; f; f = f->older) {
+        all += sizeof(uint32_t) + f->count * sizeof(*f->code);
+        filters++;
     }
-    return filter;
-}
-
-static bool put(int fd, const void *bytes, size_t size)
-{
-    return write(fd, bytes, size) == (ssize_t)size;
-}
-
-int seccomp_save(const struct vcpu *vcpu)
-{
-    struct carried head = {vcpu->seccomp.mode, seccomp_count(vcpu), of_container};
-    int fd = memfd_create("seccomp", MFD_CLOEXEC);
-    bool whole;
-
-    fd = fd < 0 ? -1 : fd_hide(fd);
-    whole = fd >= 0 && put(fd, &head, sizeof(head));
-    for (unsigned n = head.filters; whole && n-- > 0;) {
-        const struct filter *filter = nth(vcpu, n);
-        uint32_t count = filter->count;
-
-        whole =
-            put(fd, &count, sizeof(count)) && put(fd, filter->code, count * sizeof(*filter->code));
+    if (!to || room < all) {
+        return all;
     }
-    if (fd >= 0 && !whole) {
-        fd_close_hidden(fd);
-        fd = -1;
+    memcpy(to, &(struct carried){vcpu->seccomp.mode, filters, of_container}, used);
+    used = all;
+    for (const struct filter *f = newest; f; f = f->older) { /* from the end: the oldest is first */
+        size_t size = f->count * sizeof(*f->code);
+        uint32_t count = f->count;
+
+        used -= size;
+        memcpy(to + used, f->code, size);
+        used -= sizeof(count);
+        memcpy(to + used, &count, sizeof(count));
     }
-    return fd;
+    return all;
 }
 
-static bool get(int fd, void *bytes, size_t size)
+bool seccomp_save(struct vcpu *vcpu)
 {
-    return read(fd, bytes, size) == (ssize_t)size;
+    size_t size;
+    char *bytes;
+    bool saved;
+
+    stop_lock(); /* another thread may give this one its filters */
+    size = carry(vcpu, NULL, 0);
+    bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes != MAP_FAILED) {
+        (void)carry(vcpu, bytes, size);
+    }
+    stop_unlock();
+    saved = bytes != MAP_FAILED && sealed_make(vcpu, bytes, size);
+    if (bytes != MAP_FAILED) {
+        (void)munmap(bytes, size);
+    }
+    return saved;
 }
 
-static bool load_filter(struct vcpu *vcpu, int fd)
+/* What is read: by its place, not by a position that another process may move. */
+struct reader {
+    int fd;
+    off_t at;
+};
+
+static bool get(struct reader *from, void *bytes, size_t size)
+{
+    bool whole = pread(from->fd, bytes, size, from->at) == (ssize_t)size;
+
+    from->at += (off_t)size;
+    return whole;
+}
+
+static bool load_filter(struct vcpu *vcpu, struct reader *from)
 {
     struct filter *filter;
     uint32_t count;
 
-    if (!get(fd, &count, sizeof(count)) || count > BPF_MAXINSNS) {
+    if (!get(from, &count, sizeof(count)) || count > BPF_MAXINSNS) {
         return false;
     }
     filter = filter_alloc((unsigned short)count);
-    if (!filter || !get(fd, filter->code, count * sizeof(*filter->code)) ||
+    if (!filter || !get(from, filter->code, count * sizeof(*filter->code)) ||
         !bpf_check(filter->code, count)) {
         return false;
     }
@@ -268,12 +288,13 @@ static bool load_filter(struct vcpu *vcpu, int fd)
 
 void seccomp_load(struct vcpu *vcpu, int fd)
 {
+    struct reader from = {.fd = fd};
     struct carried head;
-    bool whole = lseek(fd, 0, SEEK_SET) == 0 && get(fd, &head, sizeof(head)) &&
+    bool whole = get(&from, &head, sizeof(head)) &&
                  (head.mode == SECCOMP_MODE_STRICT || head.mode == SECCOMP_MODE_FILTER);
 
     for (uint32_t i = 0; whole && i < head.filters; i++) {
-        whole = load_filter(vcpu, fd);
+        whole = load_filter(vcpu, &from);
     }
     if (!whole) {
         die(STATUS_FAILED, "give no --seccomp-fd: it is km's own, for execve",

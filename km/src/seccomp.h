@@ -53,8 +53,8 @@ void seccomp_release(struct vcpu *vcpu);
 /* The child of a vfork has given the vCPU back, which has again what it had before. */
 void seccomp_after_vfork(struct vcpu *vcpu);
 
-/* Write what the thread has to a new hidden descriptor, or -1; read it, and close it. */
-int seccomp_save(const struct vcpu *vcpu);
+/* Let the thread's pin be a file of what it has, that nobody can change; read one, and close it. */
+bool seccomp_save(struct vcpu *vcpu);
 void seccomp_load(struct vcpu *vcpu, int fd);
 
 /* The thread, the first one, has the container's own filter, in hexadecimal. Ends km if it is none.

@@ -202,6 +202,10 @@ int pin_proc(void);
 int64_t pin_set(struct vcpu *vcpu, int fd);
 void pin_clear(const struct vcpu *vcpu);
 
+/* sealed.c: let the pin be a new file of these bytes, which nobody can change. False: it is clear.
+ */
+bool sealed_make(struct vcpu *vcpu, const void *bytes, size_t size);
+
 /* The name, below pin_proc(), of what is open at `fd`; where the kernel says that it is: its
  * length, or below 1. */
 #define PIN_NAME 32

@@ -286,6 +286,7 @@ HOSTILE = (
     Payload("hostile_helper", judge=ITSELF),
     Payload("terminal_takeover", judge=ITSELF),
     Payload("monitor_heap", STATIC, judge=ITSELF),
+    Payload("filtered_exec"),
     Payload("memory_offsets", judge=ITSELF),
     Payload("random_calls", runs=_each(["1 3000", "2 3000", "3 3000"]), judge=HELD),
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),

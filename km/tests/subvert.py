@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 PTRACE_SINGLESTEP, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH = 9, 12, 13, 16
+PTRACE_DETACH, PTRACE_SYSCALL = 17, 24
 START_S = 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,6 +71,22 @@ def wait_for_call(pid: int, number: int) -> None:
             return
         time.sleep(0.01)
     raise TimeoutError(f"process {pid} does not wait in call {number}")
+
+
+def stop_at_call(pid: int, number: int) -> None:
+    """Attach to a process and let it run until it is about to make this system call."""
+    registers = Registers()
+    _ptrace(PTRACE_ATTACH, pid)
+    os.waitpid(pid, 0)
+    while registers.orig_rax != number:
+        _ptrace(PTRACE_SYSCALL, pid)
+        os.waitpid(pid, 0)
+        _ptrace(PTRACE_GETREGS, pid, ctypes.byref(registers))
+
+
+def let_go(pid: int) -> None:
+    """Detach from a process, which runs on."""
+    _ptrace(PTRACE_DETACH, pid)
 
 
 def call(pid: int, number: int, *args: int) -> int:

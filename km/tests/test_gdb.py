@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """gdb debugs a payload over --gdb, and opens its core: breakpoints, steps, memory, every thread."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -126,3 +127,50 @@ def test_core_has_every_thread(km: Path, build: Callable[..., Path], tmp_path: P
     assert "main (" in seen, seen
     assert seen.count("worker (argument=") == 3, seen
     assert "$1 = 42" in seen
+
+
+ASK = """
+import socket, sys
+where = sys.argv[1]
+kind = socket.AF_INET6 if sys.argv[2:] else socket.AF_INET
+with socket.socket(kind, socket.SOCK_STREAM) as link:
+    link.connect(("::ffff:127.0.0.1" if sys.argv[2:] else "127.0.0.1", int(where)))
+    link.sendall(b"$?#3f")
+    link.settimeout(20)
+    try:
+        print(link.recv(100))
+    except ConnectionError:
+        print(b"")
+"""
+"""Connect, ask why the payload stopped, and print the answer."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@pytest.mark.parametrize("family", [(), ("6",)], ids=["IPv4", "IPv6"])
+def test_another_user_cannot_debug(
+    km: Path, build: Callable[..., Path], family: "tuple[str, ...]"
+) -> None:
+    """A port is for root and the payload's user: who else connects gets nothing, and km waits on."""
+    with subprocess.Popen(
+        [km, "--gdb", "0", build("hello")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr
+            port = process.stderr.readline().rpartition(":")[2].strip()
+            ask = ["/usr/bin/python3", "-I", "-S", "-c", ASK, port, *family]
+            other = subprocess.run(
+                ["setpriv", "--reuid=65534", "--clear-groups", *ask],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert other.stdout == "b''\n", other.stderr
+            assert "another user's process cannot debug" in process.stderr.readline()
+            assert subprocess.run(ask, capture_output=True, check=True).stdout.startswith(
+                b"b'+$T05"
+            )
+        finally:
+            process.kill()

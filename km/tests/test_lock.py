@@ -208,6 +208,38 @@ def test_second_lock_alone_holds(half_open: Path, kvm: None, build: Callable[...
     assert set(_reach(half_open, build("memory_offsets"))) == {"open"}
 
 
+def test_filters_cannot_be_changed_on_the_way(
+    km: Path, kvm: None, build: Callable[..., Path]
+) -> None:
+    """Not even who has the file by which a program's filters go to the next can write to it."""
+    del kvm
+    with subprocess.Popen(
+        [km, build("filtered_exec")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.close()
+        subvert.stop_at_call(process.pid, EXECVEAT)
+        carried = [
+            fd
+            for fd in Path(f"/proc/{process.pid}/fd").iterdir()
+            if str(fd.readlink()).startswith("/memfd:")
+        ]
+        refused = []
+        for fd in carried:
+            with fd.open("r+b", buffering=0) as file:
+                try:
+                    file.write(b"\2\0\0\0\0\0\0\0")
+                except PermissionError:
+                    refused.append(fd)
+        subvert.let_go(process.pid)
+        said = process.stdout.read()
+    assert len(carried) == 1
+    assert refused == carried
+    assert said == "syscall(SYS_getuid): Operation not permitted\n"
+
+
 def test_all_of_kvms_commands_are_known() -> None:
     """The filter lets pass the commands of KVM's that the monitor's sources give, and no other."""
     sources = ROOT / "km" / "src"
