@@ -14,9 +14,12 @@
 
 #include <asm/unistd.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #define HIDDEN_MAX 1024
 
@@ -89,6 +92,16 @@ int64_t file_look(uint64_t dirfd, uint64_t path, uint64_t flags, struct file_fac
         .is_mount_root = found.attributes & STATX_IS_MOUNT_ROOT,
     };
     return error;
+}
+
+bool mounts_refuse(int fd)
+{
+    struct file_facts facts;
+    struct statvfs fs;
+
+    return mounts_any() && fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_NOEXEC &&
+           file_look((uint64_t)fd, (uint64_t)"", AT_EMPTY_PATH, &facts) == 0 &&
+           !mounts_hides(facts.mount);
 }
 
 /* ---- the command line ---- */
@@ -263,4 +276,28 @@ void mounts_write(FILE *to, struct maps *text, const struct proc_file *what)
         }
     }
     maps_close(&beside);
+}
+
+bool mounts_unwrite(int fd)
+{
+    static const char *const names[] = {"mounts", "mountinfo"};
+    char path[PATH_MAX], text[PROC_AT], name[PROC_AT];
+    int file = -1, flags = fcntl(fd, F_GETFD);
+
+    if (!mounts_any() || pin_path(fd, path) <= 0) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(text, sizeof(text), "/memfd:%s (deleted)", names[i]);
+        if (!strcmp(path, text)) {
+            (void)snprintf(name, sizeof(name), "self/%s", names[i]);
+            file = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+        }
+    }
+    if (file < 0) {
+        return false;
+    }
+    (void)dup3(file, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+    (void)close(file);
+    return true;
 }

@@ -47,6 +47,15 @@ void mounts_forget(struct mounts_seen *seen);
 void mounts_write(FILE *to, struct maps *text, const struct proc_file *what);
 
 /*
+ * Let `fd`, if it holds such a text, be the host's file itself, which can be waited at for a change
+ * of the mounts. False where it does not.
+ */
+bool mounts_unwrite(int fd);
+
+/* Whether the file is on a mount that is noexec by the container's own wish. */
+bool mounts_refuse(int fd);
+
+/*
  * What access(2) answers for a file that the host refuses to execute for one of these mounts: 0, or
  * -errno. `flags` are those of faccessat2(2).
  */

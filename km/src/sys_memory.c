@@ -2,6 +2,7 @@
 /*
  * sys_memory.c: the system calls of memory, between the payload's registers and mm.c.
  */
+#include "mounts.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -23,6 +24,9 @@
 
 static int64_t map_file(int fd, const uint64_t *args)
 {
+    if (args[2] & PROT_EXEC && mounts_refuse(fd)) {
+        return -EPERM;
+    }
     int64_t result;
 
     mm_lock();

@@ -3,6 +3,7 @@
  * sys_poll.c: the system calls that wait for descriptors. Those that name them in memory get a
  * copy, in which the monitor's own are not open.
  */
+#include "mounts.h"
 #include "syscall.h"
 
 #include <asm/unistd.h>
@@ -189,10 +190,17 @@ HANDLER(epoll_pwait2)
 }
 
 /* int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event): for DEL `event` is not looked
- * at */
+ * at; a text that mounts_write() has made is memory, at which nobody can wait */
 HANDLER(epoll_ctl)
 {
+    int64_t error;
+
     (void)vcpu;
-    return args[1] == EPOLL_CTL_DEL || guest_ok(args[3], 12) ? host_syscall(__NR_epoll_ctl, args)
-                                                             : -EFAULT;
+    if (args[1] != EPOLL_CTL_DEL && !guest_ok(args[3], 12)) {
+        return -EFAULT;
+    }
+    error = host_syscall(__NR_epoll_ctl, args);
+    return error == -EPERM && args[1] == EPOLL_CTL_ADD && mounts_unwrite((int)args[2])
+               ? host_syscall(__NR_epoll_ctl, args)
+               : error;
 }

@@ -2,6 +2,7 @@
 """Print what the host says of each file of a folder to each of several users, call by call."""
 
 import ctypes
+import mmap
 import os
 import re
 import sys
@@ -35,7 +36,7 @@ USERS = (
     User(1000, 1000, 3000),
     User(2000, 2000, 2000, (3000, 3001)),
     User(1000, 0, 1000),
-    User(0, 1000, 0),
+    User(0, 1000, 1000),
 )
 
 
@@ -80,6 +81,16 @@ def look(folder: int, name: str, path: str) -> str:
     return f"{name} {' '.join(with_file)} {noexec}"
 
 
+def load(path: str) -> str:
+    """What becomes of a mapping of it that may be executed, for who may read it."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - below, no path is wanted
+            mmap.mmap(file.fileno(), 1, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
+    except OSError as error:
+        return f"load {error.errno}"
+    return "load 0"
+
+
 def run(path: str) -> str:
     """What becomes of it when it is executed: a status, or an errno."""
     if not re.search(r"-0-0|-1000-3000|acl", path) or not os.access(path, 4, effective_ids=True):
@@ -104,7 +115,9 @@ def main(folders: list[str]) -> None:
             for folder in folders:
                 opened = os.open(folder, os.O_PATH)
                 for name in sorted(file.name for file in Path(folder).iterdir()):
-                    print(user, look(opened, name, f"{folder}/{name}"), run(f"{folder}/{name}"))
+                    path = f"{folder}/{name}"
+                    loaded = load(path) if name.startswith(("0", "acl")) else ""
+                    print(user, look(opened, name, path), run(path), loaded)
             sys.stdout.flush()
             os._exit(0)
         if os.waitpid(pid, 0)[1]:

@@ -130,4 +130,43 @@ def test_answers_are_those_without_noexec(mapped: int, km: Path, place: Path) ->
     assert len(wanted.splitlines()) > len(MODES) * len(OWNERS)
     assert "False status 0" in wanted
     assert "True 13" in wanted
+    assert "load 1\n" in wanted
     assert found.splitlines() == wanted.splitlines()
+
+
+# Mounted noexec: what waits, and what changes its root or its mounts, hears the same.
+MORE = """
+import ctypes, os, select, sys
+top = sys.argv[1]
+file = open("/proc/self/mountinfo")
+file.read()
+epoll = select.epoll()
+epoll.register(file.fileno(), select.EPOLLPRI)
+print(epoll.poll(0))
+def ask(path):
+    print(path[-4:], os.access(path, os.X_OK), bool(os.statvfs(path).f_flag & os.ST_NOEXEC))
+for path in (top + "/tool", top + "/own/tool"):
+    ask(path)
+    print(os.spawnv(os.P_WAIT, path, [path]))
+print(ctypes.CDLL(None).unshare(0x20000))
+ask(top + "/tool"), ask(top + "/own/tool")
+print(os.spawnv(os.P_WAIT, "/usr/bin/test", ["test", "-x", top + "/tool"]))
+os.chroot(top)
+ask("/tool"), ask("/own/tool")
+"""
+
+
+def test_hidden_mounts_follow_the_process(km: Path, place: Path) -> None:
+    """They are known after execve, in a namespace of mounts of its own, and below another root."""
+    fill = f"cp /bin/true {place}/tool; cp /bin/true {place}/own/tool; exec "
+    found = []
+    for flags, before in (("exec", []), ("noexec", [str(km), "--hide-noexec", str(place)])):
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", FILL, "sh", flags, place, "sh", "-c", fill + '"$@"', "sh",
+             *before, PYTHON, "-c", MORE, place],
+            capture_output=True, text=True, check=False, timeout=60, cwd="/",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout)
+    assert found[0].count("tool True False") == 3
+    assert found[1] == found[0]
