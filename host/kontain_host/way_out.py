@@ -85,8 +85,8 @@ def _in_the_way(place: str) -> str:
 
 
 def _not_there(place: str) -> str:
-    del place
-    return "give the path of something that is there"
+    put = f"put {place} there, or " if place else ""
+    return f"{put}give the path of something that is there"
 
 
 def _broken(place: str) -> str:

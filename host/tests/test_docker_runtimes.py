@@ -254,6 +254,17 @@ def test_what_only_the_command_line_has_is_not_lost(
 
 
 @pytest.mark.needs_root
+def test_a_default_of_the_command_line_is_warned_of(host: SmallHost, start: Start) -> None:
+    """An operator made ours the default by an option: without ours docker would not start again."""
+    configure(host, "{}")
+    register(host)
+    daemon = start("--default-runtime=kontain")
+    warnings = uninstall(host).warnings
+    assert "docker cannot start again: its default runtime is ours" in warnings[-1]
+    assert daemon.info()["DefaultRuntime"] == "kontain"
+
+
+@pytest.mark.needs_root
 def test_a_name_that_is_an_option_is_taken(host: SmallHost, start: Start) -> None:
     """A runtime "kontain" of the command line is somebody's, as one of the file would be."""
     place = configure(host, "{ }")

@@ -212,12 +212,15 @@ def _forget(host: Host, journal: Journal, entry: Entry, final: Optional[bytes]) 
     to_tell = []
     for daemon in knowing:
         why = docker_reload.risk(daemon, document, ours)
-        if why:
-            host.warnings.append(
-                f"docker forgets the runtime at its next start, not before: {why}"
-            )
-        else:
+        if not why:
             to_tell.append(daemon)
+            continue
+        host.warnings.append(f"docker forgets the runtime at its next start, not before: {why}")
+        if daemon.socket and daemon.info().get("DefaultRuntime") in ours:
+            host.warnings.append(
+                "docker cannot start again: its default runtime is ours; take the option "
+                "--default-runtime away first (`systemctl cat docker`)"
+            )
     if not to_tell:
         return
     expected = {name: document.runtime_path(name) for name in ours}
