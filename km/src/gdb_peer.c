@@ -6,11 +6,15 @@
 #include "gdb.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ESTABLISHED 1 /* TCP_ESTABLISHED */
+
+/* What stands in a line of the table. */
+enum { LOCAL = 1, REMOTE = 2, STATE = 3, USER = 7, INODE = 9, FIELDS };
 
 static bool is_ours(uid_t uid)
 {
@@ -36,18 +40,24 @@ static bool ends_with(const char *text, const char *end)
  */
 static bool find_owner(const char *file, const char *other, const char *own, uid_t *uid)
 {
-    char line[512], local[48], remote[48];
+    char line[512];
     FILE *table = fopen(file, "re");
     bool found = false;
 
     while (table && !found && fgets(line, sizeof(line), table)) {
-        unsigned state, user;
-        unsigned long inode;
+        char *fields[FIELDS], *rest = NULL;
+        size_t count = 0;
 
-        found = sscanf(line, " %*u: %47s %47s %x %*x:%*x %*x:%*x %*x %u %*u %lu", local, remote,
-                       &state, &user, &inode) == 5 &&
-                state == ESTABLISHED && inode && ends_with(local, other) && ends_with(remote, own);
-        *uid = found ? user : *uid;
+        for (char *field = strtok_r(line, " ", &rest); field && count < FIELDS;
+             field = strtok_r(NULL, " ", &rest)) {
+            fields[count++] = field;
+        }
+        found = count == FIELDS && ends_with(fields[LOCAL], other) &&
+                ends_with(fields[REMOTE], own) && strtoul(fields[STATE], NULL, 16) == ESTABLISHED &&
+                strtoul(fields[INODE], NULL, 10);
+        if (found) {
+            *uid = (uid_t)strtoul(fields[USER], NULL, 10);
+        }
     }
     if (table) {
         (void)fclose(table);

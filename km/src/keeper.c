@@ -14,28 +14,32 @@
  */
 #include "km.h"
 
+#include <asm/unistd.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/kontain/keeper.sock"
 #define FIX_SOCKET "give the path of a socket to make, in a folder that exists"
-#define DESCRIPTORS_MAX 253 /* in one message: SCM_MAX_FD */
+#define TICK_US 20000 /* so long at most a message's descriptors may keep the keeper waiting */
 
-/* ---- a message: a byte, and descriptors ---- */
+/* ---- a message: a byte, and a descriptor ---- */
 
 struct message {
     struct msghdr header;
     struct iovec iov;
     char byte;
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 };
 
-static void message_init(struct message *message, size_t descriptors)
+static void message_init(struct message *message)
 {
     message->byte = 0;
     message->iov = (struct iovec){&message->byte, 1};
@@ -43,7 +47,7 @@ static void message_init(struct message *message, size_t descriptors)
         .msg_iov = &message->iov,
         .msg_iovlen = 1,
         .msg_control = message->control,
-        .msg_controllen = (socklen_t)CMSG_SPACE(descriptors * sizeof(int)),
+        .msg_controllen = sizeof(message->control),
     };
 }
 
@@ -83,38 +87,57 @@ static int listen_at(const char *path)
     return fd;
 }
 
-static void close_all(const struct message *message)
+static void wake(int signo)
 {
-    const struct cmsghdr *control = CMSG_FIRSTHDR(&message->header);
-    int fds[DESCRIPTORS_MAX];
-    size_t count;
+    (void)signo;
+}
 
-    if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) {
-        return;
+/* Every user of the host can send: what a keeper needs not, it cannot do. */
+static void lock_keeper(void)
+{
+    static const uint16_t calls[] = {__NR_poll,         __NR_recvmsg,         __NR_setitimer,
+                                     __NR_rt_sigreturn, __NR_restart_syscall, __NR_write,
+                                     __NR_exit_group};
+
+    lock_to(calls, ARRAY_LEN(calls));
+}
+
+/*
+ * Take a message from the queue without its descriptors, which the kernel then closes: what a
+ * filesystem does when a descriptor of a process is closed (a flush, which a filesystem of a user's
+ * may never answer) is not done for one that never was a process's. What waits all the same, such
+ * as a socket that lingers, ends at the next tick.
+ */
+static void take_one(int fd)
+{
+    static const struct itimerval ticks = {{0, TICK_US}, {0, TICK_US}}, none;
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    (void)setitimer(ITIMER_REAL, &ticks, NULL);
+    if (recvmsg(fd, &header, MSG_DONTWAIT) < 0 && errno != EINTR && errno != EAGAIN &&
+        errno != ENOMEM) {
+        die(STATUS_FAILED, FIX_REPORT, "the keeper cannot receive: %m");
     }
-    count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(*fds);
-    memcpy(fds, CMSG_DATA(control), count * sizeof(*fds));
-    for (size_t i = 0; i < count; i++) {
-        (void)close(fds[i]);
-    }
+    (void)setitimer(ITIMER_REAL, &none, NULL);
 }
 
 _Noreturn void keeper_serve(const char *path)
 {
-    static struct message message;
     struct vm vm;
-    int fd = listen_at(path);
+    struct pollfd listens = {.fd = listen_at(path), .events = POLLIN};
+    struct sigaction action = {.sa_handler = wake};
 
     vm_create(&vm);
     if (kvm_ioctl(vm.vm_fd, KVM_CREATE_VCPU, 0) < 0) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU: %m");
     }
+    (void)sigaction(SIGALRM, &action, NULL);
+    lock_keeper();
     for (;;) {
-        message_init(&message, DESCRIPTORS_MAX);
-        if (recvmsg(fd, &message.header, MSG_CMSG_CLOEXEC) >= 0) {
-            close_all(&message);
-        } else if (errno != EINTR && errno != ENOMEM && errno != EMFILE && errno != ETOOMANYREFS) {
-            die(STATUS_FAILED, FIX_REPORT, "the keeper cannot receive: %m");
+        if (poll(&listens, 1, -1) > 0) {
+            take_one(listens.fd);
         }
     }
 }
@@ -145,7 +168,7 @@ void keeper_take(const struct vm *vm)
     if (options.keeper_fd < 0) {
         return;
     }
-    message_init(&message, 1);
+    message_init(&message);
     control = CMSG_FIRSTHDR(&message.header);
     *control = (struct cmsghdr){
         .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};

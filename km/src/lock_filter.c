@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 #include <unistd.h>
 
@@ -380,10 +381,32 @@ int lock_program(void)
     return is_there ? (int)answer : LOCK_NONE;
 }
 
+static void install(void)
+{
+    struct sock_fprog program = {.filter = rules, .len = (unsigned short)rule_count};
+
+    if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+                SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) != 0 &&
+        errno != ENOSYS && errno != EINVAL) {
+        die(STATUS_FAILED, FIX_FILTER, "the host takes no filter of system calls (seccomp): %m");
+    }
+}
+
+void lock_to(const uint16_t *calls, size_t count)
+{
+    ADD(LOAD(arch), IF(JEQ, AUDIT_ARCH_X86_64, 1, 0), KILL, LOAD(nr));
+    for (size_t i = 0; i < count; i++) {
+        ADD(IF(JEQ, calls[i], 0, 1), ALLOW);
+    }
+    ADD(KILL);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "the host does not know no_new_privs: %m");
+    }
+    install();
+}
+
 void lock_calls(int program)
 {
-    struct sock_fprog program_of_rules = {.filter = rules};
-
     if (is_there) {
         return;
     }
@@ -392,11 +415,5 @@ void lock_calls(int program)
             "its own program got descriptor %d, which is too high", program);
     }
     make_filter(program);
-    program_of_rules.len = (unsigned short)rule_count;
-    if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
-                SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                &program_of_rules) != 0 &&
-        errno != ENOSYS && errno != EINVAL) {
-        die(STATUS_FAILED, FIX_FILTER, "the host takes no filter of system calls (seccomp): %m");
-    }
+    install();
 }

@@ -145,6 +145,9 @@ int lock_program(void);
 /* Put the filter on, unless it is there. Ends km when the host refuses. */
 void lock_calls(int program);
 
+/* Let this process make these calls only. Ends km when the host refuses. */
+void lock_to(const uint16_t *calls, size_t count);
+
 /* ---- stop.c: threads that are stopped from outside; see stop.h ---- */
 
 /* A thread is about to drive this vCPU, made by `parent` or NULL; drives it; does so no more. */

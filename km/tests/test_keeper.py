@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keeper: VMs begin and end faster where it is, and as ever where it is not."""
 
+import contextlib
 import os
 import re
+import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -119,6 +122,49 @@ def test_the_keeper_closes_what_it_is_sent(keeper: tuple[Path, int]) -> None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         assert pipe.read() == b""
+
+
+def _lingering() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a connection: closing the first waits for a minute, since nobody reads."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = socket.create_connection(server.getsockname())
+        other, _ = server.accept()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    one.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            one.send(bytes(1 << 20))
+    return one, other
+
+
+def test_nobody_stalls_the_keeper(keeper: tuple[Path, int]) -> None:
+    """Descriptors whose closing waits keep it from the next message for a moment only."""
+    reader, writer = os.pipe()
+    others = []
+    os.kill(keeper[1], signal.SIGSTOP)  # so that its are the last descriptors
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.connect(str(keeper[0]))
+        for _ in range(5):
+            one, other = _lingering()
+            others.append(other)
+            socket.send_fds(client, [b"x"], [one.fileno()] * 3)
+            one.close()
+        os.kill(keeper[1], signal.SIGCONT)
+        begin = time.monotonic()
+        socket.send_fds(client, [b"x"], [writer])
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == b""
+    assert time.monotonic() - begin < 20
+    for other in others:
+        other.close()
+
+
+def test_the_keeper_can_do_little(keeper: tuple[Path, int]) -> None:
+    """It has a filter of system calls, and no more privileges to come."""
+    status = Path(f"/proc/{keeper[1]}/status").read_text(encoding="ascii")
+    assert "NoNewPrivs:\t1\n" in status
+    assert "Seccomp:\t2\n" in status
 
 
 def test_the_keeper_takes_the_vms_of_payloads(
