@@ -14,7 +14,7 @@
 #define ESTABLISHED 1 /* TCP_ESTABLISHED */
 
 /* What stands in a line of the table. */
-enum { LOCAL = 1, REMOTE = 2, STATE = 3, USER = 7, INODE = 9, FIELDS };
+enum { LOCAL = 1, REMOTE = 2, STATE = 3, USER = 7, INODE = 9, FIELDS = 10 };
 
 static bool is_ours(uid_t uid)
 {
