@@ -169,8 +169,6 @@ def test_another_user_cannot_debug(
             )
             assert other.stdout == "b''\n", other.stderr
             assert "another user's process cannot debug" in process.stderr.readline()
-            assert subprocess.run(ask, capture_output=True, check=True).stdout.startswith(
-                b"b'+$T05"
-            )
+            assert subprocess.run(ask, capture_output=True, check=True).stdout.startswith(b"b'+")
         finally:
             process.kill()
