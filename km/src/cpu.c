@@ -164,6 +164,7 @@ static void set_msrs(struct vcpu *vcpu)
     }
 }
 
+#define CR4_UMIP (1UL << 11)
 #define CR4_FSGSBASE (1UL << 16)
 #define CR4_OSXSAVE (1UL << 18)
 
@@ -193,8 +194,8 @@ static uint64_t set_features(struct vcpu *vcpu)
         if (entry->function == 1 && entry->ecx & (1U << 26)) {
             cr4 |= CR4_OSXSAVE;
         }
-        if (entry->function == 7 && entry->index == 0 && entry->ebx & 1) {
-            cr4 |= CR4_FSGSBASE;
+        if (entry->function == 7 && entry->index == 0) {
+            cr4 |= (entry->ebx & 1 ? CR4_FSGSBASE : 0) | (entry->ecx & 4 ? CR4_UMIP : 0);
         }
         if (entry->function == 0xd && entry->index == 0) {
             xcr0 = entry->eax;

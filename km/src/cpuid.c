@@ -39,6 +39,22 @@ static bool can_fault(void)
     return syscall(__NR_arch_prctl, ARCH_SET_CPUID, 1) == 0 || errno != ENODEV;
 }
 
+/* What KVM wants to know where the instruction answers by itself: what XSAVE saves, and UMIP. */
+static void list_for_kvm(void)
+{
+    unsigned eax, ebx, ecx = 0, edx;
+    bool fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+
+    (void)__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
+    table.head.nent = 2;
+    table.entries[0] = (struct kvm_cpuid_entry2){.function = 7,
+                                                 .ebx = fsgsbase,
+                                                 .ecx = ecx & 1U << 2,
+                                                 .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+    table.entries[1] = (struct kvm_cpuid_entry2){
+        .function = 0xd, .eax = XFEATURES, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+}
+
 /* The guest's page tables want the bit that forbids execution, which a firmware may hide. */
 static void want_nx(void)
 {
@@ -65,10 +81,8 @@ struct kvm_cpuid2 *cpuid_read(const struct vm *vm)
         cpuid_read_host(&table);
         xsave_take(&table);
         want_nx();
-    } else { /* KVM wants to know of leaf 0xd alone, what XSAVE saves */
-        table.head.nent = 1;
-        table.entries[0] = (struct kvm_cpuid_entry2){
-            .function = 0xd, .eax = XFEATURES, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+    } else {
+        list_for_kvm();
     }
     return &table.head;
 }

@@ -94,6 +94,9 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     /* Linux gives these the address of the instruction; a general protection fault has none. */
     bool at_rip = vector <= 1 || vector == 6 || vector == 7 || vector == 16 || vector == 19;
 
+    if (vector == 13 && !exception->error && umip_answer(vcpu)) {
+        return;
+    }
     if (gdb_fault(vcpu, vector)) {
         return;
     }

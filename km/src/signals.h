@@ -19,6 +19,14 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception);
  */
 unsigned instruction_vector(uint64_t rip, unsigned vector);
 
+/* ---- umip.c ---- */
+
+/*
+ * Answer, as Linux does, an instruction that asks where the CPU's tables are, and go on after it.
+ * False: it is none, or its operand cannot be written.
+ */
+bool umip_answer(struct vcpu *vcpu);
+
 /* ---- signal.c: signals of the payload ---- */
 
 /* The kernel's struct sigaction, of rt_sigaction(2). */

@@ -255,6 +255,7 @@ HOSTILE = (
         judge=ITSELF,
     ),
     Payload("monitor_memory", judge=ITSELF),
+    Payload("table_places", STATIC, judge=ITSELF),
     Payload("monitor_file", judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
