@@ -89,6 +89,14 @@ struct options {
 
 extern struct options options;
 
+/* ---- limits.c ---- */
+
+/* Let the first thread's stack be large enough for the monitor, or end km. To be called first. */
+void limits_make_room(void);
+
+/* What helps against the `error` of a message, where that is a limit: else `fix`, its own. */
+const char *limits_fix(const char *fix, const char *what, int error);
+
 /* ---- log.c: messages for the person who ran km ---- */
 
 /*

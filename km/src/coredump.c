@@ -22,7 +22,7 @@
 
 #define FIX_CORE "give --coredump a file in a folder that the payload's user can write to"
 
-static Elf64_Phdr segments[SEGMENTS_MAX];
+static Elf64_Phdr *segments; /* SEGMENTS_MAX, made when they are needed */
 static size_t segment_count;
 static struct maps maps;
 
@@ -92,7 +92,9 @@ static bool find_segments(int mem)
 {
     static struct mapping map;
 
-    if (!maps_open(&maps, "smaps")) {
+    segments = mmap(NULL, SEGMENTS_MAX * sizeof(*segments), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (segments == MAP_FAILED || !maps_open(&maps, "smaps")) {
         return false;
     }
     segment_count = 1; /* the first is for the notes */

@@ -13,7 +13,10 @@ static void say(const char *fix, const char *what, va_list args)
 {
     char text[8192];
     size_t room = sizeof(text), n;
+    int error = errno;
 
+    fix = limits_fix(fix, what, error);
+    errno = error;
     n = (size_t)snprintf(text, room, "km: ");
     n += (size_t)vsnprintf(text + n, room - n, what, args);
     if (n < room) {

@@ -32,6 +32,7 @@ int main(int argc, char **argv, char **envp)
 
     (void)argc;
     program_open();
+    limits_make_room();
     keep_apart(argv, envp);
     places_choose();
     limit = fd_raise_limit();
