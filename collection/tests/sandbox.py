@@ -102,8 +102,13 @@ def _is_whiteout(info: os.stat_result) -> bool:
 class Sandbox:
     """The copy, until it is closed."""
 
-    def __init__(self) -> None:
-        """Make it, which takes no time, for nothing is copied."""
+    def __init__(self, own: Sequence[str] = ()) -> None:
+        """Make it, which takes no time, for nothing is copied.
+
+        The folders `own` are empty and on a real file system, like the engines': a sandbox in a
+        sandbox wants /var/tmp.
+        """
+        self._own = (*ENGINE_STATE, *own)
         self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
         for name in ("bare", "upper", "work", "root", "state"):
             (self._folder / name).mkdir(mode=0o755)
@@ -120,7 +125,7 @@ class Sandbox:
 
     def _begin(self, lower: str, upper: str) -> None:
         """Start PID 1 over these layers."""
-        arguments = [str(self._folder), " ".join(ENGINE_STATE), sys.prefix, lower, upper]
+        arguments = [str(self._folder), " ".join(self._own), sys.prefix, lower, upper]
         self._init = subprocess.Popen(
             [*UNSHARE, "sh", "-c", INIT, "init", *arguments], stdout=subprocess.PIPE, text=True
         )

@@ -175,6 +175,29 @@ def test_uninstall_twice_has_nothing_to_do(host: Sandbox) -> None:
     assert changes(host) == {}
 
 
+def test_a_host_on_which_km_fails_is_refused(host: Sandbox) -> None:
+    """Where km's own probe fails, install.sh ends with 3 and km's words before it changes anything."""
+    km = f"{CHECKOUT}/build/km/km"
+    words = "echo 'km: KVM refuses its own CPUID: Operation not permitted.' >&2\n"
+    failing = (
+        f"#!/bin/sh\necho result=failed\n{words}echo 'To fix: update the kernel.' >&2\nexit 125\n"
+    )
+    good = host.run("cat", km, text=False).stdout
+    before = host.changes()
+
+    host.run("tee", km, input=failing.encode(), text=False)
+    said = install(host, "--engines=podman")
+    host.run("tee", km, input=good, text=False)
+
+    assert said.returncode == 3, said.stdout + said.stderr
+    assert (
+        "install.sh: this host cannot run Kontain: kvm-guest: km: KVM refuses its own"
+        in said.stderr
+    )
+    assert "To fix: update the kernel" in said.stdout
+    assert host.changes() == before
+
+
 def test_interrupted_install_continues(host: Sandbox) -> None:
     """Ctrl-C in the middle ends with 130 and a word; the next run goes on and is good."""
     # A test run in the background of a shell inherits SIGINT as ignored, which no sh can undo.

@@ -31,7 +31,7 @@ _LOW_LIMIT = 1000  # no host allows less
 _RUN_LIMIT_S = 60.0  # in a virtual machine without KVM an engine takes some seconds
 _CLEANUP_LIMIT_S = 20.0
 _REMOVALS, _PAUSE_S = 20, 0.25
-_POLL_S = 0.02
+_POLL_S, _LOOKS = 0.02, 3
 
 
 def run_by_krun(host: Host) -> Output:
@@ -169,9 +169,14 @@ def _remove(host: Host, place: Path) -> None:
 
 
 def _await_cleanup(place: Path) -> None:
-    """Wait for conmon, and the podman that it becomes: late ones would make the folder anew."""
+    """Wait for conmon, and the podman that it becomes: late ones would make the folder anew.
+
+    A process that begins another program has no command line for a moment: one look is not enough.
+    """
     deadline, name = time.monotonic() + _CLEANUP_LIMIT_S, os.fsencode(place)
-    while any(name in words for words in _command_lines()) and time.monotonic() < deadline:
+    unseen = 0
+    while unseen < _LOOKS and time.monotonic() < deadline:
+        unseen = 0 if any(name in words for words in _command_lines()) else unseen + 1
         time.sleep(_POLL_S)
 
 
