@@ -77,6 +77,17 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
     assert not (bundle.rootfs / "x").exists()
 
 
+@pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])
+def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: str) -> None:
+    """What crun reads as CAP_SYS_ADMIN, though it is none of its names, makes no process."""
+    start(krun, bundle, "sleep", "100")
+    assert "is no name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
+    caps = bundle.doc["process"]["capabilities"]
+    caps.update({name: [cap] for name in caps})
+    done = krun("run", "-b", bundle.args("cat", "/proc/self/status"), "d")
+    assert (done.returncode, done.stdout) == (125, "")
+
+
 def test_exec_of_a_privileged_process(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """CAP_SYS_ADMIN is refused for an exec as for a container, in both of its forms."""
     start(krun, bundle, "sleep", "100")

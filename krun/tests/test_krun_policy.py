@@ -149,6 +149,18 @@ def test_sys_admin(name: str) -> None:
     assert rewrite.without_sys_admin(process, rules) == process
 
 
+@pytest.mark.parametrize("kept", ["refuse", "drop", "allow"])
+@pytest.mark.parametrize(
+    "cap", ["21", "0x15", "025", "cap_sys_admin=ep", "cap_sys_admin,x", "CAP_SYS_ADMIN ", "\nx"]
+)
+def test_capability_has_a_name(cap: str, kept: str) -> None:
+    """A number, or what libcap reads a part of, is refused: crun takes it for a capability."""
+    rules = Policy()
+    rules.sys_admin = kept
+    with pytest.raises(KrunError, match="is no name of a capability"):
+        rewrite.allowed(["CAP_KILL", cap], rules)
+
+
 def test_every_mount_is_noexec(tmp_path: Path) -> None:
     """No mount keeps `exec`, and what is bound below a volume does not either."""
     given: list[dict[str, Any]] = [
@@ -182,6 +194,8 @@ def test_every_mount_is_noexec(tmp_path: Path) -> None:
         ([{"destination": "/dev", "type": "bind", "source": "/dev"}], "/dev is not an empty"),
         ([DEV, {"destination": "/dev/.", "type": "bind", "source": "/dev"}], "/dev is not"),
         ([{**DEV, "options": ["tmpcopyup"]}], "/dev is not an empty tmpfs"),
+        ([{**DEV, "options": ["bind"]}], "/dev is not an empty tmpfs"),
+        ([{**DEV, "options": ["rbind"]}, DEV], "/dev is not an empty tmpfs"),
         ([DEV, {"destination": "/dev/.kontain", "type": "tmpfs"}], "a mount at /dev/.kontain"),
         ([DEV, {"destination": "dev//./.kontain/km"}], "a mount at /dev/.kontain/km"),
         ([DEV, {"type": "tmpfs"}], "mounts.destination is None"),

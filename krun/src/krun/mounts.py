@@ -148,7 +148,8 @@ def check(mounts: list[dict[str, Any]]) -> None:
     """Refuse MOUNTS over which km could not be put where the image cannot reach it."""
     device_trees = [mount for mount in mounts if clean(_destination(mount)) == "/dev"]
     options = document.strings(device_trees[-1], "options", "mounts.") if device_trees else []
-    if not device_trees or device_trees[-1].get("type") != "tmpfs" or "tmpcopyup" in options:
+    is_empty = "tmpcopyup" not in options and not any(map(is_bind, device_trees))
+    if not device_trees or device_trees[-1].get("type") != "tmpfs" or not is_empty:
         raise KrunError(
             "cannot put km into the container: its /dev is not an empty tmpfs of its own",
             'mount a tmpfs at /dev, as engines do, and leave out "-v /dev:/dev"',

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HIDE, _SECCOMP = "--hide-noexec", "--seccomp"  # options of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
+_CAP_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
 
@@ -147,8 +148,15 @@ def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]
 def allowed(caps: list[str], policy: Policy) -> list[str]:
     """Return which of CAPS a process may have, or refuse all where the host's policy does.
 
-    crun reads a name in any case, and for the option `--cap` both read it without its prefix.
+    crun reads a name in any case, and for the option `--cap` both read it without its prefix. It also
+    reads a number, and a name up to a character that none has (libcap's cap_from_name).
     """
+    for cap in caps:
+        if not _CAP_CHARACTERS.issuperset(cap):
+            raise KrunError(
+                f"the container's configuration is wrong: {cap!a} is no name of a capability",
+                "name it as capabilities(7) does, CAP_KILL for one",
+            )
     kept = [cap for cap in caps if cap.upper() not in (_SYS_ADMIN, _SYS_ADMIN[len("CAP_") :])]
     if policy.sys_admin == "allow":
         return caps
