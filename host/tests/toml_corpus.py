@@ -118,6 +118,7 @@ HOSTILE = [
     "dates = [ 1979-05-27T07:32:00Z, 1979-05-27 07:32:00, 07:32:00 ]\nn = -inf\nh = 0xdead_beef\n",
     "a = [\n  [1, 2], # one\n  [\n    3\n  ],\n]\n",
     '  [ x . "y" ]  # blanks\n\t z\t=\t1\t# tabs\n',
+    'a = """\r\n[t]\r\nx\\\r\n  y"""\r\n',
     'm = """a""b\\""""\n',
     "q = ''''inside''''\n",
     "a.b.c = 1\na.b.d = 2\n[a.e]\nf = 3\n",

@@ -278,10 +278,11 @@ def _string(raw: str) -> str:
 
 
 def _multi_line(raw: str) -> str:
-    body = re.sub(r"\A\r?\n", "", raw[3:-3])
+    """Return a string of several lines, which end in a newline however the file ends its own."""
+    body = re.sub(r"\A\n", "", raw[3:-3].replace("\r\n", "\n"))
     if raw[0] == "'":
         return body
-    return _ESCAPE.sub(_unescaped, re.sub(r"\\[ \t]*\r?\n[ \t\r\n]*", "", body))
+    return _ESCAPE.sub(_unescaped, re.sub(r"\\[ \t]*\n[ \t\n]*", "", body))
 
 
 def _unescaped(match: Match[str]) -> str:
