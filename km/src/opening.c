@@ -3,10 +3,11 @@
  * opening.c: how a file is opened, in a process of however many threads: it is judged before the
  * payload can name it with access.
  *
- * A file below the root's own mount is none of a proc(5), so there is nothing to judge before: the
- * kernel is told to cross no mount (RESOLVE_NO_XDEV of openat2). Any other is opened without access
- * first (O_PATH), pinned, judged, and then exactly this file is opened. Without a proc(5) to open
- * it by, its folder is pinned, and the file opened in it without crossing a mount.
+ * A file on the mount of the root, or of the working folder, is none of a proc(5), so there is
+ * nothing to judge before: the kernel is told to cross no mount (RESOLVE_NO_XDEV of openat2). Any
+ * other is opened without access first (O_PATH), pinned, judged, and then exactly this file is
+ * opened. Without a proc(5) to open it by, its folder is pinned, and the file opened in it without
+ * crossing a mount.
  */
 #include "syscall.h"
 
@@ -50,17 +51,45 @@ static int64_t host_open(const struct opening *what, uint64_t flags, uint64_t mo
                : openat2_at(what->dirfd, what->path, &how);
 }
 
-/* ---- below the root's mount ---- */
+/* ---- below the root's mount, and the working folder's ---- */
 
 static int root = -1;     /* a folder that is in no proc(5) */
 static bool root_is_ours; /* it is the payload's root still */
 
-void opening_init(int fd)
+/*
+ * The working folder, at a hidden descriptor; whoever puts another file there has it judged. A
+ * change of it is noted after the call: what is opened before the note is opened where it was.
+ */
+static int here = -1;
+static uint32_t here_now = 1; /* grows with each change */
+static uint32_t here_seen;    /* which of them `here` is */
+static bool here_is_plain;    /* it is in no proc(5) */
+static bool here_is_taken;    /* somebody looks */
+static bool parted;           /* threads have working folders of their own */
+
+static bool is_plain(int fd)
 {
     struct statfs fs;
 
+    return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC;
+}
+
+void opening_init(int fd, struct vcpu *vcpu)
+{
     root = fd;
-    root_is_ours = fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC;
+    root_is_ours = is_plain(fd);
+    here = fd < 0 || vcpu->vforked ? -1 : fd_hide(dup(fd));
+}
+
+void opening_after_fork(void)
+{
+    here_is_taken = false;
+    here_now++;
+}
+
+void opening_part(void)
+{
+    __atomic_store_n(&parted, true, __ATOMIC_SEQ_CST);
 }
 
 /* int chroot(const char *path) */
@@ -71,22 +100,86 @@ HANDLER(chroot)
     return host_syscall(__NR_chroot, args);
 }
 
-/* Whether it is an absolute path, and not of what mostly is a mount of its own: a guess. */
-static bool may_be_below_root(uint64_t path)
+static int64_t move(uint64_t number, const uint64_t *args)
+{
+    int64_t result = host_syscall(number, args);
+
+    (void)__atomic_fetch_add(&here_now, 1, __ATOMIC_SEQ_CST);
+    return result;
+}
+
+/* int chdir(const char *path) */
+HANDLER(chdir)
+{
+    (void)vcpu;
+    return move(__NR_chdir, args);
+}
+
+/* int fchdir(int fd) */
+HANDLER(fchdir)
+{
+    (void)vcpu;
+    return move(__NR_fchdir, args);
+}
+
+/* Let `here` be the working folder. */
+static void look_here(void)
+{
+    uint32_t now = __atomic_load_n(&here_now, __ATOMIC_SEQ_CST);
+    int fd;
+
+    if (__atomic_exchange_n(&here_is_taken, true, __ATOMIC_ACQUIRE)) {
+        return;
+    }
+    fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    __atomic_store_n(&here_is_plain, false, __ATOMIC_SEQ_CST);
+    if (fd >= 0 && dup3(fd, here, O_CLOEXEC) >= 0) {
+        __atomic_store_n(&here_is_plain, is_plain(here), __ATOMIC_SEQ_CST);
+        __atomic_store_n(&here_seen, now, __ATOMIC_SEQ_CST);
+    }
+    (void)close(fd);
+    __atomic_store_n(&here_is_taken, false, __ATOMIC_RELEASE);
+}
+
+/* Where a relative path begins, or -1. The child of a vfork has a working folder of its own. */
+static int begin_here(const struct opening *what)
+{
+    if ((int)what->dirfd != AT_FDCWD || here < 0 || parted || what->vcpu->vforked) {
+        return -1;
+    }
+    if (__atomic_load_n(&here_seen, __ATOMIC_SEQ_CST) !=
+        __atomic_load_n(&here_now, __ATOMIC_SEQ_CST)) {
+        look_here();
+    }
+    return __atomic_load_n(&here_seen, __ATOMIC_SEQ_CST) ==
+                       __atomic_load_n(&here_now, __ATOMIC_SEQ_CST) &&
+                   __atomic_load_n(&here_is_plain, __ATOMIC_SEQ_CST)
+               ? here
+               : -1;
+}
+
+/* Where the path begins, in no proc(5); -1 also for what mostly is a mount of its own. */
+static int begin(const struct opening *what)
 {
     char start[7] = "";
 
-    (void)guest_read(start, path, sizeof(start) - 1);
-    return *start == '/' && strncmp(start, "/proc/", 6) != 0 && strncmp(start, "/dev/", 5) != 0 &&
-           strncmp(start, "/sys/", 5) != 0;
+    (void)guest_read(start, what->path, sizeof(start) - 1);
+    if (*start != '/') {
+        return begin_here(what);
+    }
+    return strncmp(start, "/proc/", 6) != 0 && strncmp(start, "/dev/", 5) != 0 &&
+                   strncmp(start, "/sys/", 5) != 0
+               ? root
+               : -1;
 }
 
-/* The file, where its path leads from the root across no mount; else an error. */
-static int64_t open_below_root(const struct opening *what)
+/* The file, where its path leads across no mount from a folder in no proc(5); else an error. */
+static int64_t open_across_none(const struct opening *what)
 {
     struct open_how how = what->how;
+    int from = __atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) ? begin(what) : -1;
 
-    if (!__atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) || !may_be_below_root(what->path)) {
+    if (from < 0) {
         return -EXDEV;
     }
     if (what->older) { /* which overlook what they do not know, and know O_LARGEFILE only */
@@ -94,7 +187,8 @@ static int64_t open_below_root(const struct opening *what)
         how.mode = how.flags & (O_CREAT | TMPFILE) ? how.mode & 07777 : 0;
     }
     how.resolve |= RESOLVE_NO_XDEV;
-    return openat2_at((uint64_t)root, what->path, &how); /* nor if the path is no longer absolute */
+    return openat2_at((uint64_t)from, what->path,
+                      &how); /* whether the path still begins so or not */
 }
 
 /* ---- any file ---- */
@@ -134,9 +228,8 @@ static int64_t open_pin(const struct vcpu *vcpu, uint64_t flags, const struct st
     struct stat st;
     int64_t fd;
 
-    pin_name(vcpu->pin, name);
-    fd = host_syscall(__NR_openat,
-                      (uint64_t[6]){(uint64_t)pin_proc(), (uint64_t)name, flags & ~not_again});
+    fd = pin_name(vcpu, name);
+    fd = host_syscall(__NR_openat, (uint64_t[6]){(uint64_t)fd, (uint64_t)name, flags & ~not_again});
     if (fd >= 0 && fstat((int)fd, &st) == 0 &&
         (st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) &&
         proc_judge((int)fd, &st, &file) < 0) {
@@ -196,6 +289,21 @@ static int64_t pin_program(const struct opening *what, struct stat *st)
     return pin_file(&other, st);
 }
 
+/* Let the pin be a text in place of the file; another thread may have put a file of its own there.
+ */
+static int64_t pin_text(struct vcpu *vcpu, struct proc_file *file, struct stat *st)
+{
+    int64_t error = proc_rewrite(vcpu, file);
+
+    if (!error && fstat(vcpu->pin, st) < 0) {
+        error = -errno;
+    }
+    if (!error) {
+        error = proc_judge(vcpu->pin, st, file);
+    }
+    return !error && *file->last ? -EACCES : error;
+}
+
 /* Open it by O_PATH, look what it is, and open that. */
 static int64_t open_pinned(const struct opening *what)
 {
@@ -214,8 +322,7 @@ static int64_t open_pinned(const struct opening *what)
         fd = proc_judge(vcpu->pin, &st, &file);
     }
     if (!fd && *file.last) {
-        fd = proc_rewrite(vcpu, &file);
-        (void)fstat(vcpu->pin, &st);
+        fd = pin_text(vcpu, &file, &st);
     }
     if (!fd) {
         fd = open_pin(vcpu, what->how.flags, &st);
@@ -367,7 +474,7 @@ static int64_t open_safely(const struct opening *what)
         fd = host_open(what, what->how.flags, what->how.mode);
         return what->how.flags & O_PATH ? refuse_hidden(fd) : fd;
     }
-    fd = open_below_root(what);
+    fd = open_across_none(what);
     if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG) {
         if (pin_proc() >= 0) {
             return open_or_make(what);

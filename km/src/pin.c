@@ -54,8 +54,7 @@ void pin_init(struct vcpu *vcpu)
     }
     fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     blank = fd < 0 ? proc : fd_hide(fd);
-    opening_init(blank);
-    proc_open_lists();
+    opening_init(blank, vcpu);
     pin_make(vcpu);
 }
 
@@ -93,16 +92,65 @@ void pin_clear(const struct vcpu *vcpu)
     }
 }
 
-void pin_name(int fd, char name[PIN_NAME])
+/* ---- what it leads to ---- */
+
+static int fds = -1;      /* a folder of the links to a process's descriptors, hidden */
+static bool fds_asked;    /* for this process: once, for then there may be other threads */
+static bool fds_are_ours; /* it is this process's */
+static bool first_ended;  /* the thread whose the folder is */
+
+/* A folder of the payload's must not take its place: so before there is another thread. */
+static void open_fds(void)
 {
-    (void)snprintf(name, PIN_NAME, "thread-self/fd/%d", fd); /* "self" may have ended already */
+    int fd = fds_asked ? -1 : openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    fds_asked = true;
+    if (fd >= 0 && fds >= 0) {
+        fds_are_ours = dup3(fd, fds, O_CLOEXEC) == fds;
+        (void)close(fd);
+    } else if (fd >= 0) {
+        fds = fd_hide(fd);
+        fds_are_ours = fds >= 0;
+    }
+}
+
+void pin_before_threads(void)
+{
+    if (proc >= 0) {
+        open_fds();
+        proc_open_lists();
+    }
+}
+
+void pin_after_fork(void)
+{
+    fds_asked = fds_are_ours = first_ended = false;
+    proc_after_fork();
+}
+
+void pin_first_ends(void)
+{
+    __atomic_store_n(&first_ended, true, __ATOMIC_SEQ_CST);
+}
+
+int pin_name(const struct vcpu *vcpu, char name[PIN_NAME])
+{
+    if (!vcpu->vforked && !fds_asked) {
+        open_fds();
+    }
+    if (vcpu->vforked || !fds_are_ours || __atomic_load_n(&first_ended, __ATOMIC_SEQ_CST)) {
+        (void)snprintf(name, PIN_NAME, "thread-self/fd/%d", vcpu->pin);
+        return proc;
+    }
+    (void)snprintf(name, PIN_NAME, "%d", vcpu->pin); /* three folders fewer to look up */
+    return fds;
 }
 
 ssize_t pin_path(int fd, char path[PATH_MAX])
 {
     char name[PIN_NAME];
 
-    pin_name(fd, name);
+    (void)snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
     memset(path, 0, PATH_MAX);
     return proc < 0 ? -1 : readlinkat(proc, name, path, PATH_MAX - 1);
 }

@@ -61,11 +61,19 @@ static pid_t number_of(const char *component)
 
 pid_t proc_self(void)
 {
+    static uint64_t known; /* of which process, and its number there */
+    uint64_t was = __atomic_load_n(&known, __ATOMIC_RELAXED), now = (uint64_t)getpid() << 32;
     char self[16];
-    ssize_t n = readlinkat(pin_proc(), "self", self, sizeof(self) - 1);
+    ssize_t n;
 
+    if (was >> 32 == now >> 32) {
+        return (pid_t)was;
+    }
+    n = readlinkat(pin_proc(), "self", self, sizeof(self) - 1);
     self[n < 0 ? 0 : n] = 0;
-    return number_of(self);
+    now |= (uint32_t)number_of(self);
+    __atomic_store_n(&known, now, __ATOMIC_RELAXED);
+    return (pid_t)now;
 }
 
 static bool has_entries(const char *last)

@@ -9,6 +9,7 @@
 #include "seccomp.h"
 #include "syscall.h"
 
+#include <asm/unistd.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,39 +34,40 @@ FILE *proc_open(const char *name)
 bool proc_is_monitors_thread(pid_t pid, const char *tid)
 {
     static const char kvms[] = "kvm-nx-lpage"; /* since Linux 6.11 a thread of the process */
-    char path[PROC_AT + 32], comm[sizeof(kvms)] = "";
-    FILE *file;
+    char path[PROC_AT + 32], comm[32] = "";
+    int fd;
 
     (void)snprintf(path, sizeof(path), "%d/task/%s/comm", pid, tid);
-    file = proc_open(path);
-    if (file) {
-        (void)!fgets(comm, sizeof(comm), file);
-        (void)fclose(file);
+    fd = openat(pin_proc(), path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!read(fd, comm, sizeof(comm) - 1);
+        (void)close(fd);
     }
-    return !strcmp(comm, kvms) || !strcmp(comm, HELPER_NAME "\n");
+    return !strncmp(comm, kvms, strlen(kvms)) || !strcmp(comm, HELPER_NAME "\n");
 }
 
 /* How many threads the payload of this process has, where the host counts `all`. */
 static unsigned long count_threads(pid_t pid, unsigned long all)
 {
-    char path[PROC_AT];
-    const struct dirent *entry;
-    DIR *tasks;
+    char path[PROC_AT], names[2048];
+    const struct dirent *entry; /* musl's has the kernel's form */
+    ssize_t n;
     int fd;
 
     (void)snprintf(path, sizeof(path), "%d/task", pid);
     fd = openat(pin_proc(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    tasks = fd < 0 ? NULL : fdopendir(fd);
-    if (!tasks) {
-        (void)close(fd);
+    if (fd < 0) {
         return all;
     }
-    for (entry = readdir(tasks); entry; entry = readdir(tasks)) {
-        if (*entry->d_name != '.' && proc_is_monitors_thread(pid, entry->d_name)) {
-            all--;
+    while ((n = syscall(__NR_getdents64, fd, names, sizeof(names))) > 0) {
+        for (ssize_t at = 0; at < n; at += entry->d_reclen) {
+            entry = (const struct dirent *)(names + at);
+            if (*entry->d_name != '.' && proc_is_monitors_thread(pid, entry->d_name)) {
+                all--;
+            }
         }
     }
-    (void)closedir(tasks);
+    (void)close(fd);
     return all;
 }
 
@@ -89,12 +91,13 @@ static void write_stat(FILE *to, char *line, pid_t pid)
 }
 
 /* The signals that the payload handles: the host also has the monitor's own. */
-static uint64_t caught(void)
+static uint64_t caught(uint64_t by_host)
 {
     uint64_t set = 0;
 
     for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
-        if (signal_action(signo)->handler > 1) { /* neither SIG_DFL nor SIG_IGN */
+        if (by_host & SIGNAL_BIT(signo) &&
+            signal_action(signo)->handler > 1) { /* neither SIG_DFL nor SIG_IGN */
             set |= SIGNAL_BIT(signo);
         }
     }
@@ -132,7 +135,7 @@ static void write_status(FILE *to, const char *line, pid_t pid, bool own)
         (void)fprintf(to, "%s%lu\n", threads,
                       count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
     } else if (own && !strncmp(line, handled, strlen(handled))) {
-        (void)fprintf(to, "%s%016lx\n", handled, caught());
+        (void)fprintf(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
         shown = proc_filters(pid, own);
         (void)fprintf(to, "%s%u\n", seccomp,
@@ -352,19 +355,20 @@ static void write_rollup(FILE *to, struct maps *smaps)
 /* ---- where they are read ---- */
 
 /*
- * This process's mappings, as the host lists them, at hidden descriptors: opened before another
- * thread could read them by the number that they get at first.
+ * This process's mappings, as the host lists them, at hidden descriptors: opened before there is
+ * another thread that could read them by the number that they get at first.
  */
 static struct {
     const char *name;
     int fd;
 } lists[] = {{"maps", -1}, {"smaps", -1}, {"numa_maps", -1}};
+static bool lists_open; /* they are this process's */
 
 void proc_open_lists(void)
 {
     char name[PROC_AT];
 
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(lists) && !lists_open; i++) {
         (void)snprintf(name, sizeof(name), "self/%s", lists[i].name);
         int fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
 
@@ -375,14 +379,26 @@ void proc_open_lists(void)
             lists[i].fd = fd_hide(fd);
         }
     }
+    lists_open = true;
+}
+
+void proc_after_fork(void)
+{
+    lists_open = false;
 }
 
 /* The list that `last` is made of, from its start, or -1. */
 static int own_list(const char *last)
 {
+    if (!lists_open) {
+        if (signal_vcpu()->vforked) { /* whose descriptors its parent has not */
+            return -1;
+        }
+        proc_open_lists();
+    }
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         if (!strcmp(lists[i].name, last)) {
-            return lseek(lists[i].fd, 0, SEEK_SET) == 0 ? lists[i].fd : -1;
+            return lists[i].fd >= 0 && lseek(lists[i].fd, 0, SEEK_SET) == 0 ? lists[i].fd : -1;
         }
     }
     return -1;

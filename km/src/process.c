@@ -60,6 +60,8 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
 
     thread_after_fork();
     vcpu->vforked = false;
+    pin_after_fork();
+    opening_after_fork();
     stop_after_fork(vcpu);
     gdb_after_fork(vcpu);
     stats_after_fork();
@@ -67,7 +69,6 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     helper_after_fork();
     signal_after_fork();
     vm_restore(vcpu->vm, vcpu);
-    proc_open_lists();
     cpu_load(vcpu, state);
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);
     mm_unlock();
@@ -308,6 +309,9 @@ HANDLER(unshare)
 
     if (args[0] & of_threads && thread_several() && !vcpu->vforked) {
         return -EINVAL;
+    }
+    if (args[0] & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)) {
+        opening_part();
     }
     mounts = args[0] & CLONE_NEWNS ? mounts_before_copy() : NULL;
     error = host_syscall(__NR_unshare, without);

@@ -52,6 +52,11 @@ bool pin_is_new_vcpu(int fd);
 /* pin.c: let a vCPU that gets a thread have what syscall.h says of it. */
 void pin_make(struct vcpu *vcpu);
 
+/* pin.c: there will be a second thread; the process is a fork; its first thread ends. */
+void pin_before_threads(void);
+void pin_after_fork(void);
+void pin_first_ends(void);
+
 /* ---- script.c ---- */
 
 #define SCRIPT_DEPTH_MAX 5  /* as the kernel follows #! lines */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 static int own = -1;
+static struct stat program; /* of it */
 
 static void open_own(void)
 {
@@ -42,6 +43,9 @@ void program_open(void)
         own = fd;
         fd_note_hidden(fd);
     }
+    if (own >= 0) {
+        (void)fstat(own, &program);
+    }
     if (mmap((void *)EMPTY_HVA, PAGE_SIZE, PROT_READ,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)EMPTY_HVA) {
         die(STATUS_FAILED, FIX_REPORT, "the address 0x%lx is not free: %m", EMPTY_HVA);
@@ -55,10 +59,7 @@ int program_fd(void)
 
 bool program_is_file(const struct stat *st)
 {
-    struct stat program;
-
-    return fstat(own, &program) == 0 && program.st_ino == st->st_ino &&
-           program.st_dev == st->st_dev;
+    return program.st_ino && program.st_ino == st->st_ino && program.st_dev == st->st_dev;
 }
 
 bool program_is(const char *path)

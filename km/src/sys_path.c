@@ -55,11 +55,20 @@ static int64_t pin_named(const struct named *what)
     return error;
 }
 
+/* Where the kernel does not take the pin itself, it takes its name. */
+static int64_t change_by_name(const struct named *what, change make, const uint64_t *values)
+{
+    char name[PIN_NAME];
+    int folder = pin_name(what->vcpu, name);
+
+    return folder < 0 ? make(what->dirfd, what->path, what->flags, values)
+                      : make((uint64_t)folder, (uint64_t)name, 0, values);
+}
+
 /* Change it unless it is km's own file: the call's result, or `refusal`. */
 static int64_t change_other(const struct named *what, change make, const uint64_t *values,
                             int64_t refusal)
 {
-    char name[PIN_NAME];
     struct stat st;
     int64_t result;
 
@@ -70,13 +79,11 @@ static int64_t change_other(const struct named *what, change make, const uint64_
     if (result < 0) {
         return result;
     }
-    pin_name(what->vcpu->pin, name);
-    if (fstat(what->vcpu->pin, &st) == 0 && program_is_file(&st)) {
-        result = refusal;
-    } else if (pin_proc() < 0) {
-        result = make(what->dirfd, what->path, what->flags, values);
-    } else {
-        result = make((uint64_t)pin_proc(), (uint64_t)name, 0, values);
+    result = fstat(what->vcpu->pin, &st) == 0 && program_is_file(&st)
+                 ? refusal
+                 : make((uint64_t)what->vcpu->pin, (uint64_t)"", AT_EMPTY_PATH, values);
+    if (result == -ENOSYS || result == -EINVAL) { /* an older kernel makes no such call so */
+        result = change_by_name(what, make, values);
     }
     pin_clear(what->vcpu);
     return result;
@@ -202,9 +209,11 @@ HANDLER(utimensat)
 
 static int64_t make_link(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
 {
-    uint64_t how = dirfd == (uint64_t)pin_proc() ? AT_SYMLINK_FOLLOW : flags;
-
-    return host_syscall(__NR_linkat, (uint64_t[6]){dirfd, path, values[0], values[1], how});
+    if (flags & AT_EMPTY_PATH) {
+        return -ENOSYS; /* it takes more rights than the name of a pin */
+    }
+    return host_syscall(__NR_linkat,
+                        (uint64_t[6]){dirfd, path, values[0], values[1], AT_SYMLINK_FOLLOW});
 }
 
 /* int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags) */

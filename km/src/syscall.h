@@ -206,10 +206,11 @@ void pin_clear(const struct vcpu *vcpu);
  */
 bool sealed_make(struct vcpu *vcpu, const void *bytes, size_t size);
 
-/* The name, below pin_proc(), of what is open at `fd`; where the kernel says that it is: its
- * length, or below 1. */
+/* The name of the pin, in the folder that is returned: to open it by, not to look at. */
 #define PIN_NAME 32
-void pin_name(int fd, char name[PIN_NAME]);
+int pin_name(const struct vcpu *vcpu, char name[PIN_NAME]);
+
+/* Where the kernel says that what is open at `fd` is: its length, or below 1. */
 ssize_t pin_path(int fd, char path[4096]);
 
 /* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's.
@@ -226,8 +227,13 @@ int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t
 
 /* ---- opening.c: how a file is opened ---- */
 
-/* Must be called before the payload's first instruction, with the root's folder. */
-void opening_init(int fd);
+/* Must be called before the payload's first instruction, with the root's folder; in the child of
+ * fork(). */
+void opening_init(int fd, struct vcpu *vcpu);
+void opening_after_fork(void);
+
+/* Threads will have roots and working folders of their own. */
+void opening_part(void);
 
 /* What open(2) knows; openat2(2) refuses others. */
 #define OPEN_LARGE 0100000UL /* O_LARGEFILE, which open(2) always has */
@@ -286,8 +292,9 @@ int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file);
 /* Write what it shall say. False when the host does not say it to this process. */
 bool proc_write(int to, const struct proc_file *what);
 
-/* Must be called before the payload's first instruction, also of a forked process. */
+/* Must be called before there is a second thread; in the child of fork(). */
 void proc_open_lists(void);
+void proc_after_fork(void);
 
 /* Open a file below pin_proc() to read it, or NULL. */
 FILE *proc_open(const char *name);
@@ -411,6 +418,8 @@ HANDLER(epoll_ctl);
 
 /* opening.c */
 HANDLER(chroot);
+HANDLER(chdir);
+HANDLER(fchdir);
 
 /* sys_access.c */
 HANDLER(access);

@@ -147,6 +147,7 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
     int error = EAGAIN;
 
     helper_end(parent);
+    pin_before_threads();
     (void)sem_init(&start->ready, 0, 0);
     signal_hold();
     thread_lock();
@@ -280,6 +281,7 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
         _exit(status);
     }
     if (is_first) {
+        pin_first_ends();
         for (;;) {
             (void)syscall(__NR_exit, status);
         }
