@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sources as a clone of this repository has them, for tests that build or install from one."""
+"""The sources as a clone of this repository has them, and their bundle, for tests that install it."""
 
 import os
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def built_sum() -> str:
+    """Return the SHA-256 of the bundle that `make bundle` made, by which hosts know it."""
+    noted = ROOT / "build/bundle.sha256"
+    return noted.read_text(encoding="ascii").split()[0]
 
 
 def pack_sources() -> bytes:

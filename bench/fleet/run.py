@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 PYTHON = "ansible_python_interpreter=/usr/bin/python3"
 FORKS = "20"
+NOTED = ROOT / "build/bundle.sha256"
+SUM = NOTED.read_text(encoding="ascii").split()[0] if NOTED.is_file() else ""
 BUDGET = "goal 60 s on 2 cores, for 1,000 hosts"
 
 
@@ -104,10 +106,19 @@ def simulated(hosts: int, bundle: Path) -> list[Figure]:
         environment = environment_in(folder)
         (folder / "answer.json").write_text("{}", encoding="utf-8")
         real_answer(environment, folder)
-        given = ["-e", f"kontain_bundle={bundle}"]
+        given = ["-e", f"kontain_bundle={bundle} kontain_bundle_sha256={SUM}"]
         play = ["ansible-playbook", "-i", inventory(folder, hosts)]
         fleet = [str(ROOT / "host/bin/kontain"), "fleet", "apply", "-i", inventory(folder, hosts)]
-        fleet += ["--bundle", str(bundle), "--forks", FORKS, "--report", str(folder / "report")]
+        fleet += [
+            "--bundle",
+            str(bundle),
+            "--sha256",
+            SUM,
+            "--forks",
+            FORKS,
+            "--report",
+            str(folder / "report"),
+        ]
         roles = ["ansible-playbook", "-i", inventory(folder, few), "kontain.platform.install"]
         return [
             measure(
@@ -128,7 +139,7 @@ def over_ssh(hosts: int, bundle: Path) -> list[Figure]:
         environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         base = [str(ROOT / "host/bin/kontain"), "fleet"]
         given = ["-i", str(fleet.inventory), "--report", str(fleet.folder / "report")]
-        release = ["--bundle", str(bundle), "--engines", "podman"]
+        release = ["--bundle", str(bundle), "--sha256", SUM, "--engines", "podman"]
         apply = [*base, "apply", *given, *release]
         for name, command in (
             ("ssh: plan", [*base, "plan", *given, *release]),

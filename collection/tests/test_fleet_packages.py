@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox, why_not
 
-from sources import ROOT
+from sources import ROOT, built_sum
 
 BUNDLE = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
 
@@ -39,7 +39,12 @@ def test_packages_of_what_is_missing_are_installed(artifact: Path) -> None:
         "-e",
         python,
     ]
-    play += ["-e", "kontain_bundle=/srv/bundle.tar.gz", "-e", '{"kontain_engines": ["podman"]}']
+    play += [
+        "-e",
+        f"kontain_bundle=/srv/bundle.tar.gz kontain_bundle_sha256={built_sum()}",
+        "-e",
+        '{"kontain_engines": ["podman"]}',
+    ]
     with closing(Sandbox()) as bare:
         assert BUNDLE
         for path, file in (("/srv/c.tar.gz", artifact), ("/srv/bundle.tar.gz", BUNDLE)):

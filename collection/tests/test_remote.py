@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sources import ROOT
+from sources import ROOT, built_sum
 
 # Stands for ssh: the "other host" is this one, but every byte goes as it would over the network.
 SSH = """#!/bin/sh
@@ -36,7 +36,8 @@ def run(
     remote: list[str], bundle: str, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run the module on the bundle."""
-    module = ["-m", "kontain.platform.release", "-a", f"src={bundle}", "--check"]
+    words = f"src={bundle} sha256={built_sum()}"
+    module = ["-m", "kontain.platform.release", "-a", words, "--check"]
     return subprocess.run(
         [*remote, *module], env=environment, check=False, capture_output=True, text=True
     )
@@ -59,8 +60,36 @@ def test_bundle_is_carried_to_the_host_and_removed(
     assert not list((tmp_path / "remote").iterdir())
 
 
+@pytest.mark.needs_root
+def test_a_bundle_that_nobody_vouches_for_is_refused(
+    remote: list[str], ansible_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """An unsigned bundle from outside of the collection's build is carried, judged and refused."""
+    bundle = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
+    if bundle is None:
+        pytest.skip("needs a bundle: run `make bundle`")
+
+    module = [
+        "-m",
+        "kontain.platform.release",
+        "-a",
+        f"src={bundle} prefix=/opt/nobody",
+        "--check",
+    ]
+    said = subprocess.run(
+        [*remote, *module], env=ansible_environment, check=False, capture_output=True, text=True
+    )
+
+    assert said.returncode != 0
+    assert "cannot trust the bundle kontain-" in said.stdout
+    assert "there is no key to judge it by" in said.stdout
+    assert not list((tmp_path / "remote").iterdir())
+
+
 def test_missing_bundle_is_named(remote: list[str], ansible_environment: dict[str, str]) -> None:
     """A bundle that the controller does not have ends with its path and what to give."""
+    if not (ROOT / "build/bundle.sha256").is_file():
+        pytest.skip("needs a bundle: run `make bundle`")
     said = run(remote, "/nowhere/kontain.tar.gz", ansible_environment)
 
     assert said.returncode != 0

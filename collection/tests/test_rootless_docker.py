@@ -11,7 +11,7 @@ from typing import Iterator
 import pytest
 from sandbox import WHOLE_INSTALL, Sandbox
 
-from sources import ROOT
+from sources import ROOT, built_sum
 
 NEEDED = ("dockerd", "rootlesskit", "newuidmap", "setpriv", "busybox")
 
@@ -57,7 +57,15 @@ def host() -> Iterator[Sandbox]:
     with closing(Sandbox()) as sandbox:
         for command in (
             ["sh", "-c", PREPARE],
-            [f"{ROOT}/host/bin/kontain", "install", "--engines", "none", *bundle()],
+            [
+                f"{ROOT}/host/bin/kontain",
+                "install",
+                "--engines",
+                "none",
+                *bundle(),
+                "--sha256",
+                built_sum(),
+            ],
         ):
             done = sandbox.run(*command)
             assert done.returncode == 0, done.stderr

@@ -18,12 +18,12 @@ from broken_release import VERSION as BROKEN_VERSION
 from broken_release import make_broken
 from ssh_hosts import Fleet, missing
 
-from sources import ROOT
+from sources import ROOT, built_sum
 
 HIDE_KVM = "touch /run/nothing && mount --bind /run/nothing /dev/kvm"
 VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
 BUNDLE = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
-SUM = (ROOT / "build/bundle.sha256").read_text(encoding="utf-8").split()[0] if BUNDLE else ""
+SUM = built_sum() if BUNDLE else ""
 
 pytestmark = [
     pytest.mark.slow,
