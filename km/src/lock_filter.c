@@ -251,6 +251,15 @@ static const uint32_t refused_commands[] = {TIOCSTI,  TIOCLINUX,      TIOCSETD,
 
 #define TYPE(command) ((command) >> 8 & 0xff)
 
+/* Answer so when the accumulator has one of these values. */
+static void add_choice(const uint32_t *values, size_t count, uint32_t answer)
+{
+    for (size_t left = count; left; left--) {
+        ADD(IF(JEQ, values[count - left], (uint8_t)left, 0));
+    }
+    ADD(BPF_STMT(BPF_JMP | BPF_JA, 1), BPF_STMT(BPF_RET | BPF_K, answer));
+}
+
 /*
  * KVM's by command. Of the payload's the type, a command's second byte: their list, several times
  * as long, would cost more at each start than it closes.
@@ -261,22 +270,22 @@ static void add_ioctls(void)
     size_t count = ioctl_commands(commands, ARRAY_LEN(commands));
     bool seen[256] = {false};
 
-    ADD(LOAD(args[1]));
-    for (size_t i = 0; i < ARRAY_LEN(kvm_commands); i++) {
-        ADD(IF(JEQ, kvm_commands[i], 0, 1), ALLOW);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(refused_commands); i++) {
-        ADD(IF(JEQ, refused_commands[i], 0, 1), KILL);
-    }
-    ADD(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff));
+    uint32_t types[ARRAY_LEN(commands)];
+    size_t type_count = 0;
+
     for (size_t i = 0; i < count; i++) {
         uint32_t type = TYPE(commands[i]);
 
         if (!seen[type]) {
             seen[type] = true;
-            ADD(IF(JEQ, type, 0, 1), ALLOW);
+            types[type_count++] = type;
         }
     }
+    ADD(LOAD(args[1]));
+    add_choice(kvm_commands, ARRAY_LEN(kvm_commands), SECCOMP_RET_ALLOW);
+    add_choice(refused_commands, ARRAY_LEN(refused_commands), SECCOMP_RET_KILL_PROCESS);
+    ADD(BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff));
+    add_choice(types, type_count, SECCOMP_RET_ALLOW);
     ADD(KILL);
 }
 
