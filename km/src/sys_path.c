@@ -33,10 +33,11 @@ static bool is_empty(const struct named *what)
     return what->flags & AT_EMPTY_PATH && guest_read(&first, what->path, 1) == 0 && !first;
 }
 
-/* Pin what is named. */
+/* Pin what is named; a descriptor of the monitor's is not there, by its name below /proc either. */
 static int64_t pin_named(const struct named *what)
 {
     uint64_t args[6] = {what->dirfd, what->path, O_PATH | O_CLOEXEC};
+    struct proc_file file = {0};
     int64_t fd, error;
 
     if (is_empty(what) && (int)what->dirfd != AT_FDCWD) {
@@ -45,6 +46,9 @@ static int64_t pin_named(const struct named *what)
     }
     if (is_empty(what)) {
         args[1] = (uint64_t)".";
+    } else if (proc_look_at_link(what->vcpu, what->dirfd, what->path, &file) &&
+               proc_is_hidden(&file)) {
+        return -ENOENT;
     }
     fd = host_syscall(__NR_openat, args);
     if (fd < 0) {

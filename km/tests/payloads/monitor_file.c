@@ -75,8 +75,17 @@ static void change(const char *path)
     (void)close(name);
 }
 
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+
+    CHECK(stat(path, &st) == 0);
+    return st.st_mode;
+}
+
 int main(void)
 {
+    mode_t root_mode = mode_of("/"), proc_mode = mode_of("/proc"); /* the monitor has these open */
     int proc = open("/proc", O_RDONLY | O_DIRECTORY);
     char name[96], shown[96];
 
@@ -87,7 +96,7 @@ int main(void)
     change(name);
     (void)snprintf(name, sizeof(name), "/proc/%d/task/%d/exe", getpid(), getpid());
     change(name);
-    (void)snprintf(name, sizeof(name), "/proc/self/root/proc/%d/exe", getppid());
+    (void)snprintf(name, sizeof(name), "/proc/self/root/proc/%d/exe", getpid());
     change(name);
     CHECK(symlink("/proc/self/exe", "link") == 0 && symlink("link", "link-to-link") == 0);
     change("link");
@@ -104,5 +113,6 @@ int main(void)
             (void)truncate(name, 1);
         }
     }
+    CHECK(mode_of("/") == root_mode && mode_of("/proc") == proc_mode);
     return 0;
 }
