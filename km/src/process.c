@@ -228,6 +228,18 @@ static int64_t new_process(struct vcpu *vcpu, const struct clone *how)
     return pid;
 }
 
+/* The sanitizer of leaks stops its program's threads by such a process, and ptrace. */
+static void note_tracer(uint64_t flags)
+{
+    static uint32_t noted;
+
+    if (flags & CLONE_UNTRACED && !__atomic_exchange_n(&noted, 1, __ATOMIC_RELAXED)) {
+        complain("set ASAN_OPTIONS=detect_leaks=0, or LSAN_OPTIONS=detect_leaks=0",
+                 "the program asks for a process that traces it, which a VM does not have: the "
+                 "sanitizer of leaks does so at the end");
+    }
+}
+
 static int64_t clone_any(struct vcpu *vcpu, const struct clone *how)
 {
     bool thread = how->flags & CLONE_THREAD;
@@ -239,6 +251,7 @@ static int64_t clone_any(struct vcpu *vcpu, const struct clone *how)
         return -EINVAL; /* a thread that does not share all that threads share */
     }
     if (!thread && how->flags & CLONE_VM && !(how->flags & CLONE_VFORK)) {
+        note_tracer(how->flags);
         return -EINVAL; /* two processes in one memory at the same time */
     }
     return thread ? new_thread(vcpu, how) : new_process(vcpu, how);

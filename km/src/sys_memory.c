@@ -24,24 +24,52 @@
 
 static int64_t map_file(int fd, const uint64_t *args)
 {
+    int64_t result;
+
     if (args[2] & PROT_EXEC && mounts_refuse(fd)) {
         return -EPERM;
     }
-    int64_t result;
-
     mm_lock();
     result = mm_map(args[0], args[1], (int)args[2], (int)args[3], fd, args[5]);
     mm_unlock();
     return result;
 }
 
+#define ADDRESS_END (1UL << 47) /* of what a process natively has */
+#define TABLE_LEAST (1UL << 34)
+#define TABLE_FLAGS ((uint64_t)MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | MAP_ANONYMOUS)
+
+/* Sanitizers of threads and of memory have their tables where only a process has memory: they end
+ * with a message that does not say why. */
+static void note_address(const uint64_t *args, int64_t result)
+{
+    static uint32_t noted;
+
+    bool is_table = args[3] == TABLE_FLAGS && args[1] >= TABLE_LEAST && (int)args[4] == -1;
+
+    if (result < 0 && is_table && args[0] >= GUEST_TOP && args[0] < ADDRESS_END &&
+        !__atomic_exchange_n(&noted, 1, __ATOMIC_RELAXED)) {
+        complain(
+            "build it without -fsanitize=thread or memory, or run it outside of a VM",
+            "the program asks for memory at 0x%lx, where a VM has none: its tables begin there "
+            "if it was built with a sanitizer of threads or memory",
+            args[0]);
+    }
+}
+
 /* void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) */
 HANDLER(mmap)
 {
+    int64_t result;
+
     if (!(args[3] & MAP_ANONYMOUS)) {
         return fd_is_hidden(args[4]) ? -EBADF : pin_map(vcpu, (int)args[4], map_file, args);
     }
-    LOCKED(mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, 0));
+    mm_lock();
+    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, 0);
+    mm_unlock();
+    note_address(args, result);
+    return result;
 }
 
 /* int munmap(void *addr, size_t length) */
