@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from argparse import Namespace
@@ -80,7 +81,7 @@ def plan(arguments: Namespace) -> int:
     )
     if arguments.output:
         with named(f"cannot write the plan {arguments.output}"):
-            Path(arguments.output).write_text(json.dumps(made, indent=2) + "\n")
+            _write_new(arguments.output, json.dumps(made, indent=2) + "\n")
     if arguments.json:
         return print_json(made)
     for step in made["steps"]:
@@ -89,6 +90,13 @@ def plan(arguments: Namespace) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{len(made['steps'])} steps to {made['version']}.")
     return 0
+
+
+def _write_new(file: str, text: str) -> None:
+    """Write a file, but not through a link, which another user may have put there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(file, flags, 0o644), "w", encoding="utf-8") as stream:  # noqa: PTH123  a descriptor
+        stream.write(text)
 
 
 def apply(arguments: Namespace) -> int:

@@ -177,6 +177,18 @@ def test_a_release_whose_km_cannot_run_here_is_refused(
     assert "To fix: update the kernel." in done.stderr
 
 
+def test_a_plan_is_not_written_through_a_link(make_bundle: BundleMaker, tmp_path: Path) -> None:
+    """A link that another user put at the plan's place leads root's plan nowhere."""
+    victim, link = tmp_path / "victim", tmp_path / "plan.json"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    words = (str(make_bundle()), f"--key={make_bundle.key}", "--downgrade", "--engines=none")
+    done = kontain("plan", *words, "-o", str(link))
+    assert done.returncode == 1
+    assert "cannot write the plan" in done.stderr
+    assert victim.read_text() == "precious"
+
+
 @pytest.mark.needs_root
 def test_a_person_is_asked(in_sandbox: Sandbox, make_bundle: BundleMaker) -> None:
     """At a terminal, uninstall asks; "n" changes nothing and "y" goes on."""

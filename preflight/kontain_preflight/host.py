@@ -233,6 +233,8 @@ class Process:
     def __init__(self, place: str, command: Sequence[str], stdin: Optional[int] = None) -> None:
         """Start `command`, which lies at `place` for this process."""
         kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        if os.geteuid() == 0:  # whoever called: root's programs read no user's configuration
+            kept = {"HOME": "/root"}
         self._command = command
         self._popen = subprocess.Popen(
             (place, *command[1:]),
