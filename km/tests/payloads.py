@@ -47,6 +47,7 @@ FILES = (
     Payload("file_io", STATIC),
     Payload("file_names", STATIC),
     Payload("open_threaded"),
+    Payload("waiting_openings", flags=("-pthread",)),
     Payload("directory", STATIC),
     Payload("positions", STATIC),
     Payload("descriptors", STATIC),

@@ -86,3 +86,48 @@ def test_its_own_file_stays_as_it_is(km: Path, build: Callable[..., Path], tmp_p
         before.st_mode,
         before.st_uid,
     )
+
+
+def _run_without_proc(monitor: Path, root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `/payload WORDS` in a root without a /proc, with the host's as descriptor 40."""
+    shutil.copy(monitor, root / "km")
+    kvm, proc = os.open("/dev/kvm", os.O_RDWR), os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(kvm, True)
+
+    def enter() -> None:
+        os.dup2(proc, 40)
+        os.chroot(root)
+        os.chdir("/")
+
+    done = subprocess.run(
+        ["/km", "--kvm-fd", str(kvm), "/payload", *words], preexec_fn=enter, close_fds=False,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(kvm)
+    os.close(proc)
+    return done
+
+
+def test_its_memory_is_refused_without_a_proc(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Where km finds no /proc, a payload that has one from elsewhere reads no memory by it."""
+    shutil.copy(build("proc_race", "musl"), tmp_path / "payload")
+    done = _run_without_proc(km, tmp_path, "here")
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
+def test_files_are_opened_without_a_proc(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Where km finds no /proc, files are found, made and followed by links as elsewhere."""
+    native = tmp_path / "native"
+    native.mkdir()
+    program = build("file_names", "musl")
+    wanted = subprocess.run(
+        [program], cwd=native, capture_output=True, text=True, check=False, timeout=60
+    )
+    root = tmp_path / "root"
+    root.mkdir()
+    shutil.copy(program, root / "payload")
+    assert _run_without_proc(km, root).stdout == wanted.stdout

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +32,22 @@ static void try_number(unsigned long n)
     CHECK(ioctl((int)n, 0xae80, 0) == -1);
     CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, (int)n, 0) == MAP_FAILED);
     CHECK(syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_SHARED, n | 1UL << 32, 0) == -1);
+}
+
+/* Who waits for it finds no descriptor. */
+static void wait_for(int n)
+{
+    struct pollfd fds[2] = {{own, POLLOUT, 0}, {n, POLLIN | POLLOUT, 0}};
+    struct timespec zero = {0, 0};
+    struct timeval none = {0, 0};
+    uint64_t set[32] = {0};
+
+    CHECK(poll(fds, 2, 0) == 2 && fds[0].revents == POLLOUT && fds[1].revents == POLLNVAL);
+    CHECK(ppoll(fds, 2, &zero, NULL) == 2 && fds[1].revents == POLLNVAL && fds[1].fd == n);
+    set[n / 64] = 1UL << n % 64;
+    CHECK(syscall(SYS_select, n + 1, set, NULL, NULL, &none) <= 0); /* EBADF, or not looked at */
+    set[n / 64] = 1UL << n % 64;
+    CHECK(syscall(SYS_pselect6, n + 1, NULL, set, NULL, &zero, NULL) <= 0);
 }
 
 /* One message with every number: refused as soon as one of them is not the payload's. */
@@ -70,6 +87,9 @@ int main(void)
         }
         try_number(n);
         send_number(pair[0], (int)n);
+    }
+    for (int n = highest + 1; n < 1100 && (rlim_t)n < limit.rlim_max; n++) {
+        wait_for(n);
     }
     listing = opendir("/proc/self/fd");
     for (struct dirent *entry; listing && (entry = readdir(listing));) {
