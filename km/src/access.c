@@ -190,13 +190,24 @@ static bool grants(const struct file *file, const struct caller *caller, const s
 
 /* ---- what is not sure ---- */
 
+/* As faccessat2(); before Linux 5.8, as faccessat(), for whom real and effective ids are the same.
+ */
+static int64_t ask(const uint64_t args[6])
+{
+    int64_t answer = host_syscall(__NR_faccessat2, args);
+
+    if (answer == -ENOSYS && !(args[3] & ~(uint64_t)AT_EACCESS)) {
+        answer = host_syscall(__NR_faccessat, args);
+    }
+    return answer;
+}
+
 /* Whether a possibility agrees with what the kernel answers for one right; of a file system that is
  * read-only, for instance, it does not tell. */
 static bool agrees(const struct file *file, const struct caller *caller, const struct guess *guess,
                    const uint64_t *args, uint32_t wanted)
 {
-    int64_t answer =
-        host_syscall(__NR_faccessat2, (uint64_t[6]){args[0], args[1], wanted, args[3]});
+    int64_t answer = ask((uint64_t[6]){args[0], args[1], wanted, args[3]});
 
     return (answer && answer != -EACCES) || grants(file, caller, guess, wanted) == !answer;
 }
@@ -280,7 +291,7 @@ int64_t access_without_noexec(uint64_t dirfd, uint64_t path, uint64_t mode, uint
         !S_ISREG(facts.mode) || !mounts_hides(facts.mount)) {
         return -EACCES;
     }
-    answer = host_syscall(__NR_faccessat2, others);
+    answer = ask(others);
     if (answer < 0 && answer != -EROFS) {
         return answer;
     }
@@ -309,7 +320,7 @@ bool file_may_execute(const char *path)
     struct file_facts facts;
     struct statvfs fs;
 
-    if (host_syscall(__NR_faccessat2, args) == 0 || is_memory(path)) {
+    if (ask(args) == 0 || is_memory(path)) {
         return true;
     }
     if (mounts_any()) {
