@@ -189,8 +189,8 @@ static bool is_monitors_descriptor(const struct proc_file *file, const char *nam
     if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's, at about the same numbers */
         return fd_is_hidden(strtoul(name, NULL, 10));
     }
-    return !strncmp(to, "anon_inode:kvm-", 15) || !strcmp(to, "/dev/kvm") ||
-           (fstatat(pin_proc(), link, &st, 0) == 0 && program_is_file(&st));
+    return !strncmp(to, "anon_inode:kvm-", 15) ||
+           (fstatat(pin_proc(), link, &st, 0) == 0 && (program_is_file(&st) || proc_is_kvm(&st)));
 }
 
 bool proc_is_monitors_entry(const struct proc_file *file, const char *entry)

@@ -2,8 +2,9 @@
 /*
  * sys_path.c: the system calls that change the file which a path leads to.
  *
- * Some links of /proc lead to km's own file, which the payload's user may own. So the file is
- * pinned first, and changed only if it is another. Without a proc(5) to name the pin by, the call
+ * Some links of /proc lead to km's own file, or by km's own descriptor to the host's /dev/kvm,
+ * which the payload's user may own. So the file is pinned first, and changed only if it is another.
+ * Without a proc(5) to name the pin by, the call
  * is made by the path that was looked at.
  */
 #include "syscall.h"
@@ -69,11 +70,18 @@ static int64_t change_by_name(const struct named *what, change make, const uint6
                       : make((uint64_t)folder, (uint64_t)name, 0, values);
 }
 
-/* Change it unless it is km's own file: the call's result, or `refusal`. */
+/* Whether the pin is what km itself lives on. */
+static bool is_monitors(const struct named *what)
+{
+    struct stat st;
+
+    return fstat(what->vcpu->pin, &st) == 0 && (program_is_file(&st) || proc_is_kvm(&st));
+}
+
+/* Change it unless it is km's: the call's result, or `refusal`. */
 static int64_t change_other(const struct named *what, change make, const uint64_t *values,
                             int64_t refusal)
 {
-    struct stat st;
     int64_t result;
 
     if (what->flags & AT_SYMLINK_NOFOLLOW) { /* the link itself, or a file by a path of its own */
@@ -83,7 +91,7 @@ static int64_t change_other(const struct named *what, change make, const uint64_
     if (result < 0) {
         return result;
     }
-    result = fstat(what->vcpu->pin, &st) == 0 && program_is_file(&st)
+    result = is_monitors(what)
                  ? refusal
                  : make((uint64_t)what->vcpu->pin, (uint64_t)"", AT_EMPTY_PATH, values);
     if (result == -ENOSYS || result == -EINVAL) { /* an older kernel makes no such call so */

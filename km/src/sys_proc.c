@@ -6,6 +6,7 @@
 #include "syscall.h"
 
 #include <asm/unistd.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -140,12 +141,23 @@ bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct 
     return found;
 }
 
-/* Whether a link that leads there may be one of the monitor's descriptors. */
-static bool may_be_hidden(const char *link)
+/*
+ * Whether the link `path`, which leads to `link`, may be one of the monitor's descriptors or
+ * mappings: their names are numbers, and they lead to no relative path.
+ */
+static bool may_be_hidden(uint64_t path, const char *link)
 {
-    return !strcmp(link, "/proc") || !strcmp(link, "/") || !strcmp(link, "/dev/kvm") ||
-           !strncmp(link, "anon_inode:", 11) || !strncmp(link, "socket:", 7) ||
-           !strncmp(link, "/memfd:", 7) || !strncmp(link, "/proc/", 6);
+    char character, first = 0;
+    bool begins = true;
+
+    if (*link != '/' && !strchr(link, ':')) {
+        return false;
+    }
+    for (size_t i = 0; i < PATH_MAX && !guest_read(&character, path + i, 1) && character; i++) {
+        first = begins && character != '/' ? character : first;
+        begins = character == '/';
+    }
+    return !first || isxdigit((unsigned char)first);
 }
 
 /* The answer is read here, so that the payload never has the monitor's name in its buffer. */
@@ -163,7 +175,7 @@ static int64_t readlink_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uin
     if (n <= 0) {
         return n;
     }
-    if ((shows_monitor(link, (size_t)n) || may_be_hidden(link)) &&
+    if ((shows_monitor(link, (size_t)n) || may_be_hidden(path, link)) &&
         proc_look_at_link(vcpu, dirfd, path, &file)) {
         if (proc_is_hidden(&file)) {
             return -ENOENT;

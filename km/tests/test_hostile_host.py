@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -69,23 +70,31 @@ def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
     assert done.stdout == f"{NOBODY} {NOBODY} 0 ['0000000000000000', '1']\n", done
 
 
-def test_its_own_file_stays_as_it_is(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
-    """No call of a payload of root changes km's file by a link of /proc that leads there."""
+def state(path: Path) -> tuple[int, ...]:
+    """What a call that changes a file changes of it."""
+    is_now = path.stat()
+    return is_now.st_ctime_ns, is_now.st_mode, is_now.st_uid
+
+
+def test_what_it_lives_on_stays_as_it_is(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """No call of a payload of root changes km's file, or /dev/kvm, by a link of /proc to it."""
     monitor = Path(shutil.copy(km, tmp_path / "km"))
     folder = tmp_path / "work"
     folder.mkdir()
     payload = shutil.copy(build("monitor_file", "musl"), folder / "payload")
-    before = monitor.stat()
-    done = subprocess.run(
-        [monitor, payload], cwd=folder, capture_output=True, text=True, check=False, timeout=60
-    )
-    after = monitor.stat()
+    kvm = tmp_path / "kvm"  # a node of its own: what fails here must not be the machine's
+    os.mknod(kvm, 0o600 | stat.S_IFCHR, Path("/dev/kvm").stat().st_rdev)
+    before = [state(monitor), state(kvm)]
+    with kvm.open("rb+", buffering=0) as device:
+        done = subprocess.run(
+            [monitor, "--kvm-fd", str(device.fileno()), payload],
+            cwd=folder, pass_fds=[device.fileno()],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
     assert done.returncode == 0, done
-    assert (after.st_ctime_ns, after.st_mode, after.st_uid) == (
-        before.st_ctime_ns,
-        before.st_mode,
-        before.st_uid,
-    )
+    assert [state(monitor), state(kvm)] == before
 
 
 def _run_without_proc(monitor: Path, root: Path, *words: str) -> subprocess.CompletedProcess[str]:
