@@ -73,17 +73,6 @@ static void add(const struct sock_filter *more, size_t count)
         add(more_, ARRAY_LEN(more_));                                                              \
     } while (0)
 
-/* Skip the instructions that follow `at` when the value in the accumulator is at least `least`. */
-static void set_fork(size_t at, uint32_t least)
-{
-    size_t skip = rule_count - at - 1;
-
-    if (skip > UINT8_MAX) {
-        die_of_size();
-    }
-    rules[at] = (struct sock_filter)IF(JGE, least, (uint8_t)skip, 0);
-}
-
 /* Where the next instruction goes, which is not known yet. */
 static size_t add_later(void)
 {
@@ -127,7 +116,7 @@ struct run {
 
 static struct run runs[SYSCALL_COUNT + 1];
 
-/* Jumps to where a call is judged, by the order of judged_calls; 0: there is none. */
+/* Jumps to where a call is judged, by the order of judged_calls. */
 static size_t judged[ARRAY_LEN(judged_calls)];
 static size_t judged_count;
 
@@ -158,32 +147,73 @@ static enum verdict verdict_of(uint32_t number)
                : VERDICT_KILL;
 }
 
-static void note_judged(uint32_t number)
+/*
+ * The tree that finds a number's run: a node skips to where numbers from its run's first on are
+ * looked for, or goes on. Where it ends, what the run says is behind the tree, for all ends.
+ */
+struct end {
+    size_t at; /* the node */
+    bool above;
+    struct run run;
+};
+
+static struct end ends[2 * (SYSCALL_COUNT + 1)];
+static size_t end_count;
+
+static void skip(size_t at, bool above, size_t to)
 {
-    for (size_t i = 0; i < ARRAY_LEN(judged_calls); i++) {
-        if (judged_calls[i] == number) {
-            judged[i] = add_later();
-            judged_count++;
+    size_t distance = to - at - 1;
+
+    if (distance > UINT8_MAX) {
+        die_of_size();
+    }
+    *(above ? &rules[at].jt : &rules[at].jf) = (uint8_t)distance;
+}
+
+static void add_runs(size_t low, size_t high);
+
+/* What is at one side of a node: one run, an end, or a tree that follows here. */
+static void add_side(size_t at, bool above, size_t low, size_t high) /* NOLINT(misc-no-recursion) */
+{
+    if (high - low == 1) {
+        ends[end_count++] = (struct end){at, above, runs[low]};
+    } else {
+        skip(at, above, rule_count);
+        add_runs(low, high);
+    }
+}
+
+/* Find the run that the number in the accumulator is in, one of [low, high). */
+static void add_runs(size_t low, size_t high) /* NOLINT(misc-no-recursion): a tree's depth */
+{
+    size_t middle = (low + high) / 2, at = rule_count;
+
+    ADD(IF(JGE, runs[middle].first, 0, 0));
+    add_side(at, false, low, middle);
+    add_side(at, true, middle, high);
+}
+
+/* Let all ends of this verdict, of this number for one that is judged, lead here. */
+static void end_here(enum verdict verdict, uint32_t number)
+{
+    for (size_t i = 0; i < end_count; i++) {
+        if (ends[i].run.verdict == verdict &&
+            (verdict != VERDICT_JUDGE || ends[i].run.first == number)) {
+            skip(ends[i].at, ends[i].above, rule_count);
         }
     }
 }
 
-/* Find the run that the number in the accumulator is in, one of [low, high), and do as it says. */
-static void add_runs(size_t low, size_t high) /* NOLINT(misc-no-recursion): a tree's depth */
+static void add_ends(void)
 {
-    size_t middle = (low + high) / 2, fork;
-
-    if (high - low > 1) {
-        fork = add_later();
-        add_runs(low, middle);
-        set_fork(fork, runs[middle].first);
-        add_runs(middle, high);
-    } else if (runs[low].verdict == VERDICT_JUDGE) {
-        note_judged(runs[low].first);
-    } else if (runs[low].verdict == VERDICT_ALLOW) {
-        ADD(ALLOW);
-    } else {
-        ADD(KILL);
+    end_here(VERDICT_ALLOW, 0);
+    ADD(ALLOW);
+    end_here(VERDICT_KILL, 0);
+    ADD(KILL);
+    for (size_t i = 0; i < ARRAY_LEN(judged_calls); i++) {
+        end_here(VERDICT_JUDGE, judged_calls[i]);
+        judged[i] = add_later();
+        judged_count++;
     }
 }
 
@@ -199,6 +229,7 @@ static void add_calls(void)
         }
     }
     add_runs(0, count);
+    add_ends();
 }
 
 /* What follows judges these calls. */
