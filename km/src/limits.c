@@ -11,12 +11,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define STACK_NEEDED (128UL << 10) /* of the monitor's first thread */
+/* Of the monitor's first thread: without the least it cannot begin. */
+#define STACK_LEAST (48UL << 10)
+#define STACK_WANTED (128UL << 10)
 
 static _Noreturn void refuse_stack(void)
 {
-    static const char text[] = "km: the limit on the stack is too low for km: it needs 128 KiB.\n"
-                               "To fix: raise the limit on the stack (ulimit -s 128).\n";
+    static const char text[] = "km: the limit on the stack is too low for km: it needs 48 KiB.\n"
+                               "To fix: raise the limit on the stack (ulimit -s 48).\n";
 
     (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
     _exit(STATUS_FAILED);
@@ -25,7 +27,7 @@ static _Noreturn void refuse_stack(void)
 /* Have the kernel map so much of the stack as the monitor will use. */
 static __attribute__((noinline)) void touch_stack(void)
 {
-    volatile char room[STACK_NEEDED];
+    volatile char room[STACK_WANTED];
 
     for (size_t i = sizeof(room); i >= PAGE_SIZE; i -= PAGE_SIZE) {
         room[i - PAGE_SIZE] = 0;
@@ -36,15 +38,15 @@ void limits_make_room(void)
 {
     struct rlimit own, more;
 
-    if (getrlimit(RLIMIT_STACK, &own) < 0 || own.rlim_cur >= 2 * STACK_NEEDED) {
+    if (getrlimit(RLIMIT_STACK, &own) < 0 || own.rlim_cur >= 2 * STACK_WANTED) {
         return;
     }
-    more = (struct rlimit){own.rlim_max < 2 * STACK_NEEDED ? own.rlim_max : 2 * STACK_NEEDED,
+    more = (struct rlimit){own.rlim_max < 2 * STACK_WANTED ? own.rlim_max : 2 * STACK_WANTED,
                            own.rlim_max};
-    if (more.rlim_cur < STACK_NEEDED || setrlimit(RLIMIT_STACK, &more) < 0) {
+    if (more.rlim_cur < STACK_LEAST || setrlimit(RLIMIT_STACK, &more) < 0) {
         refuse_stack();
     }
-    if (more.rlim_cur == 2 * STACK_NEEDED) {
+    if (more.rlim_cur == 2 * STACK_WANTED) {
         touch_stack();
     }
     (void)setrlimit(RLIMIT_STACK, &own); /* it is the payload's, too */
