@@ -96,7 +96,7 @@ void opening_part(void)
 HANDLER(chroot)
 {
     (void)vcpu;
-    __atomic_store_n(&root_is_ours, false, __ATOMIC_SEQ_CST); /* before anybody opens from there */
+    __atomic_store_n(&root_is_ours, false, __ATOMIC_SEQ_CST);
     return host_syscall(__NR_chroot, args);
 }
 
@@ -122,8 +122,9 @@ HANDLER(fchdir)
     return move(__NR_fchdir, args);
 }
 
-/* Let `here` be the working folder. */
-static void look_here(void)
+/* Let `here` be the working folder, if it is in no proc(5): it never is another, for somebody may
+ * be about to open from it. */
+static void look_here(struct vcpu *vcpu)
 {
     uint32_t now = __atomic_load_n(&here_now, __ATOMIC_SEQ_CST);
     int fd;
@@ -132,24 +133,28 @@ static void look_here(void)
         return;
     }
     fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    __atomic_store_n(&here_is_plain, false, __ATOMIC_SEQ_CST);
-    if (fd >= 0 && dup3(fd, here, O_CLOEXEC) >= 0) {
-        __atomic_store_n(&here_is_plain, is_plain(here), __ATOMIC_SEQ_CST);
+    if (fd >= 0 && pin_set(vcpu, fd) == 0) {
+        bool plain = is_plain(vcpu->pin) && dup3(vcpu->pin, here, O_CLOEXEC) == here;
+
+        __atomic_store_n(&here_is_plain, plain, __ATOMIC_SEQ_CST);
         __atomic_store_n(&here_seen, now, __ATOMIC_SEQ_CST);
+        pin_clear(vcpu);
     }
-    (void)close(fd);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     __atomic_store_n(&here_is_taken, false, __ATOMIC_RELEASE);
 }
 
 /* Where a relative path begins, or -1. The child of a vfork has a working folder of its own. */
 static int begin_here(const struct opening *what)
 {
-    if ((int)what->dirfd != AT_FDCWD || here < 0 || parted || what->vcpu->vforked) {
+    if ((int)what->dirfd != AT_FDCWD || here < 0 || what->vcpu->vforked) {
         return -1;
     }
     if (__atomic_load_n(&here_seen, __ATOMIC_SEQ_CST) !=
         __atomic_load_n(&here_now, __ATOMIC_SEQ_CST)) {
-        look_here();
+        look_here(what->vcpu);
     }
     return __atomic_load_n(&here_seen, __ATOMIC_SEQ_CST) ==
                        __atomic_load_n(&here_now, __ATOMIC_SEQ_CST) &&
@@ -177,7 +182,10 @@ static int begin(const struct opening *what)
 static int64_t open_across_none(const struct opening *what)
 {
     struct open_how how = what->how;
-    int from = __atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) ? begin(what) : -1;
+    int from = __atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) &&
+                       !__atomic_load_n(&parted, __ATOMIC_SEQ_CST)
+                   ? begin(what)
+                   : -1;
 
     if (from < 0) {
         return -EXDEV;
@@ -186,9 +194,10 @@ static int64_t open_across_none(const struct opening *what)
         how.flags = (how.flags & OPEN_FLAGS) | OPEN_LARGE;
         how.mode = how.flags & (O_CREAT | TMPFILE) ? how.mode & 07777 : 0;
     }
-    how.resolve |= RESOLVE_NO_XDEV;
-    return openat2_at((uint64_t)from, what->path,
-                      &how); /* whether the path still begins so or not */
+    /* Another thread may change the path, the root and the working folder now. Nothing begins at
+     * the root that is then, nor at another folder than this one. */
+    how.resolve |= RESOLVE_NO_XDEV | (from == root ? RESOLVE_IN_ROOT : RESOLVE_BENEATH);
+    return openat2_at((uint64_t)from, what->path, &how);
 }
 
 /* ---- any file ---- */
@@ -475,7 +484,8 @@ static int64_t open_safely(const struct opening *what)
         return what->how.flags & O_PATH ? refuse_hidden(fd) : fd;
     }
     fd = open_across_none(what);
-    if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG) {
+    if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG ||
+        fd == -EAGAIN || fd == -ELOOP) {
         if (pin_proc() >= 0) {
             return open_or_make(what);
         }
