@@ -28,7 +28,7 @@ VERBS: Dict[str, Dict[str, str]] = {
     "check": {"kontain_state": "checked", "kontain_proof": "never"},
     "verify": {"kontain_state": "checked", "kontain_proof": "always"},
 }
-KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "results")
+KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "results", "facts")
 
 
 class PlayError(Exception):

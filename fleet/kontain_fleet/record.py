@@ -28,6 +28,18 @@ class Outcome:
     changes: List[Dict[str, str]] = field(default_factory=list)
     results: List[Dict[str, str]] = field(default_factory=list)
     rolled_back: str = ""
+    facts: Dict[str, Any] = field(default_factory=dict)  # `distribution` and `cpu`
+
+    @property
+    def machine(self) -> str:
+        """The distribution and the CPU in words, "" where the host did not say."""
+        words = []
+        for part, name in (("distribution", "name"), ("cpu", "brand")):
+            facts: Any = self.facts  # a host says what it likes
+            found = facts.get(part) if isinstance(facts, dict) else None
+            if isinstance(found, dict) and isinstance(found.get(name), str):
+                words.append(found[name])
+        return ", ".join(words)
 
     @property
     def is_bad(self) -> bool:

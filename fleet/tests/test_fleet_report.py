@@ -36,6 +36,7 @@ def report() -> Report:
             "0.1.0",
             2.5,
             results=[result("kernel"), result("selinux", "skip")],
+            facts={"distribution": {"name": 'Debian "13"'}, "cpu": {"brand": "AMD <EPYC>"}},
         ),
         Outcome(
             "b",
@@ -71,6 +72,7 @@ def test_json_has_every_host(report: Report, tmp_path: Path) -> None:
 def test_page_is_one_file_and_hostile_text_is_text(report: Report) -> None:
     """The page fetches nothing, shows each failure's fix, and what a host said is never markup."""
     page = html(report)
+    assert 'title="Debian &#34;13&#34;, AMD &lt;EPYC&gt;"' in page
 
     assert "<script" not in page
     assert "http" not in page

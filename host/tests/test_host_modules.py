@@ -96,10 +96,11 @@ def test_check_mode_is_honest_and_a_second_run_changes_nothing(
 
 @pytest.mark.needs_root
 @pytest.mark.slow
-def test_engines_are_registered_and_released(ansible: Ansible) -> None:
+def test_engines_are_registered_and_released(ansible: Ansible, make_bundle: BundleMaker) -> None:
     """Docker's file is shown as a difference, written, and taken back; podman's likewise."""
     file = "config_file=/etc/docker/kontain-test.json"
-    foreseen, made, same, gone, podman, gone_too = ansible(
+    _, foreseen, made, same, gone, podman, gone_too = ansible(
+        f"release src={make_bundle()} key={make_bundle.key}",  # podman wants to see the program
         f"check:engine_runtime engine=docker {file}",
         f"engine_runtime engine=docker {file}",
         f"engine_runtime engine=docker {file}",

@@ -97,6 +97,13 @@ results:
       found: /dev/kvm is there
       cause: ""
       fix: ""
+facts:
+  description: The distribution and the CPU, as C(kontain check --json --facts) tells them, without its flags.
+  returned: always
+  type: dict
+  sample:
+    cpu: {brand: AMD EPYC 9B14, family: 25, model: 17, stepping: 1, vendor: AuthenticAMD}
+    distribution: {codename: bookworm, id: debian, like: [], version: "12"}
 rolled_back:
   description: What the host went back to after its proof failed, a version or V(no Kontain).
   returned: when O(rollback=true) and a proof failed after a change
@@ -158,6 +165,7 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.unin
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
     checks,
+    deep_facts,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.host import (
     Host as CheckedHost,
@@ -186,6 +194,10 @@ class Visit:
 
     def run(self) -> None:
         """Check, change and prove."""
+        host = CheckedHost(prefix=self.options["prefix"])
+        cpu = deep_facts.read_cpu(host)  # the package py-cpuinfo would take a second
+        del cpu["flags"]
+        self.answer["facts"] = {"distribution": deep_facts.distribution(host), "cpu": cpu}
         self._look(checks.CHECKS)
         if self.options["state"] == "present":
             self._converge()
