@@ -20,7 +20,6 @@
 #ifndef NT_FILE
 #define NT_FILE 0x46494c45
 #endif
-#define FXSAVE_SIZE 512
 #define XCR0_AT 464 /* where debuggers look for the features of NT_X86_XSTATE */
 
 static struct maps maps;
@@ -98,7 +97,9 @@ static void append_vectors(struct core *core, struct cpu_state *state)
 
     append_note(core, "CORE", NT_FPREGSET, &state->xsave, FXSAVE_SIZE);
     memcpy((char *)&state->xsave + XCR0_AT, &features, sizeof(features));
-    append_note(core, "LINUX", NT_X86_XSTATE, &state->xsave, size);
+    if (size > FXSAVE_SIZE) {
+        append_note(core, "LINUX", NT_X86_XSTATE, &state->xsave, size);
+    }
 }
 
 /* ---- the process ---- */

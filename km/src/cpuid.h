@@ -20,6 +20,7 @@ struct cpuid_table {
 #define XFEATURES 0xe7U
 enum { XFEATURE_SSE = 2, XFEATURE_AVX = 4, XFEATURE_AVX512 = 0xe0 };
 
+#define FXSAVE_SIZE 512  /* bytes of the legacy area, which is all where there is no XSAVE */
 #define XSAVE_BASE 576   /* bytes of an XSAVE image: legacy area and header */
 #define XSAVE_MAX 4096UL /* of KVM_GET_XSAVE's */
 
@@ -59,7 +60,10 @@ void cpuid_ask_host(struct cpuid_table *table);
 /* The same, filtered. */
 void cpuid_read_host(struct cpuid_table *table);
 
-/* Bytes of an XSAVE image of the components that a payload has here, in standard form. */
+/*
+ * Bytes of an XSAVE image of the components that a payload has here, in standard form; FXSAVE_SIZE
+ * where it has no XSAVE.
+ */
 uint32_t xsave_size(uint64_t *features);
 
 /* Take both from what the VM is told. */

@@ -129,8 +129,10 @@ void xsave_take(const struct cpuid_table *table)
 {
     const struct kvm_cpuid_entry2 *entry = cpuid_find(table, 0xd, 0);
 
-    image.features = entry ? entry->eax : XFEATURE_SSE | 1U;
-    image.size = entry ? entry->ebx : XSAVE_BASE;
+    bool xsave = entry && entry->eax;
+
+    image.features = xsave ? entry->eax : XFEATURE_SSE | 1U;
+    image.size = xsave ? entry->ebx : FXSAVE_SIZE;
 }
 
 uint32_t xsave_size(uint64_t *features)

@@ -64,9 +64,12 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
     if (kvm_ioctl(vcpu->fd, KVM_GET_XSAVE, xsave) < 0) {
         die(STATUS_FAILED, FIX_CPU, "KVM_GET_XSAVE failed: %m");
     }
-    memcpy((uint8_t *)xsave + SW_RESERVED, &reserved, sizeof(reserved));
+    if (size > FXSAVE_SIZE) {
+        memcpy((uint8_t *)xsave + SW_RESERVED, &reserved, sizeof(reserved));
+    }
     *sp = ROUND_DOWN(*sp - size - sizeof(magic2), 64);
-    if (guest_write(*sp, xsave, size) < 0 || guest_write(*sp + size, &magic2, sizeof(magic2)) < 0) {
+    if (guest_write(*sp, xsave, size) < 0 ||
+        (size > FXSAVE_SIZE && guest_write(*sp + size, &magic2, sizeof(magic2)) < 0)) {
         return false;
     }
     memset(xsave, 0, sizeof(*xsave)); /* the handler begins with the unit as a program finds it */
@@ -119,10 +122,10 @@ static bool on_altstack(const struct vcpu *vcpu, uint64_t sp)
 bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask)
 {
     struct kvm_regs *regs = vcpu->regs;
+    uint64_t sp, features;
     struct sigframe frame = {.restorer = action->restorer,
-                             .uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+                             .uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
                              .mask = old_mask};
-    uint64_t sp;
 
     cpu_leave_stub(vcpu);
     sp = regs->rsp - RED_ZONE;
@@ -132,6 +135,7 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
     if (!push_fpu(vcpu, &sp)) {
         return false;
     }
+    frame.uc_flags |= xsave_size(&features) > FXSAVE_SIZE ? UC_FP_XSTATE : 0;
     save_context(vcpu, &frame.context);
     frame.context.fpstate = sp;
     frame.context.old_mask = old_mask;
@@ -182,21 +186,22 @@ static bool take_mxcsr(uint8_t *xsave)
 static bool pop_fpu(struct vcpu *vcpu, uint64_t addr)
 {
     struct kvm_xsave *xsave = (struct kvm_xsave *)vcpu->scratch;
+    uint8_t *extended = (uint8_t *)xsave + FXSAVE_SIZE;
     struct sw_reserved reserved;
     uint64_t features, in_use = 3;
     uint32_t size = xsave_size(&features);
 
     memset(xsave, 0, sizeof(*xsave));
-    if (guest_read(xsave, addr, 512) < 0) {
+    if (guest_read(xsave, addr, FXSAVE_SIZE) < 0) {
         return false;
     }
     memcpy(&reserved, (uint8_t *)xsave + SW_RESERVED, sizeof(reserved));
-    if (reserved.magic1 == FP_XSTATE_MAGIC1 && reserved.xstate_size == size) {
-        if (guest_read((uint8_t *)xsave + 512, addr + 512, size - 512) < 0) {
+    if (size > FXSAVE_SIZE && reserved.magic1 == FP_XSTATE_MAGIC1 && reserved.xstate_size == size) {
+        if (guest_read(extended, addr + FXSAVE_SIZE, size - FXSAVE_SIZE) < 0) {
             return false;
         }
-    } else { /* only the legacy part, as a program may leave it */
-        memcpy((uint8_t *)xsave + 512, &in_use, sizeof(in_use));
+    } else { /* only the legacy part: of a CPU without XSAVE, or as a program may leave it */
+        memcpy(extended, &in_use, sizeof(in_use));
     }
     memset((uint8_t *)xsave + SW_RESERVED, 0, 48);
     return take_mxcsr((uint8_t *)xsave) && kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) == 0;
