@@ -108,10 +108,15 @@ static const char filters[] = "Seccomp_filters:\t"; /* since Linux 5.9 */
 
 unsigned proc_filters(pid_t pid, bool own)
 {
+    static uint32_t known; /* of this process and its forks, plus 1: it stays what it is */
     char name[PROC_AT], line[256];
-    unsigned host = 0;
+    unsigned host = __atomic_load_n(&known, __ATOMIC_RELAXED);
     FILE *file;
 
+    if (own && host) {
+        return seccomp_shown(signal_vcpu(), host - 1);
+    }
+    host = 0;
     (void)snprintf(name, sizeof(name), "%d/status", pid);
     file = proc_open(name);
     while (file && fgets(line, sizeof(line), file)) {
@@ -121,6 +126,9 @@ unsigned proc_filters(pid_t pid, bool own)
     }
     if (file) {
         (void)fclose(file);
+        if (own) {
+            __atomic_store_n(&known, host + 1, __ATOMIC_RELAXED);
+        }
     }
     return seccomp_shown(own ? signal_vcpu() : NULL, host);
 }
