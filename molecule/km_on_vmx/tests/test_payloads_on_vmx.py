@@ -109,7 +109,7 @@ CPUS = (
     Cpu("corei5_lynnfield_750", {"ept": "Y", "unrestricted_guest": "N"}),
     Cpu("corei5_arrandale_m520", EPT),  # no XSAVE
     Cpu("corei7_sandy_bridge_2600k", EPT),  # no FSGSBASE
-    Cpu("corei7_icelake_u", EPT, left_out=LEFT_OUT | WITH_XSAVES),
+    Cpu("broadwell_ult", EPT),
     Cpu(
         "corei7_skylake_x",
         {"ept": "N", "vpid": "N"},
