@@ -47,7 +47,8 @@ static int64_t pin_named(const struct named *what)
     }
     if (is_empty(what)) {
         args[1] = (uint64_t)".";
-    } else if (proc_look_at_link(what->vcpu, what->dirfd, what->path, &file) &&
+    } else if (proc_may_be_entry(what->path) &&
+               proc_look_at_link(what->vcpu, what->dirfd, what->path, &file) &&
                proc_is_hidden(&file)) {
         return -ENOENT;
     }

@@ -141,23 +141,23 @@ bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct 
     return found;
 }
 
-/*
- * Whether the link `path`, which leads to `link`, may be one of the monitor's descriptors or
- * mappings: their names are numbers, and they lead to no relative path.
- */
-static bool may_be_hidden(uint64_t path, const char *link)
+bool proc_may_be_entry(uint64_t path)
 {
     char character, first = 0;
     bool begins = true;
 
-    if (*link != '/' && !strchr(link, ':')) {
-        return false;
-    }
     for (size_t i = 0; i < PATH_MAX && !guest_read(&character, path + i, 1) && character; i++) {
         first = begins && character != '/' ? character : first;
         begins = character == '/';
     }
     return !first || isxdigit((unsigned char)first);
+}
+
+/* Whether the link `path`, which leads to `link`, may be one of the monitor's descriptors or
+ * mappings, which lead to no relative path. */
+static bool may_be_hidden(uint64_t path, const char *link)
+{
+    return (*link == '/' || strchr(link, ':')) && proc_may_be_entry(path);
 }
 
 /* The answer is read here, so that the payload never has the monitor's name in its buffer. */

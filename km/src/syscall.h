@@ -275,6 +275,9 @@ bool proc_is_hidden(const struct proc_file *file);
  * is used for it. */
 bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct proc_file *file);
 
+/* Whether the last name of a path may be that of a descriptor or a mapping there: of a number. */
+bool proc_may_be_entry(uint64_t path);
+
 /* The program of a process in a VM. False when it cannot be told. */
 bool proc_program(const struct proc_file *file, char program[4096]);
 
