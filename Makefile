@@ -7,7 +7,7 @@ PY         := $(VENV)/bin/python
 PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
-C_FILES     = $(wildcard km/src/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
+C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host fleet krun km toolchain runenv examples tools bench collection docs molecule
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
@@ -17,7 +17,7 @@ export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv km krun hello runenv collection bundle ruff mypy shell ansible c words $(STAGES)
+.PHONY: help deps venv km krun hello runenv collection bundle ruff mypy shell ansible c rooms words $(STAGES)
 .PHONY: unit test molecule-all site sources bench clean dist
 
 help: ## list the targets
@@ -58,7 +58,7 @@ bundle: km krun hello $(if $(HAS_VENV),collection) ## build the bundle, build/ko
 dist: venv bundle ## make a release, build/dist/: RELEASE_KEY=FILE is the private key, RELEASE_URL its place
 	PYTHONPATH=host $(PY) tools/dist.py $(VERSION) $(COLLECTION)
 
-check: ruff mypy shell ansible c words ## all that reads the sources without running them
+check: ruff mypy shell ansible c rooms words ## all that reads the sources without running them
 
 ruff: venv
 	ruff check .
@@ -85,15 +85,19 @@ ansible: venv
 TIDY_OFF   := -bugprone-signed-bitwise,-performance-no-int-to-ptr
 TIDY_OFF   := $(TIDY_OFF),-clang-analyzer-optin.core.FixedAddressDereference
 TIDY_OFF   := $(TIDY_OFF),-bugprone-multi-level-implicit-pointer-conversion
-TIDY_FLAGS := -std=gnu11 -D_GNU_SOURCE -DKM_VERSION='""' -Wno-gnu-variable-sized-type-not-at-end -nostdlibinc \
+TIDY_FLAGS := -std=gnu11 -D_GNU_SOURCE -iquote km/src -DKM_VERSION='""' -Wno-gnu-variable-sized-type-not-at-end -nostdlibinc \
               -isystem /usr/include/x86_64-linux-musl -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
-CPPCHECK   := cppcheck --quiet --std=c11 '-D_Noreturn=__attribute__((noreturn))' \
+CPPCHECK   := cppcheck --quiet --std=c11 -I km/src '-D_Noreturn=__attribute__((noreturn))' \
               --enable=warning,portability,performance --error-exitcode=1
 c: venv
 	@echo clang-format, cppcheck, clang-tidy
 	@clang-format --dry-run --Werror $(C_FILES) $(C_PAYLOADS)
 	@$(CPPCHECK) $(C_FILES)
 	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P 2 -I {} clang-tidy --quiet --checks=$(TIDY_OFF) {} -- $(TIDY_FLAGS)
+
+# What km's objects call tells which room knows which.
+rooms: venv km
+	$(PYTEST) --quiet km/tests/test_rooms.py
 
 words: venv
 	codespell

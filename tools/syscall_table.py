@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "km" / "src" / "syscall_list.inc"
+TABLE = ROOT / "km" / "src" / "calls" / "syscall_list.inc"
 PAGE = ROOT / "docs" / "reference" / "system-calls.md"
 
 HEAD = """\
 # System calls
 
-Made by `tools/syscall_table.py` from `km/src/syscall_list.inc`; do not edit it.
+Made by `tools/syscall_table.py` from `km/src/calls/syscall_list.inc`; do not edit it.
 
 What a payload finds when it makes a system call of Linux on x86-64.
 A call that is not here fails with `ENOSYS`, as on a kernel that does not have it.

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADING = re.compile(r"^### `(.+)`$", re.MULTILINE)
 SOURCES = (
     "km/src/*.c",
+    "km/src/*/*.c",
     "krun/launcher/*.c",
     "krun/src/krun/*.py",
     "runenv/kontain_runenv/*.py",

@@ -3,7 +3,8 @@
  * elf_headers.c: libFuzzer gives elf.c a file, as image_open() takes one: it is refused, or its
  * headers are within what elf.c may map. Refusal, which ends km, comes back here.
  */
-#include "km.h"
+#include "memory/memory.h"
+#include "program/program.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,9 @@
  * sigreturn.c: libFuzzer gives sigframe_pop() a frame and the memory around it: it is refused, or
  * what the vCPU gets is what a payload may have.
  */
-#include "syscall.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "task/task.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,8 @@
  * Not here is what km does without where it is refused, such as mseal, and what it calls because
  * the payload does.
  */
-#include "km.h"
+#include "base/base.h"
+#include "top.h"
 
 #include <asm/unistd.h>
 #include <stdlib.h>

@@ -2,14 +2,18 @@
 /*
  * main.c: the story of a start.
  */
-#include "km.h"
-#include "probe.h"
-#include "seccomp.h"
-#include "syscall.h"
+#include "base/base.h"
+#include "calls/calls.h"
+#include "gdb/gdb.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "program/program.h"
+#include "snapshot/snapshot.h"
+#include "task/task.h"
+#include "top.h"
+#include "watch/watch.h"
 
 #include <unistd.h>
-
-struct image image;
 
 /* The program starts at its first instruction, with its arguments on its stack. */
 static void begin(struct vcpu *vcpu, char **envp)
@@ -31,9 +35,9 @@ int main(int argc, char **argv, char **envp)
     bool resumes;
 
     (void)argc;
-    program_open();
+    self_open();
     limits_make_room();
-    keep_apart(argv, envp);
+    reserve_guest_range(argv, envp);
     places_choose();
     limit = fd_raise_limit();
     options_parse(argv);
@@ -67,7 +71,7 @@ int main(int argc, char **argv, char **envp)
         die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU (KVM_CREATE_VCPU, KVM_GET_SREGS): %m");
     }
     probe_step("payload");
-    stop_enter(vcpu, NULL);
+    freeze_enter(vcpu, NULL);
     signal_init(vcpu);
     if (options.seccomp) {
         seccomp_parse(vcpu, options.seccomp);
@@ -86,7 +90,7 @@ int main(int argc, char **argv, char **envp)
     }
     fd_lower_limit(limit);
     probe_step("seccomp");
-    lock_in();
+    sandbox_enter();
     if (resumes) {
         snapshot_resume_threads(vcpu);
     }

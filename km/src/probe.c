@@ -3,11 +3,12 @@
  * probe.c: km --probe, whether programs can run here, by running one: all that km does for any
  * program it does here, in the same code, and says each step with its time. docs: km(1), PROBE.
  */
-#include "probe.h"
-
-#include "cpuid.h"
-#include "km.h"
-#include "trace.h"
+#include "base/base.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "program/program.h"
+#include "top.h"
+#include "watch/watch.h"
 
 #include <errno.h>
 #include <signal.h>

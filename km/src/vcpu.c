@@ -2,9 +2,15 @@
 /*
  * vcpu.c: the run loop: enter the guest, see why it came back, serve it, again.
  */
-#include "seccomp.h"
-#include "stop.h"
-#include "syscall.h"
+#include "base/base.h"
+#include "calls/calls.h"
+#include "gdb/gdb.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "snapshot/snapshot.h"
+#include "task/task.h"
+#include "top.h"
+#include "watch/watch.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -151,10 +157,10 @@ static void prepare(struct vcpu *vcpu)
         }
         snapshot_point(vcpu);
         gdb_before_guest(vcpu);
-        if (stop_is_wanted(vcpu)) {
-            stop_point(stop_of(vcpu));
+        if (freeze_is_wanted(vcpu)) {
+            freeze_point(freeze_of(vcpu));
         }
-    } while (signal_waiting || stop_is_wanted(vcpu));
+    } while (signal_waiting || freeze_is_wanted(vcpu));
     gdb_enter_guest(vcpu);
 }
 
@@ -202,7 +208,7 @@ static bool enter(struct vcpu *vcpu)
 _Noreturn void vcpu_run(struct vcpu *vcpu)
 {
     if (!vcpu->vforked) {
-        stop_set_tid(vcpu, (pid_t)syscall(__NR_gettid));
+        freeze_set_tid(vcpu, (pid_t)syscall(__NR_gettid));
     }
     stub_set_answers(vcpu);
     prepare(vcpu);

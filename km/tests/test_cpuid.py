@@ -185,7 +185,11 @@ RANDOM = [_random(seed) for seed in range(200)]
 def replay(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The monitor's filter, built to read CPUs that are data."""
     program = tmp_path_factory.mktemp("cpuid") / "replay"
-    parts = [SOURCES / "cpuid_filter.c", SOURCES / "cpuid_host.c", DATA / "replay.c"]
+    parts = [
+        SOURCES / "machine/cpuid_filter.c",
+        SOURCES / "machine/cpuid_host.c",
+        DATA / "replay.c",
+    ]
     subprocess.run(
         ["gcc", "-std=gnu11", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover", "-Wall", "-Wextra",
          "-Werror", "-iquote", SOURCES, "-o", program, *parts],

@@ -4,7 +4,7 @@
  * looks: in the shared memory that it names, of a byte for each edge modulo its size. This
  * monitor's processes all write there, those of a fork too; a race of two threads costs a count.
  */
-#include "km.h"
+#include "base/base.h"
 
 #include <stdlib.h>
 #include <sys/shm.h>

@@ -10,7 +10,7 @@
  * The answer has lines of the same form with the flags of the entry after them, the names of the
  * features, and the size of an XSAVE image.
  */
-#include "cpuid.h"
+#include "machine/machine.h"
 
 #include <stdlib.h>
 #include <string.h>

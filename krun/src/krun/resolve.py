@@ -15,7 +15,7 @@ from krun.rootfs import File, Rootfs, UnknownTreeError
 MOST_INTERPRETERS = 5  # Linux's own limit of scripts that are interpreted by scripts
 _HEAD = 256  # bytes that Linux looks at: BINPRM_BUF_SIZE
 _ELF64_LITTLE = b"\x7fELF\x02\x01"
-_SNAPSHOT = b"\x7fkmsnap\0"  # of a program in km; km/src/snapshot.h
+_SNAPSHOT = b"\x7fkmsnap\0"  # of a program in km; km/src/program/program.h
 _X86_64 = b"\x3e\x00"  # e_machine
 
 

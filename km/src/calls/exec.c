@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exec.c: execve and execveat: the process becomes a new monitor, with the new program as its
+ * payload.
+ *
+ * What can be said of the program is said before, as an errno; what the host's kernel keeps across
+ * execve (descriptors, ignored signals, the mask, timers) it keeps here too.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "program/program.h"
+#include "task/task.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ARGS_MAX (1UL << 20) /* pointers; the host refuses less, by their bytes */
+
+/* ---- can it run? ---- */
+
+/* Open a file that the payload named, as it might do itself. */
+static int open_named(struct vcpu *vcpu, const char *path)
+{
+    return (int)open_at(vcpu, (uint64_t)AT_FDCWD, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+static int64_t check_elf(struct vcpu *vcpu, const char *path)
+{
+    Elf64_Ehdr head = {0};
+    int fd = open_named(vcpu, path);
+    ssize_t n;
+
+    if (fd < 0) {
+        return fd;
+    }
+    n = read(fd, &head, sizeof(head));
+    (void)close(fd);
+    if (n == (ssize_t)sizeof(head) &&
+        !memcmp(head.e_ident, SNAPSHOT_MAGIC, sizeof(SNAPSHOT_MAGIC))) {
+        return 0;
+    }
+    return n == (ssize_t)sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG) &&
+                   head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == EM_X86_64 &&
+                   (head.e_type == ET_EXEC || head.e_type == ET_DYN)
+               ? 0
+               : -ENOEXEC;
+}
+
+static int64_t check_file(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        return -errno;
+    }
+    return S_ISREG(st.st_mode) && file_may_execute(path) ? 0 : -EACCES;
+}
+
+/* Follow scripts, and links to km, to the program that runs; its path is left in *path. */
+static int64_t resolve(struct vcpu *vcpu, struct script *script, const char **path,
+                       char beside[PATH_MAX])
+{
+    int64_t found;
+
+    do {
+        found = check_file(*path);
+        if (found < 0) {
+            return found;
+        }
+        if (self_is(*path) && payload_beside(*path, beside)) {
+            *path = beside;
+        }
+        found = script_resolve(script, *path, open_named(vcpu, *path));
+        if (found > 0) {
+            *path = script->head[0];
+        }
+    } while (found > 0);
+    return found < 0 ? found : check_elf(vcpu, *path);
+}
+
+/* ---- the new monitor's arguments ---- */
+
+struct arguments {
+    uint64_t *at; /* NULL-terminated: argv, then envp */
+    size_t used;
+};
+
+static void add(struct arguments *to, const char *string)
+{
+    to->at[to->used++] = (uint64_t)string;
+}
+
+/* Append the payload's NULL-terminated array of pointers at `addr`, from its element `from` on. */
+static int64_t add_array(struct arguments *to, uint64_t addr, size_t from)
+{
+    uint64_t pointer = 0;
+
+    for (size_t i = from; addr; i++) {
+        if (guest_read(&pointer, addr + i * sizeof(pointer), sizeof(pointer)) < 0 ||
+            !guest_ok(pointer, 0)) {
+            return -EFAULT;
+        }
+        if (!pointer) {
+            break;
+        }
+        if (to->used > ARGS_MAX - 2) {
+            return -E2BIG;
+        }
+        to->at[to->used++] = pointer;
+    }
+    to->at[to->used++] = 0;
+    return 0;
+}
+
+static void add_fd(struct arguments *to, const char *option, int fd, char text[16])
+{
+    if (fd >= 0) {
+        (void)snprintf(text, 16, "%d", fd);
+        add(to, option);
+        add(to, text);
+    }
+}
+
+/* Let the descriptors that the new monitor takes over live through execve, or not. */
+static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters, bool keep)
+{
+    int fds[] = {vcpu->vm->kvm_fd, options.keeper_fd, options.report_fd, pin_proc(), program, gdb,
+                 filters};
+
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0) {
+            (void)fcntl(fds[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
+        }
+    }
+}
+
+/*
+ * Become the monitor of `path`; only failure returns. `program` is an open descriptor of the
+ * program where its path does not lead there, or -1; `filters` likewise of what seccomp_save()
+ * left.
+ */
+static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int filters,
+                           const struct script *script, uint64_t argv, uint64_t envp)
+{
+    char kvm[16], keeper[16], report[16], proc[16], program_text[16], filters_text[16], limit[48];
+    size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
+    void *at = (void *)(places.exec + vcpu->id * size); /* another thread may be here too */
+    struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                                      0)};
+    uint64_t argv0 = 0;
+    int64_t error;
+    int gdb_fd;
+    const char *gdb = hooks.debugger_word(vcpu, &gdb_fd), *mounts = mounts_carry();
+    size_t environment;
+
+    if (to.at == MAP_FAILED) {
+        return -ENOMEM;
+    }
+    if (argv && (guest_read(&argv0, argv, sizeof(argv0)) < 0 || !guest_ok(argv0, 0))) {
+        return -EFAULT;
+    }
+    add(&to, "km");
+    add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
+    add_fd(&to, "--keeper-fd", options.keeper_fd, keeper);
+    add_fd(&to, "--report-fd", options.report_fd, report);
+    add_fd(&to, "--proc-fd", pin_proc(), proc);
+    if (gdb) {
+        add(&to, gdb);
+    }
+    (void)snprintf(limit, sizeof(limit), "--core-limit=%lu", core_limit);
+    add(&to, limit);
+    add_fd(&to, "--payload-fd", program, program_text);
+    add_fd(&to, "--seccomp-fd", filters, filters_text);
+    if (mounts) {
+        add(&to, mounts);
+    }
+    for (size_t i = 0; i < CARRIED_COUNT; i++) {
+        if (options.carried[i]) {
+            add(&to, options.carried[i]);
+        }
+    }
+    if (!script->count) {
+        add(&to, "--argv0");
+        add(&to, argv0 ? (const char *)argv0 : "");
+    }
+    add(&to, "--");
+    add(&to, path);
+    for (size_t i = 1; i < script->count; i++) {
+        add(&to, script->head[i]);
+    }
+    error = add_array(&to, argv0 ? argv : 0, 1);
+    environment = to.used;
+    if (!error) {
+        error = add_array(&to, envp, 0);
+    }
+    if (error < 0) {
+        return error;
+    }
+    hooks.executes(vcpu);
+    keep_open(vcpu, program, gdb_fd, filters, true);
+    error = self_execute((char *const *)to.at, (char *const *)(to.at + environment));
+    keep_open(vcpu, program, gdb_fd, filters, false);
+    return error;
+}
+
+static int64_t become(struct vcpu *vcpu, const char *path, int program, const struct script *script,
+                      uint64_t argv, uint64_t envp)
+{
+    int64_t error;
+
+    if (seccomp_is_off(vcpu)) {
+        return become_with(vcpu, path, program, -1, script, argv, envp);
+    }
+    if (!seccomp_save(vcpu)) {
+        return -ENOMEM;
+    }
+    error = become_with(vcpu, path, program, vcpu->pin, script, argv, envp);
+    pin_clear(vcpu);
+    return error;
+}
+
+/* ---- the calls ---- */
+
+static int64_t exec_path(struct vcpu *vcpu, const char *path, uint64_t argv, uint64_t envp)
+{
+    struct script script = {0};
+    char beside[PATH_MAX];
+    int64_t error = resolve(vcpu, &script, &path, beside);
+
+    return error < 0 ? error : become(vcpu, path, -1, &script, argv, envp);
+}
+
+/* int execve(const char *pathname, char *const argv[], char *const envp[]) */
+HANDLER(execve)
+{
+    char path[PATH_MAX];
+    int64_t error = guest_read_path(path, args[0]);
+
+    if (error < 0) {
+        return error;
+    }
+    return exec_path(vcpu, path_is_own_exe(path) ? image.path : path, args[1], args[2]);
+}
+
+/* int execveat(int dirfd, const char *pathname, char *const argv[], char *const envp[], int flags)
+ */
+HANDLER(execveat)
+{
+    char path[PATH_MAX], name[PATH_MAX + 32];
+    int64_t error = guest_read_path(path, args[1]);
+    struct script script = {0};
+    int fd;
+
+    if (error < 0 && !(error == -ENOENT && args[4] & AT_EMPTY_PATH)) {
+        return error;
+    }
+    if (args[4] & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
+    }
+    if ((int)args[0] == AT_FDCWD || *path == '/') {
+        return exec_path(vcpu, path, args[2], args[3]);
+    }
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d%s%s", (int)args[0], *path ? "/" : "",
+                   path);
+    error = check_file(name);
+    if (!error) {
+        error = check_elf(vcpu, name); /* a script's interpreter could not open it by this name */
+    }
+    if (error < 0) {
+        return error;
+    }
+    fd = open_named(vcpu, name);
+    if (fd < 0) {
+        return fd;
+    }
+    error = become(vcpu, name, fd, &script, args[2], args[3]);
+    (void)close(fd);
+    return error;
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * helper.c: a thread that makes system calls of the payload while its vCPU waits in the guest.
+ *
+ * On PVM an exit costs several times what the call itself does. So for a payload that makes many
+ * calls in a row, and has one thread only, a second thread of the monitor looks for requests in the
+ * page beside the stub, makes the call, and puts its result there. It is there only for who asks
+ * often, and looks only for a moment after the last request; else the stub leaves at once, as it
+ * does for every call that the table does not give to the helper.
+ *
+ * Who may touch the request is decided by `turn`, in the monitor's memory: the helper takes it
+ * while the vCPU is in the guest; the vCPU's thread takes it back whenever it returns from there,
+ * and waits until the helper is done. So no call is made twice or lost, and the helper never runs
+ * beside the rest of the monitor. Calls that can wait for long are not given to it: only a signal
+ * to the payload's own thread would end them.
+ *
+ * The request is the payload's to write on PVM: it is copied once, and then checked as the
+ * registers of any call are. A payload that posts while it runs on has what it could have with two
+ * threads.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define STACK_SIZE (256UL << 10)
+#define STACK (places.stacks + VCPUS_MAX * STACK_SIZE) /* behind those of thread.c */
+
+/* Times are in cycles of the time stamp counter, which has 1.5 to 5 to the nanosecond. */
+#define QUICK 250000UL        /* calls that are no further apart are in a row */
+#define IDLE 250000UL         /* so long the helper looks for the next request */
+#define DISTURBED 1000000UL   /* so long it did not run: no CPU is free for it */
+#define REST_MIN (25UL << 20) /* then it sleeps, some 10 ms at first */
+#define REST_MAX (2UL << 30)  /* and a second at most */
+#define REST_SHARE 4UL        /* it rested long enough when it then ran so many times as long */
+#define CALLS_MIN 64U         /* calls in a row that wake it */
+#define CALLS_MAX 16384U      /* likewise, when it often had little to do */
+#define SPINS 600             /* of the guest, some 20 us, then it leaves */
+#define WAIT_SPINS 2000       /* of the vCPU's thread, then it sleeps */
+#define SERVED_ENOUGH 64U     /* requests for which waking it paid */
+
+enum { TURN_MONITOR, TURN_GUEST, TURN_HELPER, TURN_HELPER_WAITED };
+
+static struct {
+    const struct vcpu *vcpu; /* whom it serves, or NULL: there is no helper */
+    pthread_t thread;
+    pid_t tid;
+    bool has_stack;
+    bool refused;      /* it cannot be had */
+    uint32_t turn;     /* a futex */
+    uint32_t awake;    /* a futex: the helper looks for requests, or is about to */
+    bool ends;         /* it shall end */
+    bool missed;       /* it did not look while it should have */
+    uint64_t last;     /* when the last call left the guest that it could have made */
+    uint64_t rest_end; /* it is not woken before */
+    uint64_t rest;     /* how long it rests next time */
+    unsigned calls;    /* in a row, that left */
+    uint32_t wanted;   /* so many wake it */
+} helper = {.rest = REST_MIN, .wanted = CALLS_MIN};
+
+static _Thread_local bool is_helper;
+
+static uint32_t load(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static void store(uint32_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static bool change(uint32_t *word, uint32_t old, uint32_t new)
+{
+    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void futex_wait(uint32_t *word, uint32_t value)
+{
+    (void)syscall(__NR_futex, word, FUTEX_WAIT_PRIVATE, value, NULL);
+}
+
+static void futex_wake(uint32_t *word)
+{
+    (void)syscall(__NR_futex, word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* ---- the helper's side ---- */
+
+static bool turn_take(void)
+{
+    return change(&helper.turn, TURN_GUEST, TURN_HELPER);
+}
+
+static void turn_give(void)
+{
+    if (!change(&helper.turn, TURN_HELPER, TURN_GUEST)) {
+        store(&helper.turn, TURN_MONITOR); /* to who waits for it */
+        futex_wake(&helper.turn);
+    }
+}
+
+static bool is_posted(void)
+{
+    return load(&stub_data(helper.vcpu)->request.state) == REQUEST_POSTED;
+}
+
+/*
+ * It is the helper's turn. Whether there is a request, and it was served: one that was seen before
+ * may have been the monitor's since then, and be done.
+ */
+static bool serve(void)
+{
+    struct vcpu *vcpu = (struct vcpu *)helper.vcpu;
+    struct stub_data *data = stub_data(vcpu);
+    uint64_t args[6];
+    uint32_t number;
+    int64_t result = 0;
+    bool made;
+
+    if (!is_posted()) {
+        turn_give();
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(args); i++) {
+        args[i] = __atomic_load_n(&data->request.args[i], __ATOMIC_RELAXED);
+    }
+    number = __atomic_load_n(&data->request.number, __ATOMIC_RELAXED);
+    made = helper_make(vcpu, number, args, &result);
+    data->request.result = result;
+    store(&data->request.state, made ? REQUEST_DONE : REQUEST_REFUSED);
+    turn_give();
+    return made;
+}
+
+/* Look no more. False when there was a request after all. */
+static bool doze(void)
+{
+    store(&helper.awake, 0);
+    if (turn_take()) {
+        if (is_posted()) {
+            store(&helper.awake, 1);
+            (void)serve();
+            return false;
+        }
+        stub_data(helper.vcpu)->watched = 0;
+        turn_give();
+    } /* else the vCPU finds out when it is next let into the guest */
+    return true;
+}
+
+/* Other work wants the CPU. Rest the longer, the less time there was since it last did. */
+static void rest(uint64_t now, uint64_t ran)
+{
+    helper.rest = ran > REST_SHARE * helper.rest ? REST_MIN : 2 * helper.rest;
+    helper.rest = helper.rest < REST_MAX ? helper.rest : REST_MAX;
+    __atomic_store_n(&helper.rest_end, now + helper.rest, __ATOMIC_RELAXED);
+    (void)doze();
+}
+
+/* Serve what comes, as long as something does. */
+static void watch(void)
+{
+    uint64_t begin = __rdtsc(), seen = begin, last = begin, now;
+    uint32_t served = 0, wanted;
+
+    while (!__atomic_load_n(&helper.ends, __ATOMIC_ACQUIRE)) {
+        if (is_posted() && turn_take()) {
+            bool made = serve();
+
+            seen = __rdtsc();
+            last = made ? seen : last;
+            served += made;
+            continue;
+        }
+        now = __rdtsc();
+        if (now - seen > DISTURBED) {
+            rest(now, seen - begin);
+            return;
+        }
+        if (__atomic_load_n(&helper.missed, __ATOMIC_RELAXED)) {
+            __atomic_store_n(&helper.missed, false, __ATOMIC_RELAXED);
+        }
+        seen = now;
+        if (now - last > IDLE && doze()) {
+            break;
+        }
+        __builtin_ia32_pause();
+    }
+    wanted = served >= SERVED_ENOUGH ? CALLS_MIN : 2 * load(&helper.wanted);
+    store(&helper.wanted, wanted < CALLS_MAX ? wanted : CALLS_MAX);
+}
+
+static void *helper_main(void *unused)
+{
+    (void)unused;
+    is_helper = true;
+    helper.tid = (pid_t)syscall(__NR_gettid);
+    (void)prctl(PR_SET_NAME, HELPER_NAME);
+    signal_hold();
+    while (!__atomic_load_n(&helper.ends, __ATOMIC_ACQUIRE)) {
+        if (load(&helper.awake)) {
+            watch();
+        } else {
+            futex_wait(&helper.awake, 0);
+        }
+    }
+    return NULL;
+}
+
+bool helper_passes_on(int signo, const void *info)
+{
+    if (is_helper) {
+        (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), freeze_of(helper.vcpu)->tid, signo, info);
+    }
+    return is_helper;
+}
+
+/* ---- the vCPU's thread's side ---- */
+
+/* The child of a vfork is another process, with its parent's vCPU and memory. */
+static bool serves(const struct vcpu *vcpu)
+{
+    return helper.vcpu == vcpu && !vcpu->vforked;
+}
+
+void helper_let(struct vcpu *vcpu)
+{
+    struct stub_data *data;
+
+    if (serves(vcpu)) {
+        data = stub_data(vcpu);
+        data->watched = load(&helper.awake) && !__atomic_load_n(&helper.missed, __ATOMIC_RELAXED);
+        data->request.state = REQUEST_NONE;
+        store(&helper.turn, TURN_GUEST);
+    }
+}
+
+void helper_hold(struct vcpu *vcpu)
+{
+    if (!serves(vcpu)) {
+        return;
+    }
+    for (unsigned i = 0; i < WAIT_SPINS; i++) {
+        if (change(&helper.turn, TURN_GUEST, TURN_MONITOR)) {
+            break;
+        }
+        __builtin_ia32_pause();
+    }
+    while (load(&helper.turn) != TURN_MONITOR && !change(&helper.turn, TURN_GUEST, TURN_MONITOR)) {
+        if (load(&helper.turn) == TURN_HELPER_WAITED ||
+            change(&helper.turn, TURN_HELPER, TURN_HELPER_WAITED)) {
+            futex_wait(&helper.turn, TURN_HELPER_WAITED);
+        }
+    }
+    stub_data(vcpu)->watched = 0; /* also for the child of a fork or vfork that comes now */
+}
+
+bool helper_has_made(const struct vcpu *vcpu, bool taken, int64_t *result)
+{
+    struct stub_data *data = stub_data(vcpu);
+    uint32_t state;
+
+    if (!serves(vcpu)) {
+        return false;
+    }
+    state = __atomic_exchange_n(&data->request.state, REQUEST_NONE, __ATOMIC_ACQ_REL);
+    *result = data->request.result;
+    if (state == REQUEST_POSTED) {
+        __atomic_store_n(&helper.missed, true, __ATOMIC_RELAXED);
+    }
+    return taken || state == REQUEST_DONE;
+}
+
+static bool has_stack(void)
+{
+    if (!helper.has_stack &&
+        mmap((void *)STACK, STACK_SIZE, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED &&
+        mprotect((void *)STACK, PAGE_SIZE, PROT_NONE) == 0) {
+        seal_memory(STACK, STACK_SIZE);
+        helper.has_stack = true;
+    }
+    return helper.has_stack;
+}
+
+/* Let the stub ask for all calls that the table gives to the helper. */
+static void offer(struct vcpu *vcpu)
+{
+    struct stub_data *data = stub_data(vcpu);
+
+    data->spins = SPINS;
+    for (size_t i = 0; i < STUB_CALLS; i++) {
+        if (helper_may_make(i)) {
+            data->kind[i] = KIND_HELPED;
+        }
+    }
+}
+
+static void create(struct vcpu *vcpu)
+{
+    pthread_attr_t attr;
+    int error = EAGAIN;
+
+    helper.refused = true; /* until it is there */
+    if (cpus_usable() < 2 || !has_stack()) {
+        return;
+    }
+    helper.ends = false;
+    helper.missed = false;
+    helper.vcpu = vcpu;
+    signal_hold();
+    (void)pthread_attr_init(&attr);
+    if (pthread_attr_setstack(&attr, (void *)(STACK + PAGE_SIZE), STACK_SIZE - PAGE_SIZE) == 0) {
+        error = pthread_create(&helper.thread, &attr, helper_main, NULL);
+    }
+    (void)pthread_attr_destroy(&attr);
+    signal_release(vcpu);
+    if (error) {
+        helper.vcpu = NULL;
+        return;
+    }
+    helper.refused = false;
+    offer(vcpu);
+}
+
+/* Who looks at each call wants to see it where it is made. */
+static bool is_unwanted(const struct vcpu *vcpu)
+{
+    return helper.refused || !seccomp_is_off(vcpu) || vcpu->vm->hardware || vcpu->vforked ||
+           thread_several() || options.no_helper || options.trace || options.stats || options.gdb ||
+           options.gdb_session;
+}
+
+void helper_count(struct vcpu *vcpu, uint64_t number)
+{
+    uint64_t now;
+
+    if (!helper_may_make(number) || is_unwanted(vcpu)) {
+        return;
+    }
+    now = __rdtsc();
+    helper.calls = now - helper.last < QUICK ? helper.calls + 1 : helper.calls / 2;
+    helper.last = now;
+    if (helper.calls < load(&helper.wanted) || load(&helper.awake) ||
+        now < __atomic_load_n(&helper.rest_end, __ATOMIC_RELAXED)) {
+        return;
+    }
+    helper.calls = 0;
+    if (!helper.vcpu) {
+        create(vcpu);
+    }
+    if (helper.vcpu) {
+        store(&helper.awake, 1);
+        futex_wake(&helper.awake);
+    }
+}
+
+void helper_end(const struct vcpu *vcpu)
+{
+    if (!serves(vcpu)) {
+        return;
+    }
+    __atomic_store_n(&helper.ends, true, __ATOMIC_RELEASE);
+    store(&helper.awake, 1);
+    futex_wake(&helper.awake);
+    (void)pthread_join(helper.thread, NULL);
+    while (syscall(__NR_tgkill, getpid(), helper.tid, 0) == 0) { /* unshare(2) counts threads */
+        (void)sched_yield();
+    }
+    helper_after_fork();
+}
+
+void helper_after_fork(void)
+{
+    helper.vcpu = NULL;
+    helper.turn = TURN_MONITOR;
+    helper.awake = 0;
+    helper.calls = 0;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pin.c: descriptors that the payload cannot name, for files that are to be judged.
+ *
+ * Whatever the host opens gets a number that another thread of the payload can guess, and use
+ * before the monitor has looked at the file; and a name can lead elsewhere after a look. So a file
+ * that is judged is held by a pin: a hidden descriptor, one a vCPU, which nobody else moves. What a
+ * pin leads to is asked, and opened, by the monitor's own descriptor of /proc, not by a name: a
+ * payload can make its own /proc by chroot. That descriptor lives through execve.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel's linux/proc_ns.h */
+
+static int proc = -1;  /* the root of a proc(5) that shows this process, or -1 */
+static int blank = -1; /* what a pin is that holds no file */
+
+int pin_proc(void)
+{
+    return proc;
+}
+
+/* Whether it is the root of a proc(5) that shows this process: not one of other processes only. */
+static bool shows_us(int fd)
+{
+    struct statfs fs;
+    struct stat st;
+    char self[32];
+
+    return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC && fstat(fd, &st) == 0 &&
+           st.st_ino == PROC_ROOT_INODE && readlinkat(fd, "thread-self", self, sizeof(self)) > 0;
+}
+
+void pin_init(struct vcpu *vcpu)
+{
+    int carried = options.proc_fd, fd;
+
+    fd = carried >= 0 ? carried : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && shows_us(fd)) {
+        proc = fd_hide(fd);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    blank = fd < 0 ? proc : fd_hide(fd);
+    opening_init(blank, vcpu);
+    pin_make(vcpu);
+}
+
+void pin_make(struct vcpu *vcpu)
+{
+    int fd = vcpu->pin || blank < 0 ? -1 : fd_hide(dup(blank));
+
+    if (fd >= 0) {
+        vcpu->pin = fd;
+    }
+}
+
+int64_t pin_set(struct vcpu *vcpu, int fd)
+{
+    uint64_t limit;
+    int set;
+
+    pin_make(vcpu); /* if there was no descriptor for it when the thread began */
+    if (!vcpu->pin) {
+        return -EMFILE;
+    }
+    set = dup3(fd, vcpu->pin, O_CLOEXEC);
+    if (set < 0 && errno == EBADF) { /* the payload's limit is not for the monitor's */
+        limit = fd_raise_limit();
+        set = limit ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
+        fd_lower_limit(limit);
+    }
+    return set < 0 ? -EMFILE : 0; /* the limit was lowered for good since the pin was made */
+}
+
+void pin_clear(const struct vcpu *vcpu)
+{
+    if (vcpu->pin) {
+        (void)dup3(blank, vcpu->pin, O_CLOEXEC);
+    }
+}
+
+/* ---- what it leads to ---- */
+
+static int fds = -1;      /* a folder of the links to a process's descriptors, hidden */
+static bool fds_asked;    /* for this process: once, for then there may be other threads */
+static bool fds_are_ours; /* it is this process's */
+static bool first_ended;  /* the thread whose the folder is */
+
+/* A folder of the payload's must not take its place: so before there is another thread. */
+static void open_fds(void)
+{
+    int fd = fds_asked ? -1 : openat(proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    fds_asked = true;
+    if (fd >= 0 && fds >= 0) {
+        fds_are_ours = dup3(fd, fds, O_CLOEXEC) == fds;
+        (void)close(fd);
+    } else if (fd >= 0) {
+        fds = fd_hide(fd);
+        fds_are_ours = fds >= 0;
+    }
+}
+
+void pin_before_threads(void)
+{
+    if (proc >= 0) {
+        open_fds();
+        proc_open_lists();
+    }
+}
+
+void pin_after_fork(void)
+{
+    fds_asked = fds_are_ours = first_ended = false;
+    proc_after_fork();
+}
+
+void pin_first_ends(void)
+{
+    __atomic_store_n(&first_ended, true, __ATOMIC_SEQ_CST);
+}
+
+int pin_name(const struct vcpu *vcpu, char name[PIN_NAME])
+{
+    if (!vcpu->vforked && !fds_asked) {
+        open_fds();
+    }
+    if (vcpu->vforked || !fds_are_ours || __atomic_load_n(&first_ended, __ATOMIC_SEQ_CST)) {
+        (void)snprintf(name, PIN_NAME, "thread-self/fd/%d", vcpu->pin);
+        return proc;
+    }
+    (void)snprintf(name, PIN_NAME, "%d", vcpu->pin); /* three folders fewer to look up */
+    return fds;
+}
+
+ssize_t pin_path(int fd, char path[PATH_MAX])
+{
+    char name[PIN_NAME];
+
+    (void)snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
+    memset(path, 0, PATH_MAX);
+    return proc < 0 ? -1 : readlinkat(proc, name, path, PATH_MAX - 1);
+}
+
+/* Of KVM's descriptors, which payloads may not have, only a vCPU's can be mapped; all are of inodes
+ * without a type, and nothing else of those is a payload's to map. */
+static bool is_anonymous(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT);
+}
+
+int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
+                const uint64_t *args)
+{
+    int64_t result;
+
+    if (!FIRST_LOCK) {
+        return map(fd, args);
+    }
+    if (fcntl(fd, F_GETFD) < 0) {
+        return -EBADF;
+    }
+    result = pin_set(vcpu, fd);
+    if (!result) {
+        result = is_anonymous(vcpu->pin) ? -ENODEV : map(vcpu->pin, args);
+        pin_clear(vcpu);
+    }
+    return result;
+}

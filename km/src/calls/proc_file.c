@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * proc_file.c: what a file of a proc(5) is, where the host shows the monitor.
+ *
+ * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So
+ * it is not the path that is judged but the file, by what the kernel says of its inode. The same
+ * goes for what a payload shall find elsewhere than the host has it, its own program and its
+ * mappings, for instance.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+bool proc_has(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Whether the monitor's /proc has this file at `name`. */
+static bool is_at(const char *name, const struct stat *st)
+{
+    struct stat found;
+
+    return fstatat(pin_proc(), name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           found.st_dev == st->st_dev && found.st_ino == st->st_ino;
+}
+
+/* The last component of `path`, which ends before it then; NULL where there is none. */
+static char *cut(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash) {
+        *slash = 0;
+    }
+    return slash ? slash + 1 : NULL;
+}
+
+/* The number that the component is, or 0. */
+static pid_t number_of(const char *component)
+{
+    char *end;
+    long number = component ? strtol(component, &end, 10) : 0;
+
+    return component && *component && !*end && number > 0 ? (pid_t)number : 0;
+}
+
+pid_t proc_self(void)
+{
+    static uint64_t known; /* of which process, and its number there */
+    uint64_t was = __atomic_load_n(&known, __ATOMIC_RELAXED), now = (uint64_t)getpid() << 32;
+    char self[16];
+    ssize_t n;
+
+    if (was >> 32 == now >> 32) {
+        return (pid_t)was;
+    }
+    n = readlinkat(pin_proc(), "self", self, sizeof(self) - 1);
+    self[n < 0 ? 0 : n] = 0;
+    now |= (uint32_t)number_of(self);
+    __atomic_store_n(&known, now, __ATOMIC_RELAXED);
+    return (pid_t)now;
+}
+
+static bool has_entries(const char *last)
+{
+    return !strcmp(last, "fd") || !strcmp(last, "fdinfo") || !strcmp(last, "map_files");
+}
+
+/* `name`, a path as the kernel shows it, may be of PID/LAST or of PID/task/TID/LAST. */
+static void take_apart(char *name, struct proc_file *file)
+{
+    const char *last = cut(name), *folder = cut(name), *above, *entry = "";
+    pid_t id, owner = 0;
+
+    if (folder && has_entries(folder)) {
+        entry = last;
+        last = folder;
+        folder = cut(name);
+    }
+    above = cut(name);
+    id = number_of(folder);
+    if (!last || !id || strlen(last) >= sizeof(file->last) ||
+        strlen(entry) >= sizeof(file->entry)) {
+        return;
+    }
+    if (above && !strcmp(above, "task")) {
+        owner = number_of(cut(name));
+    }
+    file->pid = owner ? owner : id;
+    memcpy(file->last, last, strlen(last) + 1);
+    memcpy(file->entry, entry, strlen(entry) + 1);
+    (void)snprintf(file->folder, sizeof(file->folder), owner ? "%d/task/%d" : "%d", file->pid, id);
+}
+
+/* What is rewritten for the payload: first what tells where its memory is, last its mounts. */
+static const char *const rewritten[] = {"maps",   "smaps",  "numa_maps", "smaps_rollup", "syscall",
+                                        "stack",  "auxv",   "wchan",     "stat",         "status",
+                                        "limits", "mounts", "mountinfo"};
+#define OF_MEMORY 7
+#define OF_MOUNTS 2
+
+static size_t rewritten_count(void)
+{
+    return mounts_any() ? ARRAY_LEN(rewritten) : ARRAY_LEN(rewritten) - OF_MOUNTS;
+}
+
+static bool is_one_of(const char *last, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(last, rewritten[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file of this process under a name that does not say so, such as a mount's. */
+static void look_for_own(const struct stat *st, struct proc_file *file)
+{
+    char at[PROC_AT];
+
+    for (size_t i = 0; i < rewritten_count() && !file->pid; i++) {
+        (void)snprintf(at, sizeof(at), "self/%s", rewritten[i]);
+        if (is_at(at, st)) {
+            file->pid = proc_self();
+            (void)snprintf(file->last, sizeof(file->last), "%s", rewritten[i]);
+            (void)snprintf(file->folder, sizeof(file->folder), "%d", file->pid);
+        }
+    }
+}
+
+void proc_look(int fd, const struct stat *st, struct proc_file *file)
+{
+    char name[PATH_MAX], at[PROC_AT];
+
+    memset(file, 0, sizeof(*file));
+    if (pin_path(fd, name) > 0) {
+        take_apart(name, file);
+    }
+    (void)snprintf(at, sizeof(at), *file->entry ? "%s/%s/%s" : "%s/%s", file->folder, file->last,
+                   file->entry);
+    file->is_ours = file->pid && is_at(at, st);
+    if (!file->is_ours && S_ISREG(st->st_mode)) {
+        file->pid = 0;
+        look_for_own(st, file);
+        file->is_ours = file->pid;
+    }
+}
+
+bool proc_is_monitors(const struct proc_file *file)
+{
+    char exe[PROC_AT];
+    struct stat st;
+
+    if (!file->is_ours || file->pid == proc_self()) {
+        return file->is_ours;
+    }
+    (void)snprintf(exe, sizeof(exe), "%d/exe", file->pid);
+    return fstatat(pin_proc(), exe, &st, 0) == 0 && self_is_file(&st);
+}
+
+/* ---- what a process in a VM has there of its monitor's ---- */
+
+/* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
+static bool is_monitors_descriptor(const struct proc_file *file, const char *name)
+{
+    char link[PROC_AT], to[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "%s/fd/%.20s", file->folder, name);
+    n = readlinkat(pin_proc(), link, to, sizeof(to) - 1);
+    to[n < 0 ? 0 : n] = 0;
+    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's, at about the same numbers */
+        return fd_is_hidden(strtoul(name, NULL, 10));
+    }
+    return !strncmp(to, "anon_inode:kvm-", 15) ||
+           (fstatat(pin_proc(), link, &st, 0) == 0 && (self_is_file(&st) || proc_is_kvm(&st)));
+}
+
+bool proc_is_monitors_entry(const struct proc_file *file, const char *entry)
+{
+    if (!strcmp(file->last, "task")) {
+        return proc_is_monitors_thread(file->pid, entry);
+    }
+    if (!strcmp(file->last, "map_files")) {
+        return strtoul(entry, NULL, 16) >= GUEST_TOP;
+    }
+    return file->pid == proc_self() ? fd_is_hidden(strtoul(entry, NULL, 10))
+                                    : is_monitors_descriptor(file, entry);
+}
+
+bool proc_is_hidden(const struct proc_file *file)
+{
+    return *file->entry && proc_is_monitors(file) && proc_is_monitors_entry(file, file->entry);
+}
+
+/* ---- what a payload may open ---- */
+
+/* Whether this is /dev/kvm, also where /proc/self/fd leads to it: major 10, minor 232. */
+bool proc_is_kvm(const struct stat *st)
+{
+    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(10, 232);
+}
+
+/* Whether a file of the monitor's /proc is one of the machine's settings, below its sys. */
+static bool is_setting(int fd, const struct stat *st)
+{
+    char name[PATH_MAX];
+    const char *sys = pin_path(fd, name) > 0 ? strstr(name, "/sys/") : NULL;
+
+    for (; sys; sys = strstr(sys + 1, "/sys/")) {
+        if (is_at(sys + 1, st)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it is of KVM: what the kernel calls such a descriptor is not the payload's to choose. */
+static bool is_kvms(int fd, const struct stat *st)
+{
+    char name[PATH_MAX];
+
+    return !(st->st_mode & S_IFMT) && pin_path(fd, name) > 0 &&
+           !strncmp(name, "anon_inode:kvm-", 15);
+}
+
+/* Only PID/mem is of mode 0600, which cannot be changed, and some of the machine's settings. */
+int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
+{
+    bool shows_memory;
+
+    file->last[0] = 0;
+    if (proc_is_kvm(st)) {
+        return -EACCES;
+    }
+    if (is_kvms(fd, st)) {
+        return -ENOENT; /* a descriptor of the monitor, by its name below /proc */
+    }
+    if (!(S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) || major(st->st_dev) || !proc_has(fd)) {
+        return 0;
+    }
+    if (S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600) {
+        return is_setting(fd, st) ? 0 : -EACCES;
+    }
+    proc_look(fd, st, file);
+    if (proc_is_hidden(file)) {
+        return -ENOENT;
+    }
+    shows_memory = is_one_of(file->last, OF_MEMORY) || !strcmp(file->last, "pagemap");
+    if (file->is_ours && proc_is_monitors(file) && is_one_of(file->last, rewritten_count())) {
+        return 0;
+    }
+    if (file->is_ours && !proc_is_monitors(file)) {
+        shows_memory = false;
+    }
+    file->last[0] = 0; /* else of another /proc, whose processes are not known here */
+    return shows_memory ? -EACCES : 0;
+}
+
+/* ---- what it reads there ---- */
+
+int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
+{
+    int text = (int)syscall(__NR_memfd_create, file->last, MFD_CLOEXEC);
+    int64_t error;
+
+    if (text < 0) {
+        return -errno;
+    }
+    error = proc_write(text, file) ? pin_set(vcpu, text) : -EACCES;
+    (void)close(text);
+    return error;
+}

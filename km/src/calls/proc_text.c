@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * proc_text.c: the files of /proc that tell of a process in a VM, as they would tell of its program
+ * alone: without the monitor's mappings and KVM's thread, with the rights that the payload's memory
+ * has in the guest; proc_pid_maps(5), proc_pid_stat(5), proc_pid_status(5) and their neighbours.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "memory/memory.h"
+#include "program/program.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- threads ---- */
+
+FILE *proc_open(const char *name)
+{
+    int fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (!file && fd >= 0) {
+        (void)close(fd);
+    }
+    return file;
+}
+
+bool proc_is_monitors_thread(pid_t pid, const char *tid)
+{
+    static const char kvms[] = "kvm-nx-lpage"; /* since Linux 6.11 a thread of the process */
+    char path[PROC_AT + 32], comm[32] = "";
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%d/task/%s/comm", pid, tid);
+    fd = openat(pin_proc(), path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!read(fd, comm, sizeof(comm) - 1);
+        (void)close(fd);
+    }
+    return !strncmp(comm, kvms, strlen(kvms)) || !strcmp(comm, HELPER_NAME "\n");
+}
+
+/* How many threads the payload of this process has, where the host counts `all`. */
+static unsigned long count_threads(pid_t pid, unsigned long all)
+{
+    char path[PROC_AT], names[2048];
+    const struct dirent *entry; /* musl's has the kernel's form */
+    ssize_t n;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%d/task", pid);
+    fd = openat(pin_proc(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return all;
+    }
+    while ((n = syscall(__NR_getdents64, fd, names, sizeof(names))) > 0) {
+        for (ssize_t at = 0; at < n; at += entry->d_reclen) {
+            entry = (const struct dirent *)(names + at);
+            if (*entry->d_name != '.' && proc_is_monitors_thread(pid, entry->d_name)) {
+                all--;
+            }
+        }
+    }
+    (void)close(fd);
+    return all;
+}
+
+/* ---- stat, status ---- */
+
+/* The number of threads is the 20th field; the second is in parentheses and may hold anything. */
+static void write_stat(FILE *to, char *line, pid_t pid)
+{
+    char *field = strrchr(line, ')'), *rest;
+    unsigned long all;
+
+    for (int i = 2; field && i < 20; i++) {
+        field = strchr(field + 1, ' ');
+    }
+    if (field) {
+        all = strtoul(field, &rest, 10);
+        (void)fprintf(to, "%.*s %lu%s\n", (int)(field - line), line, count_threads(pid, all), rest);
+    } else {
+        (void)fprintf(to, "%s\n", line);
+    }
+}
+
+/* The signals that the payload handles: the host also has the monitor's own. */
+static uint64_t caught(uint64_t by_host)
+{
+    uint64_t set = 0;
+
+    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
+        if (by_host & SIGNAL_BIT(signo) &&
+            signal_action(signo)->handler > 1) { /* neither SIG_DFL nor SIG_IGN */
+            set |= SIGNAL_BIT(signo);
+        }
+    }
+    return set;
+}
+
+static const char filters[] = "Seccomp_filters:\t"; /* since Linux 5.9 */
+
+unsigned proc_filters(pid_t pid, bool own)
+{
+    static uint32_t known; /* of this process and its forks, plus 1: it stays what it is */
+    char name[PROC_AT], line[256];
+    unsigned host = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    FILE *file;
+
+    if (own && host) {
+        return seccomp_shown(signal_vcpu(), host - 1);
+    }
+    host = 0;
+    (void)snprintf(name, sizeof(name), "%d/status", pid);
+    file = proc_open(name);
+    while (file && fgets(line, sizeof(line), file)) {
+        if (!strncmp(line, filters, strlen(filters))) {
+            host = (unsigned)strtoul(line + strlen(filters), NULL, 10);
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+        if (own) {
+            __atomic_store_n(&known, host + 1, __ATOMIC_RELAXED);
+        }
+    }
+    return seccomp_shown(own ? signal_vcpu() : NULL, host);
+}
+
+static void write_status(FILE *to, const char *line, pid_t pid, bool own)
+{
+    static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
+    static const char seccomp[] = "Seccomp:\t";
+    unsigned shown;
+
+    if (!strncmp(line, threads, strlen(threads))) {
+        (void)fprintf(to, "%s%lu\n", threads,
+                      count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
+    } else if (own && !strncmp(line, handled, strlen(handled))) {
+        (void)fprintf(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
+    } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
+        shown = proc_filters(pid, own);
+        (void)fprintf(to, "%s%u\n", seccomp,
+                      shown ? SECCOMP_MODE_FILTER
+                      : own ? signal_vcpu()->seccomp.mode
+                            : 0);
+    } else if (!strncmp(line, filters, strlen(filters))) {
+        (void)fprintf(to, "%s%u\n", filters, proc_filters(pid, own));
+    } else {
+        (void)fprintf(to, "%s\n", line);
+    }
+}
+
+/* The host's soft limit of cores is 0, see core_limit. A line is a name of 26 columns, then the
+ * soft limit in 21. */
+static void write_limit(FILE *to, const char *line, bool own)
+{
+    static const char core[] = "Max core file size";
+    char soft[24] = "unlimited";
+
+    if (!own || strncmp(line, core, strlen(core)) != 0 || strlen(line) < 47) {
+        (void)fprintf(to, "%s\n", line);
+        return;
+    }
+    if (core_limit != ~0UL) {
+        (void)snprintf(soft, sizeof(soft), "%lu", core_limit);
+    }
+    (void)fprintf(to, "%-26s%-21s%s\n", core, soft, line + 47);
+}
+
+/* ---- maps, smaps ---- */
+
+/* A line of maps, taken apart: START-END RIGHTS OFFSET and the rest as it is. */
+struct head {
+    uint64_t start, end, offset;
+    char rights[5];
+    const char *rest;
+};
+
+static bool parse(const char *line, struct head *head)
+{
+    char *end;
+
+    head->start = strtoul(line, &end, 16);
+    if (*end != '-') {
+        return false;
+    }
+    head->end = strtoul(end + 1, &end, 16);
+    if (*end != ' ' || strlen(end) < sizeof(" rwxp 0")) {
+        return false;
+    }
+    memcpy(head->rights, end + 1, 4);
+    head->rights[4] = 0;
+    head->offset = strtoul(end + 6, &end, 16);
+    head->rest = end;
+    return true;
+}
+
+static void write_head(FILE *to, const struct head *head)
+{
+    (void)fprintf(to, "%08lx-%08lx %s %08lx%s\n", head->start, head->end, head->rights,
+                  head->offset, head->rest);
+}
+
+static void set_rights(struct head *head, int prot)
+{
+    head->rights[0] = prot & PROT_READ ? 'r' : '-';
+    head->rights[1] = prot & PROT_WRITE ? 'w' : '-';
+    head->rights[2] = prot & PROT_EXEC ? 'x' : '-';
+}
+
+/*
+ * One mapping of the host is several where the payload's rights differ in it. `whole`: it is
+ * followed by its details, and stays one, with the rights of its start.
+ */
+static void write_own(FILE *to, const struct head *all, bool whole)
+{
+    for (const struct vma *vma = vma_find(all->start); vma && vma->start < all->end;
+         vma = vma_next((struct vma *)vma)) {
+        struct head part = *all;
+
+        part.start = vma->start > all->start ? vma->start : all->start;
+        part.end = vma->end < all->end ? vma->end : all->end;
+        if (part.offset) {
+            part.offset += part.start - all->start;
+        } else if (strchr(part.rest, '/')) {
+            part.offset = part.start - all->start;
+        }
+        if (whole) {
+            part = *all;
+        }
+        set_rights(&part, vma->prot);
+        write_head(to, &part);
+        if (whole) {
+            return;
+        }
+    }
+}
+
+/* The host has the vDSO elsewhere, among what is the monitor's. */
+static void write_vdso(FILE *to)
+{
+    uint64_t at = vdso_image();
+    const struct vma *vma = at ? vma_find(at) : NULL;
+    struct head head = {.rights = "r--p", .rest = " 00:00 0                          [vvar]"};
+
+    if (!vma || !(vma->flags & VMA_VDSO)) {
+        return;
+    }
+    head.start = vma->start;
+    head.end = at;
+    write_head(to, &head);
+    head = (struct head){.start = at,
+                         .end = vma->end,
+                         .rights = "r-xp",
+                         .rest = " 00:00 0                          [vdso]"};
+    write_head(to, &head);
+}
+
+static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
+{
+    bool shown = false, vdso_shown = details;
+    struct head head;
+    char *line;
+
+    while ((line = maps_line(maps))) {
+        if (!parse(line, &head)) {
+            if (shown) {
+                (void)fprintf(to, "%s\n", line);
+            }
+            continue;
+        }
+        shown = head.start < GUEST_TOP || strstr(line, "[vsyscall]");
+        if (own && !vdso_shown && head.start >= GUEST_TOP) {
+            write_vdso(to);
+            vdso_shown = true;
+        }
+        if (shown && own && head.start < GUEST_TOP) {
+            const struct vma *vma = vma_find(head.start);
+
+            shown = vma && vma->start < head.end;
+            write_own(to, &head, details);
+        } else if (shown) {
+            write_head(to, &head);
+        }
+    }
+}
+
+/* The lines whose address is the payload's; a mapping is a line. */
+static void write_numa_maps(FILE *to, struct maps *maps)
+{
+    char *line;
+
+    while ((line = maps_line(maps))) {
+        if (strtoul(line, NULL, 16) < GUEST_TOP) {
+            (void)fprintf(to, "%s\n", line);
+        }
+    }
+}
+
+#define ROLLUP_MAX 40
+
+/* The sums of the lines "NAME: N kB" of smaps. */
+struct sums {
+    char names[ROLLUP_MAX][24];
+    uint64_t values[ROLLUP_MAX];
+    size_t count;
+};
+
+static void add_line(struct sums *sums, const char *line)
+{
+    size_t length = strcspn(line, ":"), i = 0;
+
+    if (!line[length] || length >= sizeof(sums->names[0]) || !strstr(line, " kB") ||
+        !strncmp(line, "Size:", 5) || strstr(line, "PageSize:")) {
+        return;
+    }
+    while (i < sums->count &&
+           (strncmp(sums->names[i], line, length) != 0 || sums->names[i][length])) {
+        i++;
+    }
+    if (i == sums->count) {
+        if (i == ROLLUP_MAX) {
+            return;
+        }
+        memcpy(sums->names[i], line, length);
+        sums->count++;
+    }
+    sums->values[i] += strtoul(line + length + 1, NULL, 10);
+}
+
+/* smaps_rollup is the sum of smaps: of what the payload has. */
+static void write_rollup(FILE *to, struct maps *smaps)
+{
+    struct sums sums = {0};
+    uint64_t start = 0, end = 0;
+    bool counts = false;
+    struct head head;
+    char *line;
+
+    while ((line = maps_line(smaps))) {
+        if (parse(line, &head)) {
+            counts = head.start < GUEST_TOP;
+            start = start ? start : head.start;
+            end = counts ? head.end : end;
+        } else if (counts) {
+            add_line(&sums, line);
+        }
+    }
+    (void)fprintf(to, "%08lx-%08lx ---p 00000000 00:00 0 %24s[rollup]\n", start, end, "");
+    for (size_t i = 0; i < sums.count; i++) {
+        (void)fprintf(to, "%s:%*lu kB\n", sums.names[i], (int)(23 - strlen(sums.names[i])),
+                      sums.values[i]);
+    }
+}
+
+/* ---- where they are read ---- */
+
+/*
+ * This process's mappings, as the host lists them, at hidden descriptors: opened before there is
+ * another thread that could read them by the number that they get at first.
+ */
+static struct {
+    const char *name;
+    int fd;
+} lists[] = {{"maps", -1}, {"smaps", -1}, {"numa_maps", -1}};
+static bool lists_open; /* they are this process's */
+
+void proc_open_lists(void)
+{
+    char name[PROC_AT];
+
+    for (size_t i = 0; i < ARRAY_LEN(lists) && !lists_open; i++) {
+        (void)snprintf(name, sizeof(name), "self/%s", lists[i].name);
+        int fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+
+        if (lists[i].fd >= 0) { /* of the process that this one was forked from */
+            (void)dup3(fd, lists[i].fd, O_CLOEXEC);
+            (void)close(fd);
+        } else if (fd >= 0) {
+            lists[i].fd = fd_hide(fd);
+        }
+    }
+    lists_open = true;
+}
+
+void proc_after_fork(void)
+{
+    lists_open = false;
+}
+
+/* The list that `last` is made of, from its start, or -1. */
+static int own_list(const char *last)
+{
+    if (!lists_open) {
+        if (signal_vcpu()->vforked) { /* whose descriptors its parent has not */
+            return -1;
+        }
+        proc_open_lists();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        if (!strcmp(lists[i].name, last)) {
+            return lists[i].fd >= 0 && lseek(lists[i].fd, 0, SEEK_SET) == 0 ? lists[i].fd : -1;
+        }
+    }
+    return -1;
+}
+
+/* ---- which file ---- */
+
+/* Of mappings; all are of a mapping a line but for these two. */
+static void write_list(FILE *to, struct maps *list, const char *last, bool own)
+{
+    if (!strcmp(last, "numa_maps")) {
+        write_numa_maps(to, list);
+    } else if (!strcmp(last, "smaps_rollup")) {
+        write_rollup(to, list);
+    } else {
+        write_maps(to, list, own, !strcmp(last, "smaps"));
+    }
+}
+
+static void write_lines(FILE *to, struct maps *text, const struct proc_file *what, bool own)
+{
+    char *line;
+
+    while ((line = maps_line(text))) {
+        if (!strcmp(what->last, "stat")) {
+            write_stat(to, line, what->pid);
+        } else if (!strcmp(what->last, "limits")) {
+            write_limit(to, line, own);
+        } else {
+            write_status(to, line, what->pid, own);
+        }
+    }
+}
+
+/* What of a thread that waits in the monitor would only tell of the monitor. */
+static bool write_fixed(FILE *to, const char *last, bool own)
+{
+    size_t size;
+    const void *auxv = stack_auxv(&size);
+
+    if (!strcmp(last, "syscall")) {
+        (void)fputs("running\n", to);
+    } else if (!strcmp(last, "wchan")) {
+        (void)fputs("0", to);
+    } else if (own && !strcmp(last, "auxv")) {
+        (void)fwrite(auxv, 1, size, to);
+    } else {
+        return !strcmp(last, "stack") || !strcmp(last, "auxv");
+    }
+    return true;
+}
+
+/* Read what the host says, and write what the payload shall read. */
+static bool write_read(FILE *to, const struct proc_file *what, bool own)
+{
+    const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
+    bool list = strstr(what->last, "maps");
+    char name[PROC_AT];
+    struct maps text = {.fd = own && list ? own_list(from) : -1};
+    bool hidden = text.fd >= 0;
+
+    if (!hidden) {
+        (void)snprintf(name, sizeof(name), "%s/%s", what->folder, from);
+        text.fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+    }
+    if (text.fd < 0) {
+        return false;
+    }
+    if (list) {
+        write_list(to, &text, what->last, own);
+    } else if (strstr(what->last, "mount")) {
+        mounts_write(to, &text, what);
+    } else {
+        write_lines(to, &text, what, own);
+    }
+    if (!hidden) {
+        (void)close(text.fd);
+    }
+    return true;
+}
+
+bool proc_write(int to, const struct proc_file *what)
+{
+    bool own = what->pid == proc_self(), locked = own && strstr(what->last, "maps"), done;
+    int copy = dup(to);
+    FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
+
+    if (!file) {
+        (void)close(copy);
+        return false;
+    }
+    if (locked) {
+        mm_lock();
+    }
+    done = write_fixed(file, what->last, own) || write_read(file, what, own);
+    if (locked) {
+        mm_unlock();
+    }
+    return fclose(file) == 0 && done;
+}

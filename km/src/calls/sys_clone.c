@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_clone.c: the system calls that make and end processes and threads, and part them.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "memory/memory.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* pid_t fork(void) */
+HANDLER(fork)
+{
+    (void)args;
+    return process_clone(vcpu, &(struct clone){.exit_signal = SIGCHLD});
+}
+
+/* pid_t vfork(void) */
+HANDLER(vfork)
+{
+    (void)args;
+    return process_clone(vcpu,
+                         &(struct clone){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
+}
+
+/* long clone(unsigned long flags, void *stack, int *parent_tid, int *child_tid, unsigned long tls)
+ */
+HANDLER(clone)
+{
+    struct clone how = {
+        .flags = args[0] & 0xffffff00,
+        .exit_signal = args[0] & 0xff,
+        .stack = args[1],
+        .parent_tid = args[2],
+        .pidfd = args[2],
+        .child_tid = args[3],
+        .tls = args[0] & CLONE_SETTLS ? args[4] : 0,
+    };
+
+    return process_clone(vcpu, &how);
+}
+
+/* long clone3(struct clone_args *args, size_t size) */
+HANDLER(clone3)
+{
+    struct clone how = {0};
+    uint64_t size = args[1] < sizeof(how) ? args[1] : sizeof(how);
+
+    if (args[1] < 64 || args[1] > PAGE_SIZE) { /* CLONE_ARGS_SIZE_VER0 */
+        return args[1] < 64 ? -EINVAL : -E2BIG;
+    }
+    if (guest_read(&how, args[0], size) < 0) {
+        return -EFAULT;
+    }
+    if (how.set_tid_size || how.cgroup) {
+        return -EPERM;
+    }
+    return process_clone(vcpu, &how);
+}
+
+/*
+ * int unshare(int flags)
+ *
+ * Threads with tables of descriptors of their own would not find the VM in them. For one thread
+ * alone there is nothing to part from.
+ */
+HANDLER(unshare)
+{
+    uint64_t of_threads = CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+    uint64_t without[6] = {args[0] & ~of_threads};
+    struct mounts_seen *mounts;
+    int64_t error;
+
+    if (args[0] & of_threads && thread_several() && !vcpu->vforked) {
+        return -EINVAL;
+    }
+    if (args[0] & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)) {
+        opening_part();
+    }
+    mounts = args[0] & CLONE_NEWNS ? mounts_before_copy() : NULL;
+    error = host_syscall(__NR_unshare, without);
+    if (error) {
+        mounts_forget(mounts);
+    } else {
+        mounts_after_copy(mounts);
+    }
+    return error;
+}
+
+/* void exit(int status): of this thread */
+HANDLER(exit)
+{
+    hooks.call_ends_caller(vcpu, __NR_exit, args);
+    if (vcpu->vforked) {
+        hooks.exits(vcpu, (int)args[0], true);
+        _exit((int)args[0]);
+    }
+    thread_end(vcpu, (int)args[0] & 0xff);
+}
+
+/* pid_t set_tid_address(int *tidptr) */
+HANDLER(set_tid_address)
+{
+    vcpu->clear_tid = args[0];
+    return syscall(__NR_gettid);
+}
+
+/*
+ * long set_robust_list(struct robust_list_head *head, size_t len)
+ *
+ * The kernel walks the list when the process ends, however that comes about. For a thread that ends
+ * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on. Nor
+ * must that of a vfork's child, in its parent's memory: it is kept, but nobody walks it. What holds
+ * the numbers of a resumed program says nothing to the kernel.
+ */
+HANDLER(set_robust_list)
+{
+    if (args[1] != 24) {
+        return -EINVAL;
+    }
+    vcpu->robust_list = args[0]; /* any address: who walks there finds out */
+    return guest_ok(args[0], 24) && !vcpu->vforked && !pid_map_translated()
+               ? host_syscall(__NR_set_robust_list, args)
+               : 0;
+}
+
+/* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */
+HANDLER(get_robust_list)
+{
+    uint64_t size = 24;
+
+    if (args[0] && args[0] != (uint64_t)syscall(__NR_gettid)) {
+        return -EPERM;
+    }
+    return guest_write(args[1], &vcpu->robust_list, sizeof(vcpu->robust_list)) < 0 ||
+                   guest_write(args[2], &size, sizeof(size)) < 0
+               ? -EFAULT
+               : 0;
+}

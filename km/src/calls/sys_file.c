@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_file.c: the system calls that open files and look at them, and those that name descriptors in
+ * ways of their own.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "program/program.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <string.h>
+
+/* ---- the program itself ---- */
+
+/* A call whose path, argument `i`, is followed: the process's own program is the payload's file. */
+static int64_t call_following(uint64_t number, const uint64_t *args, unsigned i, uint64_t flags)
+{
+    uint64_t with_path[6];
+
+    if (flags & AT_SYMLINK_NOFOLLOW || !proc_is_own_exe(args[i])) {
+        return host_syscall(number, args);
+    }
+    memcpy(with_path, args, sizeof(with_path));
+    with_path[i] = (uint64_t)image.path;
+    return host_syscall(number, with_path);
+}
+
+/* int stat(const char *pathname, struct stat *statbuf) */
+HANDLER(stat)
+{
+    (void)vcpu;
+    return call_following(__NR_stat, args, 0, 0);
+}
+
+/* int newfstatat(int dirfd, const char *pathname, struct stat *statbuf, int flags) */
+HANDLER(newfstatat)
+{
+    (void)vcpu;
+    return call_following(__NR_newfstatat, args, 1, args[3]);
+}
+
+/* int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf) */
+HANDLER(statx)
+{
+    (void)vcpu;
+    return call_following(__NR_statx, args, 1, args[2]);
+}
+
+/* ---- open ---- */
+
+static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
+                        uint64_t mode)
+{
+    if (hooks.is_snapshot_path(path)) {
+        return hooks.snapshot(vcpu, flags);
+    }
+    if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
+        if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) {
+            return -ETXTBSY; /* it runs */
+        }
+        path = (uint64_t)image.path;
+    }
+    return open_at(vcpu, dirfd, path, flags, mode);
+}
+
+/* int open(const char *pathname, int flags, mode_t mode) */
+HANDLER(open)
+{
+    return open_any(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], args[2]);
+}
+
+/* int openat(int dirfd, const char *pathname, int flags, mode_t mode) */
+HANDLER(openat)
+{
+    return open_any(vcpu, args[0], args[1], args[2], args[3]);
+}
+
+/* int creat(const char *pathname, mode_t mode) */
+HANDLER(creat)
+{
+    return open_any(vcpu, (uint64_t)AT_FDCWD, args[0], O_CREAT | O_WRONLY | O_TRUNC, args[1]);
+}
+
+/* int openat2(int dirfd, const char *pathname, struct open_how *how, size_t size) */
+HANDLER(openat2)
+{
+    uint64_t how[3]; /* flags, mode, resolve: what is behind it must be zero */
+    uint8_t more;
+
+    if (args[3] < sizeof(how) || args[3] > PAGE_SIZE) {
+        return args[3] < sizeof(how) ? -EINVAL : -E2BIG;
+    }
+    if (guest_read(how, args[2], sizeof(how)) < 0) {
+        return -EFAULT;
+    }
+    for (uint64_t i = sizeof(how); i < args[3]; i++) {
+        if (guest_read(&more, args[2] + i, 1) < 0) {
+            return -EFAULT;
+        }
+        if (more) {
+            return -E2BIG;
+        }
+    }
+    if (how[0] & ~OPEN_FLAGS ||
+        (how[1] && !(how[0] & (O_CREAT | (O_TMPFILE & ~(uint64_t)O_DIRECTORY))))) {
+        return -EINVAL;
+    }
+    return open_at2(vcpu, args[0], args[1], how);
+}
+
+/* ---- descriptors ---- */
+
+/* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
+HANDLER(close_range)
+{
+    uint64_t last = (uint32_t)args[1], part[6] = {(uint32_t)args[0], 0, args[2]};
+    int64_t result = part[0] > last ? -EINVAL : 0;
+
+    if (args[2] & CLOSE_RANGE_UNSHARE) { /* see unshare in process.c */
+        part[2] &= ~(uint64_t)CLOSE_RANGE_UNSHARE;
+        result = thread_several() && !vcpu->vforked ? -EINVAL : result;
+    }
+    while (!result && part[0] <= last && part[0] <= INT_MAX) {
+        part[1] = fd_next_hidden(part[0]);
+        if (part[1] > last) {
+            part[1] = last;
+            return host_syscall(__NR_close_range, part);
+        }
+        if (part[1] > part[0]) {
+            part[1]--;
+            result = host_syscall(__NR_close_range, part);
+            part[1]++;
+        }
+        part[0] = part[1] + 1;
+    }
+    return result;
+}
+
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027
+#define F_CREATED_QUERY 1028
+#endif
+
+/* What the argument of a command of fcntl is. */
+enum fcntl_arg { FCNTL_UNKNOWN, FCNTL_NUMBER, FCNTL_FD, FCNTL_LOCK, FCNTL_PAIR };
+
+static enum fcntl_arg fcntl_argument(uint32_t command)
+{
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_SETFL:
+    case F_SETOWN:
+    case F_GETOWN:
+    case F_SETSIG:
+    case F_GETSIG:
+    case F_SETLEASE:
+    case F_GETLEASE:
+    case F_NOTIFY:
+    case F_CANCELLK:
+    case F_CREATED_QUERY:
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+        return FCNTL_NUMBER;
+    case F_DUPFD_QUERY:
+        return FCNTL_FD;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return FCNTL_LOCK;
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_GETOWNER_UIDS:
+    case F_GET_RW_HINT:
+    case F_SET_RW_HINT:
+    case F_GET_FILE_RW_HINT:
+    case F_SET_FILE_RW_HINT:
+        return FCNTL_PAIR;
+    default:
+        return FCNTL_UNKNOWN;
+    }
+}
+
+/* int fcntl(int fd, int cmd, ... arg): a command that is not known may take a pointer */
+HANDLER(fcntl)
+{
+    (void)vcpu;
+    switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
+    case FCNTL_UNKNOWN:
+        return -EINVAL;
+    case FCNTL_FD:
+        return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_fcntl, args);
+    case FCNTL_LOCK:
+        return guest_ok(args[2], sizeof(struct flock)) ? host_syscall(__NR_fcntl, args) : -EFAULT;
+    case FCNTL_PAIR:
+        return guest_ok(args[2], 8) ? host_syscall(__NR_fcntl, args) : -EFAULT;
+    default:
+        return host_syscall(__NR_fcntl, args);
+    }
+}
+
+#define MEMFD_EXEC 0x10 /* MFD_EXEC, Linux 6.3 */
+
+/*
+ * int memfd_create(const char *name, unsigned int flags): where vm.memfd_noexec lets nothing be
+ * executable, as krun has it in containers, the payload's need not be: km executes it in the VM.
+ */
+HANDLER(memfd_create)
+{
+    uint64_t sealed[6] = {args[0], args[1] & ~(uint64_t)MEMFD_EXEC};
+    int64_t fd = host_syscall(__NR_memfd_create, args);
+
+    (void)vcpu;
+    return fd == -EACCES && args[1] & MEMFD_EXEC ? host_syscall(__NR_memfd_create, sealed) : fd;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_memory.c: the system calls of memory, between the payload's registers and mm.c.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "memory/memory.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Each call of mm.c is made alone. */
+#define LOCKED(call)                                                                               \
+    do {                                                                                           \
+        int64_t result_;                                                                           \
+        (void)vcpu;                                                                                \
+        mm_lock();                                                                                 \
+        result_ = (call);                                                                          \
+        mm_unlock();                                                                               \
+        return result_;                                                                            \
+    } while (0)
+
+static int64_t map_file(int fd, const uint64_t *args)
+{
+    int64_t result;
+
+    if (args[2] & PROT_EXEC && mounts_refuse(fd)) {
+        return -EPERM;
+    }
+    mm_lock();
+    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], fd, args[5]);
+    mm_unlock();
+    return result;
+}
+
+#define ADDRESS_END (1UL << 47) /* of what a process natively has */
+#define TABLE_LEAST (1UL << 34)
+#define TABLE_FLAGS ((uint64_t)MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | MAP_ANONYMOUS)
+
+/* Sanitizers of threads and of memory have their tables where only a process has memory: they end
+ * with a message that does not say why. */
+static void note_address(const uint64_t *args, int64_t result)
+{
+    static uint32_t noted;
+
+    bool is_table = args[3] == TABLE_FLAGS && args[1] >= TABLE_LEAST && (int)args[4] == -1;
+
+    if (result < 0 && is_table && args[0] >= GUEST_TOP && args[0] < ADDRESS_END &&
+        !__atomic_exchange_n(&noted, 1, __ATOMIC_RELAXED)) {
+        complain(
+            "build it without -fsanitize=thread or memory, or run it outside of a VM",
+            "the program asks for memory at 0x%lx, where a VM has none: its tables begin there "
+            "if it was built with a sanitizer of threads or memory",
+            args[0]);
+    }
+}
+
+/* void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) */
+HANDLER(mmap)
+{
+    int64_t result;
+
+    if (!(args[3] & MAP_ANONYMOUS)) {
+        return fd_is_hidden(args[4]) ? -EBADF : pin_map(vcpu, (int)args[4], map_file, args);
+    }
+    mm_lock();
+    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, 0);
+    mm_unlock();
+    note_address(args, result);
+    return result;
+}
+
+/* int munmap(void *addr, size_t length) */
+HANDLER(munmap)
+{
+    LOCKED(mm_unmap(args[0], args[1]));
+}
+
+/* int mprotect(void *addr, size_t len, int prot) */
+HANDLER(mprotect)
+{
+    LOCKED(mm_protect(args[0], args[1], (int)args[2]));
+}
+
+/* int brk(void *addr): the kernel's call returns the break */
+HANDLER(brk)
+{
+    LOCKED((int64_t)mm_brk(args[0]));
+}
+
+/* void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, void *new_address)
+ */
+HANDLER(mremap)
+{
+    LOCKED(mm_remap(args[0], args[1], args[2], (int)args[3], args[4]));
+}
+
+/* int madvise(void *addr, size_t length, int advice) */
+HANDLER(madvise)
+{
+    LOCKED(mm_advise(args[0], args[1], (int)args[2]));
+}
+
+/*
+ * int remap_file_pages(void *addr, size_t size, int prot, size_t pgoff, int flags)
+ *
+ * The host replaces pages of a shared mapping by others of the same file, with the same rights: for
+ * the list of mappings nothing changes.
+ */
+HANDLER(remap_file_pages)
+{
+    if (!guest_ok(args[0], args[1])) {
+        return -EINVAL;
+    }
+    LOCKED(host_syscall(__NR_remap_file_pages, args));
+}
+
+/* long futex(uint32_t *uaddr, int op, uint32_t val, struct timespec *, uint32_t *uaddr2, uint32_t
+ * val3)
+ *
+ * What the last three are depends on the operation: where they are not looked at, they are whatever
+ * the payload's registers held.
+ */
+HANDLER(futex)
+{
+    (void)vcpu;
+    switch ((int)args[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAKE:
+    case FUTEX_WAKE_BITSET:
+    case FUTEX_UNLOCK_PI:
+    case FUTEX_TRYLOCK_PI:
+        return host_syscall(__NR_futex, args);
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_CMP_REQUEUE_PI:
+    case FUTEX_WAKE_OP:
+        return guest_ok(args[4], 4) ? host_syscall(__NR_futex, args) : -EFAULT;
+    case FUTEX_WAIT_REQUEUE_PI:
+        if (!guest_ok(args[4], 4)) {
+            return -EFAULT;
+        }
+        break;
+    default:
+        break;
+    }
+    return guest_ok(args[3], 16) ? host_syscall(__NR_futex, args) : -EFAULT;
+}
+
+/*
+ * long futex_waitv(struct futex_waitv *waiters, unsigned nr, unsigned flags, struct timespec *,
+ * clockid_t)
+ */
+HANDLER(futex_waitv)
+{
+    struct {
+        uint64_t value, address;
+        uint32_t flags, reserved;
+    } waiters[128]; /* FUTEX_WAITV_MAX */
+    uint64_t with_copy[6], count = (uint32_t)args[1];
+
+    (void)vcpu;
+    if (!count || count > ARRAY_LEN(waiters)) {
+        return -EINVAL;
+    }
+    if (guest_read(waiters, args[0], count * sizeof(*waiters)) < 0) {
+        return -EFAULT;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (!guest_ok(waiters[i].address, sizeof(waiters->value))) {
+            return -EFAULT;
+        }
+    }
+    memcpy(with_copy, args, sizeof(with_copy));
+    with_copy[0] = (uint64_t)waiters;
+    return host_syscall(__NR_futex_waitv, with_copy);
+}
+
+/* int get_mempolicy(int *mode, unsigned long *nodes, unsigned long maxnode, void *addr, int flags)
+ */
+HANDLER(get_mempolicy)
+{
+    (void)vcpu;
+    return guest_ok(args[3], 1) ? host_syscall(__NR_get_mempolicy, args) : -EFAULT;
+}
+
+/* ---- protection keys: as on a CPU that has none; pkeys(7) ---- */
+
+/* int pkey_alloc(unsigned flags, unsigned access_rights) */
+HANDLER(pkey_alloc)
+{
+    (void)vcpu;
+    return args[0] || args[1] & ~3UL ? -EINVAL : -ENOSPC;
+}
+
+/* int pkey_free(int pkey) */
+HANDLER(pkey_free)
+{
+    (void)vcpu;
+    (void)args;
+    return -EINVAL;
+}
+
+/* int pkey_mprotect(void *addr, size_t len, int prot, int pkey): without a key it is mprotect */
+HANDLER(pkey_mprotect)
+{
+    return (int)args[3] == -1 ? sys_mprotect(vcpu, args) : -EINVAL;
+}

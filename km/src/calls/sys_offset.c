@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_offset.c: no call of the payload names a place of the monitor's memory as an offset in a
+ * file.
+ *
+ * It is the second lock behind proc_judge(): for who had a descriptor of his own /proc/PID/mem, the
+ * offsets are the addresses. Those in registers are judged by the host's kernel, sandbox_filter.c;
+ * here are those in the payload's memory.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool offset_is_monitors(uint64_t offset)
+{
+    return offset >= GUEST_TOP && offset < 1UL << 63;
+}
+
+/* ---- lseek ---- */
+
+static int64_t seek(uint64_t fd, uint64_t offset, uint64_t whence)
+{
+    return host_syscall(__NR_lseek, (uint64_t[6]){fd, offset, whence});
+}
+
+/* The position in a folder is what its filesystem calls it: ext4 takes numbers up to 2^63. */
+static int64_t seek_in_folder(struct vcpu *vcpu, uint64_t fd, uint64_t offset)
+{
+    int64_t result = fcntl((int)fd, F_GETFD) < 0 ? -EBADF : pin_set(vcpu, (int)fd);
+    struct stat st;
+
+    if (!result) {
+        result = fstat(vcpu->pin, &st) == 0 && S_ISDIR(st.st_mode)
+                     ? seek((uint64_t)vcpu->pin, offset, SEEK_IN_FOLDER)
+                     : -EINVAL;
+        pin_clear(vcpu);
+    }
+    return result;
+}
+
+/*
+ * off_t lseek(int fd, off_t offset, int whence)
+ *
+ * Steps would lead anywhere, backwards too, where a position is an unsigned number. So a step
+ * becomes the place where it leads. Who moves one position from two threads at the same time may
+ * find one of two steps.
+ */
+HANDLER(lseek)
+{
+    uint64_t offset = args[1];
+    uint32_t whence = (uint32_t)args[2];
+    int64_t at;
+
+    if (whence == SEEK_CUR && offset) {
+        at = seek(args[0], 0, SEEK_CUR);
+        if (at < 0) {
+            return at >= -4095 ? at : -EINVAL;
+        }
+        if (__builtin_add_overflow(at, (int64_t)offset, &at) || at < 0) {
+            return -EINVAL;
+        }
+        offset = (uint64_t)at;
+        whence = SEEK_SET;
+    }
+    return whence == SEEK_SET && offset_is_monitors(offset) ? seek_in_folder(vcpu, args[0], offset)
+                                                            : seek(args[0], offset, whence);
+}
+
+/* ---- pointers to offsets ---- */
+
+/* What of an argument that points to an offset the kernel gets a copy of. */
+struct copied {
+    uint64_t addr; /* the payload's, or 0 */
+    uint64_t before, offset;
+};
+
+static int64_t copy_in(struct copied *copy, uint64_t *arg)
+{
+    *copy = (struct copied){.addr = *arg};
+    if (!copy->addr) {
+        return 0;
+    }
+    if (guest_read(&copy->offset, copy->addr, sizeof(copy->offset)) < 0) {
+        *arg = GUEST_TOP; /* where nothing is: the kernel says what comes first */
+        copy->addr = 0;
+        return 0;
+    }
+    copy->before = copy->offset;
+    *arg = (uint64_t)&copy->offset;
+    return offset_is_monitors(copy->offset) ? -EINVAL : 0;
+}
+
+static int64_t copy_out(const struct copied *copy)
+{
+    return !copy->addr || copy->offset == copy->before
+               ? 0
+               : guest_write(copy->addr, &copy->offset, sizeof(copy->offset));
+}
+
+/* A call whose arguments number i and j point to offsets, or are null. */
+static int64_t call_with_offsets(uint64_t number, const uint64_t *args, unsigned i, unsigned j)
+{
+    struct copied one, other = {0};
+    uint64_t with_copies[6];
+    int64_t result;
+
+    memcpy(with_copies, args, sizeof(with_copies));
+    result = copy_in(&one, &with_copies[i]);
+    if (!result && j != i) {
+        result = copy_in(&other, &with_copies[j]);
+    }
+    if (result < 0) {
+        return result;
+    }
+    result = host_syscall(number, with_copies);
+    return copy_out(&one) < 0 || copy_out(&other) < 0 ? -EFAULT : result;
+}
+
+/* ssize_t sendfile(int out, int in, off_t *offset, size_t count) */
+HANDLER(sendfile)
+{
+    (void)vcpu;
+    return call_with_offsets(__NR_sendfile, args, 2, 2);
+}
+
+/* ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
+ */
+HANDLER(splice)
+{
+    (void)vcpu;
+    return call_with_offsets(__NR_splice, args, 1, 3);
+}
+
+/* ssize_t copy_file_range(the same) */
+HANDLER(copy_file_range)
+{
+    (void)vcpu;
+    return call_with_offsets(__NR_copy_file_range, args, 1, 3);
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_path.c: the system calls that change the file which a path leads to.
+ *
+ * Some links of /proc lead to km's own file, or by km's own descriptor to the host's /dev/kvm,
+ * which the payload's user may own. So the file is pinned first, and changed only if it is another.
+ * Without a proc(5) to name the pin by, the call
+ * is made by the path that was looked at.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FCHMODAT2 452 /* __NR_fchmodat2, which older headers do not have */
+
+/* What a call names: a path from a folder on, or with AT_EMPTY_PATH the descriptor itself. */
+struct named {
+    struct vcpu *vcpu;
+    uint64_t dirfd, path, flags;
+};
+
+/* How the call is made: by the name of the pin, or by the call's own; 0 or -errno. */
+typedef int64_t (*change)(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values);
+
+static bool is_empty(const struct named *what)
+{
+    char first = 0;
+
+    return what->flags & AT_EMPTY_PATH && guest_read(&first, what->path, 1) == 0 && !first;
+}
+
+/* Pin what is named; a descriptor of the monitor's is not there, by its name below /proc either. */
+static int64_t pin_named(const struct named *what)
+{
+    uint64_t args[6] = {what->dirfd, what->path, O_PATH | O_CLOEXEC};
+    struct proc_file file = {0};
+    int64_t fd, error;
+
+    if (is_empty(what) && (int)what->dirfd != AT_FDCWD) {
+        return fcntl((int)what->dirfd, F_GETFD) < 0 ? -EBADF
+                                                    : pin_set(what->vcpu, (int)what->dirfd);
+    }
+    if (is_empty(what)) {
+        args[1] = (uint64_t)".";
+    } else if (proc_may_be_entry(what->path) &&
+               proc_look_at_link(what->vcpu, what->dirfd, what->path, &file) &&
+               proc_is_hidden(&file)) {
+        return -ENOENT;
+    }
+    fd = host_syscall(__NR_openat, args);
+    if (fd < 0) {
+        return fd;
+    }
+    error = pin_set(what->vcpu, (int)fd);
+    (void)close((int)fd);
+    return error;
+}
+
+/* Where the kernel does not take the pin itself, it takes its name. */
+static int64_t change_by_name(const struct named *what, change make, const uint64_t *values)
+{
+    char name[PIN_NAME];
+    int folder = pin_name(what->vcpu, name);
+
+    return folder < 0 ? make(what->dirfd, what->path, what->flags, values)
+                      : make((uint64_t)folder, (uint64_t)name, 0, values);
+}
+
+/* Whether the pin is what km itself lives on. */
+static bool is_monitors(const struct named *what)
+{
+    struct stat st;
+
+    return fstat(what->vcpu->pin, &st) == 0 && (self_is_file(&st) || proc_is_kvm(&st));
+}
+
+/* Change it unless it is km's: the call's result, or `refusal`. */
+static int64_t change_other(const struct named *what, change make, const uint64_t *values,
+                            int64_t refusal)
+{
+    int64_t result;
+
+    if (what->flags & AT_SYMLINK_NOFOLLOW) { /* the link itself, or a file by a path of its own */
+        return make(what->dirfd, what->path, what->flags, values);
+    }
+    result = pin_named(what);
+    if (result < 0) {
+        return result;
+    }
+    result = is_monitors(what)
+                 ? refusal
+                 : make((uint64_t)what->vcpu->pin, (uint64_t)"", AT_EMPTY_PATH, values);
+    if (result == -ENOSYS || result == -EINVAL) { /* an older kernel makes no such call so */
+        result = change_by_name(what, make, values);
+    }
+    pin_clear(what->vcpu);
+    return result;
+}
+
+/* ---- mode and owner ---- */
+
+#define FLAGS ((uint64_t)AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
+
+static int64_t make_chmod(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
+{
+    return flags ? host_syscall(FCHMODAT2, (uint64_t[6]){dirfd, path, *values, flags})
+                 : host_syscall(__NR_fchmodat, (uint64_t[6]){dirfd, path, *values});
+}
+
+/* int chmod(const char *pathname, mode_t mode) */
+HANDLER(chmod)
+{
+    return change_other(&(struct named){vcpu, (uint64_t)AT_FDCWD, args[0], 0}, make_chmod, &args[1],
+                        -EPERM);
+}
+
+/* int fchmodat(int dirfd, const char *pathname, mode_t mode) */
+HANDLER(fchmodat)
+{
+    return change_other(&(struct named){vcpu, args[0], args[1], 0}, make_chmod, &args[2], -EPERM);
+}
+
+/* int fchmodat2(int dirfd, const char *pathname, mode_t mode, int flags) */
+HANDLER(fchmodat2)
+{
+    if ((uint32_t)args[3] & ~FLAGS) {
+        return -EINVAL;
+    }
+    return change_other(&(struct named){vcpu, args[0], args[1], (uint32_t)args[3]}, make_chmod,
+                        &args[2], -EPERM);
+}
+
+static int64_t make_chown(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
+{
+    return host_syscall(__NR_fchownat, (uint64_t[6]){dirfd, path, values[0], values[1], flags});
+}
+
+/* int chown(const char *pathname, uid_t owner, gid_t group) */
+HANDLER(chown)
+{
+    return change_other(&(struct named){vcpu, (uint64_t)AT_FDCWD, args[0], 0}, make_chown, &args[1],
+                        -EPERM);
+}
+
+/* int fchownat(int dirfd, const char *pathname, uid_t owner, gid_t group, int flags) */
+HANDLER(fchownat)
+{
+    if ((uint32_t)args[4] & ~FLAGS) {
+        return -EINVAL;
+    }
+    return change_other(&(struct named){vcpu, args[0], args[1], (uint32_t)args[4]}, make_chown,
+                        &args[2], -EPERM);
+}
+
+/* ---- times ---- */
+
+/* `values` is two timespecs, or nothing for now. */
+static int64_t make_times(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
+{
+    return host_syscall(__NR_utimensat, (uint64_t[6]){dirfd, path, (uint64_t)values, flags});
+}
+
+/* Times of `unit` nanoseconds in pairs at `addr`, or of whole seconds alone where it is 0. */
+static int64_t change_times(const struct named *what, uint64_t addr, uint64_t unit)
+{
+    uint64_t given[4] = {0}, times[4] = {0};
+    bool pairs = unit;
+
+    if (!addr) {
+        return change_other(what, make_times, NULL, -EPERM);
+    }
+    if (guest_read(given, addr, pairs ? sizeof(given) : sizeof(given) / 2) < 0) {
+        return -EFAULT;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        times[2 * i] = given[pairs ? 2 * i : i];
+        times[2 * i + 1] = pairs ? given[2 * i + 1] * unit : 0;
+        if (unit > 1 && given[2 * i + 1] >= 1000000) {
+            return -EINVAL;
+        }
+    }
+    return change_other(what, make_times, times, -EPERM);
+}
+
+/* int utime(const char *filename, const struct utimbuf *times) */
+HANDLER(utime)
+{
+    return change_times(&(struct named){vcpu, (uint64_t)AT_FDCWD, args[0], 0}, args[1], 0);
+}
+
+/* int utimes(const char *filename, const struct timeval times[2]) */
+HANDLER(utimes)
+{
+    return change_times(&(struct named){vcpu, (uint64_t)AT_FDCWD, args[0], 0}, args[1], 1000);
+}
+
+/* int futimesat(int dirfd, const char *pathname, const struct timeval times[2]) */
+HANDLER(futimesat)
+{
+    return args[1] ? change_times(&(struct named){vcpu, args[0], args[1], 0}, args[2], 1000)
+                   : host_syscall(__NR_futimesat, args);
+}
+
+/* int utimensat(int dirfd, const char *pathname, const struct timespec times[2], int flags) */
+HANDLER(utimensat)
+{
+    if (!args[1]) { /* of the descriptor, which no name without access is */
+        return host_syscall(__NR_utimensat, args);
+    }
+    if ((uint32_t)args[3] & ~FLAGS) {
+        return -EINVAL;
+    }
+    return change_times(&(struct named){vcpu, args[0], args[1], (uint32_t)args[3]}, args[2], 1);
+}
+
+/* ---- another name ---- */
+
+static int64_t make_link(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
+{
+    if (flags & AT_EMPTY_PATH) {
+        return -ENOSYS; /* it takes more rights than the name of a pin */
+    }
+    return host_syscall(__NR_linkat,
+                        (uint64_t[6]){dirfd, path, values[0], values[1], AT_SYMLINK_FOLLOW});
+}
+
+/* int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags) */
+HANDLER(linkat)
+{
+    uint64_t flags = (uint32_t)args[4];
+
+    if (!(flags & (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) ||
+        flags & ~((uint64_t)AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
+        return host_syscall(__NR_linkat, args);
+    }
+    return change_other(&(struct named){vcpu, args[0], args[1], flags}, make_link, &args[2],
+                        -EPERM);
+}
+
+/* ---- what only a path or a descriptor takes: by a descriptor ---- */
+
+/* Open it with one of two accesses, whichever the file allows: the descriptor, or -errno. */
+static int64_t open_either(struct vcpu *vcpu, uint64_t path, uint64_t first, uint64_t second)
+{
+    static const uint64_t others = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int64_t fd = open_at(vcpu, (uint64_t)AT_FDCWD, path, first | others, 0);
+
+    return fd == -EACCES || fd == -EISDIR
+               ? open_at(vcpu, (uint64_t)AT_FDCWD, path, second | others, 0)
+               : fd;
+}
+
+/* int truncate(const char *path, off_t length) */
+HANDLER(truncate)
+{
+    int64_t fd = open_either(vcpu, args[0], O_WRONLY, O_WRONLY), result;
+
+    if (fd < 0) {
+        return fd == -ENXIO ? -EINVAL : fd; /* no file of bytes */
+    }
+    result = host_syscall(__NR_ftruncate, (uint64_t[6]){(uint64_t)fd, args[1]});
+    (void)close((int)fd);
+    return result;
+}
+
+/* The call `number` of a descriptor, with the arguments behind the path. */
+static int64_t change_attribute(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
+{
+    uint64_t look[6] = {(uint64_t)AT_FDCWD, args[0], 0, 0}, by_fd[6];
+    struct stat st;
+    int64_t fd;
+
+    look[2] = (uint64_t)&st;
+    fd = host_syscall(__NR_newfstatat, look);
+    if (fd < 0) {
+        return fd;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return -EPERM; /* such files have no attributes of users; to open them may do something */
+    }
+    fd = open_either(vcpu, args[0], O_RDONLY, O_WRONLY);
+    if (fd < 0) {
+        return fd;
+    }
+    memcpy(by_fd, args, sizeof(by_fd));
+    by_fd[0] = (uint64_t)fd;
+    fd = host_syscall(number, by_fd);
+    (void)close((int)by_fd[0]);
+    return fd;
+}
+
+/* int setxattr(const char *path, const char *name, const void *value, size_t size, int flags) */
+HANDLER(setxattr)
+{
+    return change_attribute(vcpu, __NR_fsetxattr, args);
+}
+
+/* int removexattr(const char *path, const char *name) */
+HANDLER(removexattr)
+{
+    return change_attribute(vcpu, __NR_fremovexattr, args);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys_signal.c: the system calls of signals that the monitor answers itself.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "memory/memory.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* int rt_sigaction(int signum, const struct sigaction *act, struct sigaction *oldact, size_t) */
+HANDLER(rt_sigaction)
+{
+    struct action new, old;
+    int signo = (int)args[0];
+
+    (void)vcpu;
+    if (args[3] != sizeof(new.mask) || signo < 1 || signo > SIGNAL_MAX ||
+        (args[1] && (signo == SIGKILL || signo == SIGSTOP))) {
+        return -EINVAL;
+    }
+    if (args[1] && guest_read(&new, args[1], sizeof(new)) < 0) {
+        return -EFAULT;
+    }
+    old = *signal_action(signo);
+    if (args[1]) {
+        int64_t error = signal_set_action(signo, &new);
+
+        if (error < 0) {
+            return error;
+        }
+    }
+    return args[2] ? guest_write(args[2], &old, sizeof(old)) : 0;
+}
+
+/* int rt_sigprocmask(int how, const sigset_t *set, sigset_t *oldset, size_t sigsetsize) */
+HANDLER(rt_sigprocmask)
+{
+    uint64_t set, old = vcpu->signal_mask;
+
+    if (args[3] != sizeof(set)) {
+        return -EINVAL;
+    }
+    if (args[1]) {
+        if (guest_read(&set, args[1], sizeof(set)) < 0) {
+            return -EFAULT;
+        }
+        switch (args[0]) {
+        case SIG_BLOCK:
+            signal_set_mask(vcpu, old | set);
+            break;
+        case SIG_UNBLOCK:
+            signal_set_mask(vcpu, old & ~set);
+            break;
+        case SIG_SETMASK:
+            signal_set_mask(vcpu, set);
+            break;
+        default:
+            return -EINVAL;
+        }
+    }
+    return args[2] ? guest_write(args[2], &old, sizeof(old)) : 0;
+}
+
+/* int rt_sigreturn(void): the frame decides about everything */
+HANDLER(rt_sigreturn)
+{
+    uint64_t mask;
+
+    (void)args;
+    if (!sigframe_pop(vcpu, &mask)) {
+        signal_die(SIGSEGV);
+    }
+    signal_set_mask(vcpu, mask);
+    return (int64_t)vcpu->regs->rax;
+}
+
+/*
+ * A call that sends a siginfo of the payload's making, its argument i, to process `pid`. One to
+ * itself that claims to be of a fault must not look like a fault of the monitor's.
+ */
+static int64_t send_info(uint64_t number, const uint64_t *args, unsigned i, int signo, int pid)
+{
+    uint8_t info[128];
+    uint64_t with_copy[6];
+
+    if (guest_read(info, args[i], sizeof(info)) < 0) {
+        return -EFAULT;
+    }
+    if (signal_disguise(signo, info) && pid != getpid()) {
+        return -EPERM; /* as the kernel answers who claims so to others */
+    }
+    memcpy(with_copy, args, sizeof(with_copy));
+    with_copy[i] = (uint64_t)info;
+    return host_syscall(number, with_copy);
+}
+
+/* int rt_sigqueueinfo(pid_t tgid, int sig, siginfo_t *info) */
+HANDLER(rt_sigqueueinfo)
+{
+    (void)vcpu;
+    return send_info(__NR_rt_sigqueueinfo, args, 2, (int)args[1], (int)args[0]);
+}
+
+/* int rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, siginfo_t *info) */
+HANDLER(rt_tgsigqueueinfo)
+{
+    (void)vcpu;
+    return send_info(__NR_rt_tgsigqueueinfo, args, 3, (int)args[2], (int)args[0]);
+}
+
+/* int pidfd_send_signal(int pidfd, int sig, siginfo_t *info, unsigned flags) */
+HANDLER(pidfd_send_signal)
+{
+    (void)vcpu;
+    return args[2] ? send_info(__NR_pidfd_send_signal, args, 2, (int)args[1], 0)
+                   : host_syscall(__NR_pidfd_send_signal, args);
+}
+
+/* int rt_sigsuspend(const sigset_t *mask, size_t sigsetsize) */
+HANDLER(rt_sigsuspend)
+{
+    uint64_t mask, with_copy[6] = {(uint64_t)&mask, sizeof(mask)};
+
+    if (args[1] != sizeof(mask)) {
+        return -EINVAL;
+    }
+    if (guest_read(&mask, args[0], sizeof(mask)) < 0) {
+        return -EFAULT;
+    }
+    return signal_call_under_mask(vcpu, &mask, __NR_rt_sigsuspend, with_copy);
+}
+
+/* int sigaltstack(const stack_t *ss, stack_t *old_ss) */
+HANDLER(sigaltstack)
+{
+    uint8_t old[sizeof(vcpu->altstack)], new[sizeof(vcpu->altstack)];
+    uint64_t rsp = vcpu->regs->rsp;
+    bool inside = vcpu->altstack.size && rsp > vcpu->altstack.sp &&
+                  rsp - vcpu->altstack.sp <= vcpu->altstack.size;
+
+    memcpy(old, &vcpu->altstack, sizeof(old));
+    if (inside || !vcpu->altstack.size) {
+        int32_t flags = inside ? SS_ONSTACK : SS_DISABLE;
+
+        memcpy(old + 8, &flags, sizeof(flags));
+    }
+    if (args[0]) {
+        int32_t flags;
+        uint64_t size;
+
+        if (guest_read(new, args[0], sizeof(new)) < 0) {
+            return -EFAULT;
+        }
+        memcpy(&flags, new + 8, sizeof(flags));
+        memcpy(&size, new + 16, sizeof(size));
+        if (inside) {
+            return -EPERM;
+        }
+        if (flags & ~(SS_DISABLE | SS_ONSTACK)) {
+            return -EINVAL;
+        }
+        if (!(flags & SS_DISABLE) && size < 2048) {
+            return -ENOMEM;
+        }
+        memcpy(&vcpu->altstack, new, sizeof(new));
+        vcpu->altstack.flags = 0;
+        if (flags & SS_DISABLE) {
+            memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
+            vcpu->altstack.flags = SS_DISABLE;
+        }
+    }
+    return args[1] ? guest_write(args[1], old, sizeof(old)) : 0;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * syscall.c: one system call of the payload: check it by the table, then serve or forward it.
+ *
+ * Since a gva is the hva, a pointer that lies in the payload's range can be given to the kernel as
+ * it is: what the payload has not mapped gives EFAULT there too. What lies outside never gets that
+ * far.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "task/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/uio.h>
+
+void *scratch_alloc(struct vcpu *vcpu, uint64_t size)
+{
+    void *p = vcpu->scratch + vcpu->scratch_used;
+
+    if (size > SCRATCH_SIZE - vcpu->scratch_used) {
+        return NULL;
+    }
+    vcpu->scratch_used += ROUND_UP(size, 16);
+    return p;
+}
+
+uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64_t *args)
+{
+    const struct arg *kinds = call->args, *arg = &kinds[i];
+    uint64_t length = arg->size, count = 1;
+
+    if (arg->len_arg != NO_ARG) {
+        count = args[arg->len_arg];
+        if (kinds[arg->len_arg].kind == ARG_UINT) {
+            count = (uint32_t)count;
+        } else if (kinds[arg->len_arg].kind == ARG_INT) { /* below 0 the kernel refuses it */
+            count = (int32_t)count < 0 ? 0 : (uint32_t)count;
+        }
+    }
+    return __builtin_mul_overflow(length, count, &length) ? UINT64_MAX : length;
+}
+
+struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64_t *error)
+{
+    struct iovec *copy = count <= IOV_MAX ? scratch_alloc(vcpu, count * sizeof(*copy)) : NULL;
+
+    *error = -EINVAL;
+    if (!copy) {
+        return NULL;
+    }
+    *error = guest_read(copy, addr, count * sizeof(*copy));
+    for (uint64_t i = 0; !*error && i < count; i++) {
+        if (!guest_ok((uint64_t)copy[i].iov_base, copy[i].iov_len) && copy[i].iov_len) {
+            *error = -EFAULT;
+        }
+    }
+    return *error ? NULL : copy;
+}
+
+/* Check one argument. Where it must be a copy, `args` gets the copy's address. */
+static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *args, unsigned i)
+{
+    const struct arg *arg = &call->args[i];
+    struct iovec *iov;
+    int64_t error = 0;
+
+    switch (arg->kind) {
+    case ARG_FD:
+    case ARG_DIRFD:
+        return fd_is_hidden(args[i]) ? -EBADF : 0;
+    case ARG_PID:
+        args[i] = pid_map_to_host(args[i]);
+        return 0;
+    case ARG_PATH:
+        return guest_ok(args[i], 0) ? 0 : -EFAULT;
+    case ARG_IN:
+    case ARG_OUT:
+    case ARG_INOUT:
+        return !args[i] || guest_ok(args[i], syscall_arg_length(call, i, args)) ? 0 : -EFAULT;
+    case ARG_IOV_IN:
+    case ARG_IOV_OUT:
+        iov = iovec_copy(vcpu, args[i], args[arg->len_arg], &error);
+        args[i] = (uint64_t)iov;
+        return error;
+    default:
+        return 0;
+    }
+}
+
+static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
+                     const uint64_t *args)
+{
+    syscall_handler handler;
+    uint64_t checked[6];
+
+    memcpy(checked, args, sizeof(checked));
+    vcpu->scratch_used = 0;
+    for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
+        int64_t error = check(vcpu, call, checked, i);
+
+        if (error < 0) {
+            return error;
+        }
+    }
+    handler = syscall_handlers[number];
+    return handler ? handler(vcpu, checked) : host_syscall(number, checked);
+}
+
+int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
+{
+    const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
+    bool watched = options.trace || options.stats;
+    uint64_t start = watched ? hooks.call_begins(vcpu, number, args) : 0;
+    int64_t result;
+
+    if (!call || !*call->name) {
+        result = -ENOSYS;
+    } else {
+        if (call->helped == ENDS_HELPER) {
+            helper_end(vcpu);
+        }
+        result = pid_map_of_result(number, serve(vcpu, call, number, args));
+        stub_after_call(vcpu, number);
+    }
+    if (watched) {
+        hooks.call_ended(vcpu, number, args, result, start);
+    }
+    return result;
+}

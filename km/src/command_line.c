@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * command_line.c: the command line of km.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "program/program.h"
+#include "snapshot/snapshot.h"
+#include "top.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#define DOCUMENTATION "https://github.com/kontainapp/platform/tree/main/docs"
+
+static const char help[] =
+    "Usage: km [OPTION...] PAYLOAD [ARG...]\n"
+    "Run PAYLOAD, an ELF program for Linux on x86-64, in a virtual machine of its own.\n"
+    "\n"
+    "A PAYLOAD without a slash is a file in the working directory, else searched in PATH.\n"
+    "Options end at PAYLOAD, or at --.\n"
+    "\n"
+    "  --argv0 NAME   let the payload see NAME as its argv[0]\n"
+    "  --search       look a PAYLOAD without a slash up in PATH only\n"
+    "  --kvm-fd FD    use the open descriptor FD of /dev/kvm\n"
+    "  --trace        write each system call of the payload to standard error\n"
+    "  --trace=CALL,CALL...  only these\n"
+    "  --no-helper    make each system call on the payload's own thread\n"
+    "  --stats        write counts and times of system calls and exits when the payload ends\n"
+    "  --coredump     write a core to core.PID when a signal that asks for one kills the payload\n"
+    "  --coredump=FILE  likewise to FILE; %p in it is the process\n"
+    "  -o FILE        write the trace and the counts to FILE instead\n"
+    "  --report-fd FD  write them to the open descriptor FD\n"
+    "  --snapshot FILE  when the payload opens /proc/kontain/snapshot, write it to FILE and end;\n"
+    "                 FILE is then a PAYLOAD that goes on from there\n"
+    "  --live         with --snapshot: the payload goes on, too\n"
+    "  --snapshot-now PID  let the process PID, which km runs with --snapshot, be written now\n"
+    "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
+    "                 0 is any free port, and a path is a socket to wait at\n"
+    "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
+    "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
+    "  --seccomp HEX  the payload's system calls are judged by this program of BPF, too\n"
+    "  --seccomp-fd FD  the payload has the filters of system calls that FD holds\n"
+    "  --hide-noexec PATH  to the payload the mount at PATH is not noexec\n"
+    "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
+    "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
+    "  --inspect      say what file PAYLOAD is, and run nothing\n"
+    "  --probe        say whether programs can run here, by running one, step by step\n"
+    "  --verbose      with --probe: what the CPU and KVM offer as well\n"
+    "  --host-calls   print which system calls km makes for itself\n"
+    "  --version      print the version\n"
+    "  --help         print this text\n"
+    "\n"
+    "Exit status: the payload's; death by a signal is death by that signal. When km itself fails:\n"
+    "  124  a snapshot cannot go on here: another km, kernel or CPU, or a file is not there\n"
+    "  125  no KVM, wrong usage, or another failure of km\n"
+    "  126  PAYLOAD cannot be run: it is a directory, not executable, or no x86-64 ELF program\n"
+    "  127  PAYLOAD does not exist\n"
+    "\n"
+    "Documentation: " DOCUMENTATION "\n";
+
+static _Noreturn void print_and_exit(const char *text)
+{
+    bool written = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+
+    exit(written ? 0 : STATUS_FAILED);
+}
+
+static char *value_of(const char *option, char *value)
+{
+    if (!value) {
+        die(STATUS_FAILED, "see km --help", "the option %s needs a value", option);
+    }
+    return value;
+}
+
+static int descriptor(const char *option, const char *text)
+{
+    char *end;
+    long fd;
+
+    errno = 0;
+    fd = strtol(text, &end, 10);
+    if (errno || *end || end == text || fd < 0 || fd > INT_MAX) {
+        die(STATUS_FAILED, "give the number of an open descriptor",
+            "%s wants a number from 0 on, found '%s'", option, text);
+    }
+    return (int)fd;
+}
+
+/* Whether `option` is `name` or `name`=VALUE; *value is NULL or what follows. */
+static bool is_option(const char *option, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+
+    *value = NULL;
+    if (strncmp(option, name, length) != 0) {
+        return false;
+    }
+    if (option[length] == '=') {
+        *value = option + length + 1;
+    }
+    return !option[length] || *value;
+}
+
+/* Its name as an absolute path at `to`, of PATH_MAX bytes twice: wherever the payload goes. */
+static void make_absolute(const char *option, const char *file, char *to)
+{
+    if (!*file || strlen(file) >= PATH_MAX || file[strlen(file) - 1] == '/') {
+        die(STATUS_FAILED, "give the name of a file", "%s cannot write to '%s'", option, file);
+    }
+    if (*file != '/') {
+        if (!getcwd(to, PATH_MAX)) {
+            die(STATUS_FAILED, "give an absolute path", "the working directory has no path: %m");
+        }
+        to += strlen(to);
+        *to++ = '/';
+    }
+    memcpy(to, file, strlen(file) + 1);
+}
+
+static void take_snapshot(const char *file)
+{
+    static char path[2 * PATH_MAX];
+
+    make_absolute("--snapshot", file, path);
+    options.snapshot = path;
+}
+
+/* The core goes where km was started, wherever the payload goes. */
+static void take_coredump(const char *file)
+{
+    static char word[sizeof("--coredump=") + 2UL * PATH_MAX] = "--coredump=";
+    char *path = word + strlen(word);
+
+    make_absolute("--coredump", file ? file : "core.%p", path);
+    options.coredump = path;
+    options.carried[CARRIED_COREDUMP] = word;
+}
+
+/* Take one option off the front of argv; returns how many words it was. */
+static int take(char **argv, char **argv0)
+{
+    const char *option = argv[0], *value;
+
+    if (!strcmp(option, "--help") || !strcmp(option, "-h")) {
+        print_and_exit(help);
+    } else if (!strcmp(option, "--version") || !strcmp(option, "-V")) {
+        print_and_exit("km " KM_VERSION "\n");
+    } else if (!strcmp(option, "--search")) {
+        options.search = true;
+    } else if (is_option(option, "--trace", &value)) {
+        options.trace = true;
+        options.trace_calls = value;
+        options.carried[CARRIED_TRACE] = option;
+    } else if (!strcmp(option, "--inspect")) {
+        options.inspect = true;
+    } else if (!strcmp(option, "--probe")) {
+        options.probe = true;
+    } else if (!strcmp(option, "--verbose")) {
+        options.verbose = true;
+    } else if (!strcmp(option, "--no-helper")) {
+        options.no_helper = true;
+        options.carried[CARRIED_NO_HELPER] = option;
+    } else if (!strcmp(option, "--stats")) {
+        options.stats = true;
+        options.carried[CARRIED_STATS] = option;
+    } else if (is_option(option, "--coredump", &value)) {
+        take_coredump(value);
+    } else if (!strcmp(option, "--snapshot")) {
+        take_snapshot(value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--snapshot-now")) {
+        snapshot_request(value_of(option, argv[1]));
+    } else if (!strcmp(option, "--live")) {
+        options.live = true;
+    } else if (!strcmp(option, "--gdb")) {
+        options.gdb = value_of(option, argv[1]);
+        return 2;
+    } else if (is_option(option, "--gdb-session", &value) && value) {
+        options.gdb_session = value;
+    } else if (is_option(option, "--core-limit", &value) && value) {
+        options.core_limit = value;
+    } else if (!strcmp(option, "--host-calls")) {
+        print_host_calls();
+    } else if (!strcmp(option, "--seccomp")) {
+        options.seccomp = value_of(option, argv[1]);
+        return 2;
+    } else if (!strcmp(option, "--hide-noexec")) {
+        mounts_hide(value_of(option, argv[1]));
+        return 2;
+    } else if (is_option(option, "--hidden-mounts", &value) && value) {
+        mounts_take(value);
+    } else if (!strcmp(option, "--argv0")) {
+        *argv0 = value_of(option, argv[1]);
+        return 2;
+    } else if (!strcmp(option, "--kvm-fd")) {
+        options.kvm_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--keeper-fd")) {
+        options.keeper_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--keeper")) {
+        keeper_serve(value_of(option, argv[1]));
+    } else if (!strcmp(option, "--report-fd")) {
+        options.report_shared = true;
+        options.report_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--proc-fd")) {
+        options.proc_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--seccomp-fd")) {
+        options.seccomp_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "--payload-fd")) {
+        options.payload_fd = descriptor(option, value_of(option, argv[1]));
+        return 2;
+    } else if (!strcmp(option, "-o")) {
+        options.report_file = value_of(option, argv[1]);
+        return 2;
+    } else {
+        die(STATUS_FAILED, "see km --help", "there is no option '%s'", option);
+    }
+    return 1;
+}
+
+/* km is called by the name of a link to it, beside which the link's payload stands. */
+static bool is_called_as_payload(char **argv)
+{
+    static char path[PATH_MAX];
+    const char *name = argv[0], *slash = name ? strrchr(name, '/') : NULL;
+
+    if (!name || !strcmp(slash ? slash + 1 : name, "km")) {
+        return false;
+    }
+    if (!slash) { /* found in PATH */
+        name = (const char *)getauxval(AT_EXECFN);
+    }
+    if (!name || !payload_beside(name, path)) {
+        return false;
+    }
+    options.payload = path;
+    options.argv = argv;
+    return true;
+}
+
+/* Options that make sense only together, or apart. */
+static void check_combination(void)
+{
+    if (options.report_file && !options.trace && !options.stats) {
+        die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
+    }
+    if (options.live && !options.snapshot) {
+        die(STATUS_FAILED, "give --snapshot FILE as well", "--live says how, but not what");
+    }
+    if (options.snapshot && (options.gdb || options.gdb_session)) {
+        die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
+    }
+    if (options.verbose && !options.probe) {
+        die(STATUS_FAILED, "give --probe as well", "--verbose says how, but not what");
+    }
+}
+
+/* The program is km's own. */
+static void take_probe(char **argv)
+{
+    static char *words[] = {"probe", NULL};
+
+    if (*argv) {
+        die(STATUS_FAILED, "leave it out", "--probe runs a program of its own, found '%s'", *argv);
+    }
+    options.payload = words[0];
+    options.argv = words;
+}
+
+void options_parse(char **argv)
+{
+    char *argv0 = NULL;
+
+    if (is_called_as_payload(argv)) {
+        return;
+    }
+    if (*argv) {
+        argv++;
+    }
+    while (*argv && **argv == '-') {
+        if (!strcmp(*argv, "--")) {
+            argv++;
+            break;
+        }
+        argv += take(argv, &argv0);
+    }
+    check_combination();
+    if (options.probe) {
+        take_probe(argv);
+        return;
+    }
+    if (!*argv) {
+        die(STATUS_FAILED, "see km --help", "no payload was named");
+    }
+    options.payload = *argv;
+    options.argv = argv;
+    if (argv0) {
+        *argv = argv0;
+    }
+}

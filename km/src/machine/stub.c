@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stub.c: where SYSCALL leads in the guest: each vCPU's own code, which answers a few calls itself,
+ * from values that the monitor keeps in a page beside it, asks the helper for some (helper.c), and
+ * leaves to the monitor for the others.
+ *
+ * An answer depends on nothing but these values and has no effect. So a vCPU that is interrupted in
+ * the middle is set back to where it leaves, and the monitor answers: nothing is lost, and a signal
+ * is delivered after the call as after any other. What the helper has made by then is not made
+ * again: the call has returned.
+ *
+ * On PVM the payload can execute the code and write the data. That gives it nothing: it would
+ * deceive its own thread.
+ */
+#include "base/base.h"
+#include "machine/machine.h"
+
+#include <asm/unistd.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* stub_code.S */
+extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub_taken[],
+    pvm_stub_end[];
+extern const uint8_t hardware_stub_code[], hardware_stub_saved[], hardware_stub_out[],
+    hardware_stub_taken[], hardware_stub_end[];
+
+/* The calls that are answered, in the order of their values. */
+static const uint16_t answered[STUB_ANSWERS] = {__NR_getpid,  __NR_gettid, __NR_getuid,
+                                                __NR_geteuid, __NR_getgid, __NR_getegid};
+#define FIRST_OF_USER 2 /* in `answered`: from here on it is by user namespace */
+
+_Static_assert(offsetof(struct stub_data, request) == 896, "stub_code.S says so");
+
+#define OUT_SIZE 2          /* bytes of the instruction */
+#define FLAGS_SPECIAL 0x45U /* TF, DF, NT in the second byte of RFLAGS */
+#define OVERFLOW_ID 65534   /* what a user namespace shows that has no map yet */
+
+static bool ids_may_change; /* from outside: a user namespace whose map may still be written */
+
+static const struct stub {
+    const uint8_t *code, *saved, *out, *taken, *end;
+} stubs[] = {{pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end},
+             {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
+              hardware_stub_end}};
+
+uint64_t stub_create(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    const struct stub *stub = &stubs[vm->hardware];
+    uint64_t user = vm->hardware ? 0 : PT_USER;
+    struct stub_data *data;
+
+    if (!vcpu->stub) {
+        vcpu->stub = system_page(vm);
+        data = system_page(vm);              /* the next page, always */
+        memset(vcpu->stub, 0xf4, PAGE_SIZE); /* hlt */
+        memcpy(vcpu->stub, stub->code, (size_t)(stub->end - stub->code));
+        for (unsigned flags = 0; flags < ARRAY_LEN(data->special); flags++) {
+            data->special[flags] = flags & FLAGS_SPECIAL;
+        }
+        pt_map(vm, (uint64_t)vcpu->stub, PAGE_SIZE, system_gpa(vcpu->stub), user);
+        pt_map(vm, (uint64_t)data, PAGE_SIZE, system_gpa(data), user | PT_WRITE | PT_NX);
+    }
+    return (uint64_t)vcpu->stub;
+}
+
+void stub_set_answers(struct vcpu *vcpu)
+{
+    struct stub_data *data = stub_data(vcpu);
+
+    if (options.trace || options.stats || options.gdb || options.gdb_session) { /* they see all */
+        return;
+    }
+    for (size_t i = 0; seccomp_is_off(vcpu) && i < ARRAY_LEN(answered); i++) {
+        bool of_user = i >= FIRST_OF_USER;
+        uint64_t value = (uint64_t)hooks.shown_result(answered[i], syscall(answered[i]));
+
+        data->value[i] = value;
+        data->kind[answered[i]] =
+            of_user && (ids_may_change || value == OVERFLOW_ID) ? 0 : (uint8_t)(i + 1);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!seccomp_is_off(vcpu)) { /* another thread may just have set it: filters see all, too */
+        memset(data->kind, 0, sizeof(data->kind));
+    }
+}
+
+void stub_after_call(struct vcpu *vcpu, uint64_t number)
+{
+    switch (number) {
+    case __NR_unshare:
+    case __NR_setns:
+        ids_may_change = true;
+        break;
+    case __NR_setuid:
+    case __NR_setgid:
+    case __NR_setreuid:
+    case __NR_setregid:
+    case __NR_setresuid:
+    case __NR_setresgid:
+        break;
+    default:
+        return;
+    }
+    stub_set_answers(vcpu);
+}
+
+void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace)
+{
+    ids_may_change |= new_user_namespace;
+    stub_set_answers(vcpu);
+}
+
+bool stub_settle(struct vcpu *vcpu)
+{
+    const struct stub *stub = &stubs[vcpu->vm->hardware];
+    uint64_t at = vcpu->regs->rip - (uint64_t)vcpu->stub;
+    uint64_t out = (uint64_t)(stub->out - stub->code);
+    const struct stub_data *data = stub_data(vcpu);
+    int64_t result;
+
+    if (at >= (uint64_t)(stub->end - stub->code) || at == out + OUT_SIZE) {
+        return false; /* or the monitor has answered */
+    }
+    /* At `out` they are as they came; who was set back there may not even have saved them. */
+    if (at >= (uint64_t)(stub->saved - stub->code) && at != out) {
+        vcpu->regs->rcx = data->rcx;
+        vcpu->regs->r11 = data->r11;
+        vcpu->regs->rax = data->rax;
+    }
+    vcpu->regs->rip = (uint64_t)vcpu->stub + out;
+    if (hooks.helper_has_made(vcpu, at >= (uint64_t)(stub->taken - stub->code), &result)) {
+        vcpu->regs->rip += OUT_SIZE;
+        stub_return(vcpu);
+        vcpu->regs->rax = (uint64_t)result;
+        return false;
+    }
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+    return true;
+}
+
+/*
+ * SYSCALL saved the return address in RCX and the flags in R11, as the instruction is defined. On
+ * hardware the stub's SYSRET takes them from there; on PVM they are put where they belong here.
+ */
+void stub_return(struct vcpu *vcpu)
+{
+    struct kvm_regs *regs = vcpu->regs;
+
+    regs->r11 = cpu_clean_flags(regs->r11);
+    if (!vcpu->vm->hardware) {
+        regs->rip = regs->rcx;
+        regs->rflags = regs->r11;
+    }
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+}
+
+bool stub_has_left(const struct vcpu *vcpu)
+{
+    return vcpu->regs->rip - (uint64_t)vcpu->stub < PAGE_SIZE;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * memory.h: the payload's memory.
+ */
+#ifndef KM_MEMORY_H
+#define KM_MEMORY_H
+
+#include "base/base.h"
+#include "machine/machine.h"
+
+/* ---- vma.c: the list of the payload's mappings, the single truth about its memory ---- */
+
+struct vma {
+    uint64_t start, end; /* [start, end), page aligned */
+    int prot;            /* PROT_READ, PROT_WRITE, PROT_EXEC as the payload asked */
+    int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, or VMA_VDSO */
+};
+
+#define VMA_VDSO 0x10000000 /* backed by vdso.c, not by the host's memory at the same address */
+
+/* System V shared memory; with the attachment's number, so that neighbours are not merged. */
+#define VMA_SHM(number) (0x20000000 | (int)(((number) & 0xffff) << 8))
+
+void vma_init(void);
+/* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */
+struct vma *vma_find(uint64_t addr);
+struct vma *vma_next(struct vma *vma);
+/* Add, remove, change: existing VMAs are cut at the edges as needed. 0, or -ENOMEM. */
+int vma_add(struct vma vma);
+int vma_remove(uint64_t start, uint64_t end);
+int vma_set_prot(uint64_t start, uint64_t end, int prot);
+/* Whether VMAs cover all of [start, end). */
+bool vma_covers(uint64_t start, uint64_t end);
+/* The highest free range of `size` bytes, aligned, that ends at or below `top`; 0 if there is none.
+ */
+uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top);
+
+/* ---- layout.c: where the payload's image, stack and mappings go ---- */
+
+#define LAYOUT_STACK_MIN (128UL << 10) /* the smallest stack; so much is present at the start */
+
+struct layout {
+    uint64_t stack_top, stack_size; /* the stack is [stack_top - stack_size, stack_top) */
+    uint64_t image;                 /* where a position-independent program begins */
+    uint64_t mmap_top;              /* mappings go below, from there down */
+};
+
+extern struct layout layout;
+
+/* Choose them at random. Must be called before mm_init(). */
+void layout_choose(void);
+
+/* ---- mm.c, mm_map.c: the payload's memory ---- */
+
+/* Whether the payload may name [addr, addr + len) to the kernel. */
+static inline bool guest_ok(uint64_t addr, uint64_t len)
+{
+    return addr < GUEST_TOP && len <= GUEST_TOP - addr;
+}
+
+/* ---- guest.c ---- */
+
+/* Copy [addr, addr + len) of the payload; -EFAULT where it is not its own or not mapped. */
+int64_t guest_read(void *to, uint64_t addr, uint64_t len);
+int64_t guest_write(uint64_t addr, const void *from, uint64_t len);
+
+/* Write `new` where `old` stands, atomically: 0, -EAGAIN when something else stands there, -EFAULT.
+ */
+int64_t guest_compare_exchange(uint64_t addr, uint32_t old, uint32_t new);
+
+/* Copy a path of at most PATH_MAX bytes with its end: 0, -EFAULT, -ENAMETOOLONG, -ENOENT if empty.
+ */
+int64_t guest_read_path(char *to, uint64_t addr);
+
+/* ---- */
+
+/* What is present before the first touch: small mappings, since each exit for a page fault costs.
+ */
+#define POPULATE_MAX (1UL << 20)
+
+void mm_init(struct vm *vm);
+/* Held around every call below, and over fork(). */
+void mm_lock(void);
+void mm_unlock(void);
+/* A number that changes whenever present memory changed its rights or went away. */
+uint64_t mm_changes(void);
+/* Take [addr, addr + len) out of the guest's page tables; the host's memory must change afterwards.
+ */
+void mm_take_out(uint64_t addr, uint64_t len);
+/* As mmap(2) for the payload: an address, or -errno. fd and offset as there. */
+int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
+int64_t mm_unmap(uint64_t addr, uint64_t len);
+int64_t mm_protect(uint64_t addr, uint64_t len, int prot);
+int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+/* As shmat(2), for a segment of `size` bytes, and shmdt(2). */
+int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags);
+int64_t mm_detach(uint64_t addr);
+int64_t mm_advise(uint64_t addr, uint64_t len, int advice);
+/* As brk(2): the new break, or the old one. mm_set_brk() says where it starts and where it is. */
+uint64_t mm_brk(uint64_t addr);
+void mm_set_brk(uint64_t start, uint64_t end);
+void mm_get_brk(uint64_t *start, uint64_t *end);
+/* The host's rights to memory that the payload has with these. */
+int mm_host_prot(int prot);
+/*
+ * The page fault of an access: 0 when the access can be tried again, SIGSEGV's si_code, or
+ * MM_NO_FILE behind the end of a mapped file.
+ */
+int mm_fault(uint64_t addr, uint64_t error);
+#define MM_NO_FILE (-1)
+/* KVM failed on some page of a mapped file: let the next access to any of them fault, to see which.
+ */
+void mm_forget_files(void);
+/* A free place for `len` bytes, as mmap would choose it; 0 when there is none. */
+uint64_t mm_find_gap(uint64_t len);
+/* Make [addr, addr + len) present in the guest before it is touched. */
+void mm_populate(uint64_t addr, uint64_t len);
+
+/* ---- prefault.c ---- */
+
+/* [addr, addr + len) was just mapped with these of mmap(2): bring what is likely to be used. */
+void prefault(uint64_t addr, uint64_t len, int prot, int flags);
+
+/* [addr, addr + len) is about to be written first at addr: bring it when what is below is in use.
+ */
+void prefault_next(uint64_t addr, uint64_t len);
+
+/* ---- backing.c: payload memory that the host has from a snapshot's file ---- */
+
+/* [start, start + size) is so. */
+bool backing_add(uint64_t start, uint64_t size);
+
+/*
+ * Make what of [addr, addr + len) is so ordinary memory, with its content or without. Before what
+ * the host does otherwise to a file's. 0, or -errno.
+ */
+int64_t backing_copy(uint64_t addr, uint64_t len);
+int64_t backing_forget(uint64_t addr, uint64_t len);
+
+/* So with memory that is a snapshot's. */
+void prefault_piece(uint64_t addr, uint64_t len, int prot);
+
+/* ---- vdso.c ---- */
+
+/* Reserve the place of the host's vDSO. The gva of its ELF image for AT_SYSINFO_EHDR, or 0. */
+uint64_t vdso_create(const struct vcpu *vcpu);
+/* What the monitor has of its ELF image, and the bytes; NULL where the host has none. */
+const void *vdso_content(size_t *size);
+/* Make it present, at its first touch. False when KVM refuses. */
+bool vdso_back(struct vm *vm);
+/* Where its ELF image is, or 0. */
+uint64_t vdso_image(void);
+/* As pread(2) of the payload's memory by its file `mem`, where the vDSO is not. */
+ssize_t vdso_pread(int mem, void *to, size_t size, uint64_t gva);
+/* Give it to the new VM of a forked process. */
+void vdso_restore(struct vm *vm);
+
+/* ---- maps.c: the host's list of this process's mappings ---- */
+
+/* One mapping of the payload, as proc_pid_smaps(5) tells. */
+struct mapping {
+    uint64_t start, end, offset;
+    uint64_t anonymous; /* bytes that are no file's; 0 where only /proc/self/maps was read */
+    char path[4096];    /* of the file, or empty */
+};
+
+struct maps {
+    int fd;
+    size_t length, at; /* of the text in the buffer: all, used */
+    bool more;         /* `next` is a mapping whose details follow */
+    struct mapping next;
+    char text[16384];
+};
+
+/* Open /proc/self/`name`, maps or smaps. False, with errno set, where it cannot be read. */
+bool maps_open(struct maps *maps, const char *name);
+/* The next line, without its end; NULL after the last. `fd` may be any file's. */
+char *maps_line(struct maps *maps);
+bool maps_next(struct maps *maps, struct mapping *mapping);
+void maps_close(struct maps *maps);
+
+#define PAGES_AT_ONCE 512
+
+/*
+ * Find out which pages from `start` on are there, by /proc/self/pagemap: how many were looked at,
+ * up to `end` and PAGES_AT_ONCE. Where the host does not tell, all are.
+ */
+size_t maps_pages(int pagemap, uint64_t start, uint64_t end, bool there[PAGES_AT_ONCE]);
+
+#endif /* KM_MEMORY_H */

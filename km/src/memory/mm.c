@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * mm.c: the payload's memory: what of it the guest has, page faults, and mprotect.
+ *
+ * A VMA is what the payload was promised; the host's mapping at the same address holds the bytes;
+ * the guest's page tables follow lazily. The host is never asked for PROT_EXEC: execution is the
+ * guest's, so that payload files work from a filesystem mounted noexec.
+ */
+#include "base/base.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+static struct vm *vm;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t changes;
+
+void mm_init(struct vm *the_vm)
+{
+    vm = the_vm;
+    vma_init();
+}
+
+void mm_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void mm_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+uint64_t mm_changes(void)
+{
+    return __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+}
+
+static void changed(void)
+{
+    __atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
+}
+
+void mm_take_out(uint64_t addr, uint64_t len)
+{
+    changed();
+    pt_unmap(vm, addr, len);
+}
+
+/* x86 pages that can be written or executed can be read. */
+int mm_host_prot(int prot)
+{
+    return prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? PROT_READ | (prot & PROT_WRITE)
+                                                       : PROT_NONE;
+}
+
+static uint64_t guest_rights(int prot)
+{
+    return PT_USER | (prot & PROT_WRITE ? PT_WRITE : 0) | (prot & PROT_EXEC ? 0 : PT_NX);
+}
+
+/*
+ * Enter the part of [start, end) that one memslot around gva backs into the page tables. Returns
+ * where that part ends, or 0 when there is no slot left.
+ */
+static uint64_t map_block(const struct vma *vma, uint64_t gva, uint64_t start, uint64_t end)
+{
+    struct backing part;
+
+    if (!memslot_back(vm, gva, start, end, &part)) {
+        return 0;
+    }
+    pt_map(vm, part.start, part.end - part.start, part.gpa, guest_rights(vma->prot));
+    return part.end;
+}
+
+void mm_populate(uint64_t addr, uint64_t len)
+{
+    uint64_t end = addr + len;
+
+    for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
+        uint64_t gva = vma->start > addr ? vma->start : addr;
+        uint64_t stop = vma->end < end ? vma->end : end;
+
+        while (mm_host_prot(vma->prot) && !(vma->flags & VMA_VDSO) && gva && gva < stop) {
+            gva = map_block(vma, gva, gva, stop); /* without a slot, a touch will tell */
+        }
+    }
+}
+
+/* ---- page faults ---- */
+
+/*
+ * Make KVM forget what it knows of pages whose rights in the page tables changed, where no change
+ * of the host's rights does it by itself. Nothing of their content is lost. The host gets more
+ * rights for a moment, or where it refuses that, fewer: then what another thread does there is
+ * tried again.
+ */
+static void zap(uint64_t start, uint64_t size, int prot)
+{
+    int host = mm_host_prot(prot);
+    int more = host & PROT_WRITE ? host | PROT_EXEC : host | PROT_WRITE;
+
+    changed();
+    if (mprotect((void *)start, size, more) < 0) {
+        (void)mprotect((void *)start, size, PROT_NONE);
+    }
+    (void)mprotect((void *)start, size, host);
+}
+
+/*
+ * Enter what is around a page into the page tables. New memory comes in windows of a huge page, so
+ * that one which follows a window that was used can be brought whole.
+ */
+static bool fault_in(const struct vma *vma, uint64_t page, bool write)
+{
+    uint64_t start = ROUND_DOWN(page, HUGE_SIZE), end = start + HUGE_SIZE;
+
+    if ((vma->flags & (MAP_ANONYMOUS | MAP_PRIVATE)) != (MAP_ANONYMOUS | MAP_PRIVATE)) {
+        return map_block(vma, page, vma->start, vma->end);
+    }
+    start = start > vma->start ? start : vma->start;
+    end = end < vma->end ? end : vma->end;
+    if (write && page == start && start >= vma->start + HUGE_SIZE) {
+        prefault_next(start, end - start);
+    }
+    return map_block(vma, page, start, end);
+}
+
+int mm_fault(uint64_t addr, uint64_t error)
+{
+    bool write = error & 2, fetch = error & 16;
+    struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
+    int wanted = write ? PROT_WRITE : fetch ? PROT_EXEC : PROT_READ | PROT_WRITE | PROT_EXEC;
+    uint64_t page = ROUND_DOWN(addr, PAGE_SIZE);
+    char byte;
+
+    if (!vma || addr < vma->start) {
+        return SEGV_MAPERR;
+    }
+    if (!(vma->prot & wanted)) {
+        return SEGV_ACCERR;
+    }
+    if (pt_allows(vm, page, PT_USER | (write ? PT_WRITE : 0), fetch)) {
+        zap(page, PAGE_SIZE, vma->prot);
+        return 0;
+    }
+    if (vma->flags & VMA_VDSO) {
+        return vdso_back(vm) ? 0 : SEGV_MAPERR;
+    }
+    if (!(vma->flags & MAP_ANONYMOUS) && guest_read(&byte, page, 1) < 0) {
+        return MM_NO_FILE;
+    }
+    return fault_in(vma, page, write) ? 0 : SEGV_MAPERR;
+}
+
+void mm_forget_files(void)
+{
+    for (struct vma *vma = vma_find(0); vma; vma = vma_next(vma)) {
+        if (!(vma->flags & (MAP_ANONYMOUS | VMA_VDSO))) {
+            pt_unmap(vm, vma->start, vma->end - vma->start);
+            zap(vma->start, vma->end - vma->start, vma->prot);
+        }
+    }
+}
+
+/* ---- mprotect ---- */
+
+/* All of a mapping but its lowest pages, the guard: a thread's stack, of which little is used. */
+static bool vma_is_stack(const struct vma *vma, uint64_t from, uint64_t to)
+{
+    return from > vma->start && to == vma->end;
+}
+
+static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, int prot)
+{
+    uint64_t size = to - from;
+    int before = mm_host_prot(vma->prot), after = mm_host_prot(prot);
+
+    changed();
+    pt_protect(vm, from, size, guest_rights(prot));
+    if (after == PROT_NONE) {
+        pt_unmap(vm, from, size);
+    }
+    if (before != after && mprotect((void *)from, size, after) < 0) {
+        int64_t error = -errno;
+
+        pt_protect(vm, from, size, guest_rights(vma->prot));
+        return error;
+    }
+    if (before == PROT_NONE && !vma_is_stack(vma, from, to)) {
+        prefault(from, size, prot, vma->flags & ~MAP_NORESERVE);
+    }
+    if (before == after && vma->prot & PROT_EXEC && !(prot & PROT_EXEC)) {
+        zap(from, size, prot);
+    }
+    return 0;
+}
+
+int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
+{
+    uint64_t end = addr + ROUND_UP(len, PAGE_SIZE);
+    int64_t error;
+
+    if (addr % PAGE_SIZE || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) {
+        return -EINVAL;
+    }
+    if (!len) {
+        return 0;
+    }
+    if (!guest_ok(addr, len) || !vma_covers(addr, end)) {
+        return -ENOMEM;
+    }
+    for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
+        error = protect_vma(vma, vma->start > addr ? vma->start : addr,
+                            vma->end < end ? vma->end : end, prot);
+        if (error < 0) {
+            return error;
+        }
+    }
+    error = vma_set_prot(addr, end, prot);
+    if (!error && len <= POPULATE_MAX) {
+        mm_populate(addr, len);
+    }
+    return error;
+}

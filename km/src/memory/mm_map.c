@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * mm_map.c: the payload's memory: mmap, munmap, mremap, shmat, madvise and brk. The host's mapping
+ * comes first, then the guest's page tables, and the other way round when it goes.
+ */
+#include "base/base.h"
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+/* Larger mappings are often touched here and there only, where huge pages would cost by the touch.
+ */
+#define DENSE_MAX (256UL << 20)
+
+static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
+
+/* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
+ */
+static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
+{
+    void *p;
+
+    if (vma_covers(addr, addr + len)) {
+        flags |= MAP_FIXED;
+    } else {
+        int64_t error = mm_unmap(addr, len);
+
+        if (error < 0) {
+            return error;
+        }
+        flags |= MAP_FIXED_NOREPLACE;
+    }
+    mm_take_out(addr, len);
+    p = mmap((void *)addr, len, mm_host_prot(prot), flags, fd, (off_t)offset);
+    if (p == MAP_FAILED) {
+        return -errno;
+    }
+    if (p != (void *)addr) { /* before Linux 4.17 the flag is only a hint */
+        (void)munmap(p, len);
+        return -EEXIST;
+    }
+    return 0;
+}
+
+uint64_t mm_find_gap(uint64_t len)
+{
+    return vma_find_gap(len, PAGE_SIZE, layout.mmap_top);
+}
+
+/* Try free ranges from the top down: the host may have something of its own in one. */
+static int64_t map_anywhere(uint64_t *addr, uint64_t len, int prot, int flags, int fd,
+                            uint64_t offset)
+{
+    uint64_t align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE;
+    uint64_t top = flags & MAP_32BIT ? 1UL << 31 : layout.mmap_top;
+    int64_t error;
+
+    do {
+        *addr = vma_find_gap(len, align, top);
+        if (!*addr) {
+            return -ENOMEM;
+        }
+        top = *addr;
+        error = map_at(*addr, len, prot, flags & ~MAP_32BIT, fd, offset);
+    } while (error == -EEXIST);
+    return error;
+}
+
+static bool gap_at(uint64_t addr, uint64_t len)
+{
+    const struct vma *next = vma_find(addr);
+
+    return addr >= GUEST_BOTTOM && guest_ok(addr, len) && (!next || next->start >= addr + len);
+}
+
+int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
+{
+    int exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    int64_t error = -EEXIST;
+
+    if (!len || (exact && addr % PAGE_SIZE)) {
+        return -EINVAL;
+    }
+    if (len > GUEST_TOP) {
+        return -ENOMEM;
+    }
+    len = ROUND_UP(len, PAGE_SIZE);
+    flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN);
+    if (exact) {
+        if (!guest_ok(addr, len)) {
+            return -ENOMEM;
+        }
+        if (addr < GUEST_BOTTOM) {
+            return -EPERM;
+        }
+        if (exact & MAP_FIXED_NOREPLACE && !gap_at(addr, len)) {
+            return -EEXIST;
+        }
+        error = map_at(addr, len, prot, flags, fd, offset);
+    } else {
+        addr = ROUND_DOWN(addr, PAGE_SIZE);
+        if (addr && gap_at(addr, len)) {
+            error = map_at(addr, len, prot, flags & ~MAP_32BIT, fd, offset);
+        }
+        if (error == -EEXIST) {
+            error = map_anywhere(&addr, len, prot, flags, fd, offset);
+        }
+    }
+    if (error < 0) {
+        return error;
+    }
+    (void)vma_remove(addr, addr + len);
+    error = vma_add((struct vma){.start = addr,
+                                 .end = addr + len,
+                                 .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+                                 .flags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS)});
+    if (error < 0) {
+        (void)munmap((void *)addr, len);
+        return error;
+    }
+    if (flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && !(flags & MAP_NORESERVE) &&
+        len >= HUGE_SIZE && len <= DENSE_MAX) {
+        (void)madvise((void *)addr, len, MADV_HUGEPAGE);
+    }
+    if (len <= POPULATE_MAX || flags & MAP_POPULATE) {
+        mm_populate(addr, len);
+    }
+    prefault(addr, len, prot, flags);
+    return (int64_t)addr;
+}
+
+int64_t mm_unmap(uint64_t addr, uint64_t len)
+{
+    uint64_t end;
+
+    if (addr % PAGE_SIZE || !len || !guest_ok(addr, len)) {
+        return -EINVAL;
+    }
+    end = addr + ROUND_UP(len, PAGE_SIZE);
+    if (!vma_find(addr) || vma_find(addr)->start >= end) {
+        return 0;
+    }
+    mm_take_out(addr, end - addr);
+    for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
+        uint64_t from = vma->start > addr ? vma->start : addr;
+        uint64_t to = vma->end < end ? vma->end : end;
+
+        if (munmap((void *)from, to - from) < 0) {
+            return -errno;
+        }
+    }
+    return vma_remove(addr, end);
+}
+
+/* ---- mremap ---- */
+
+static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t len, int flags,
+                        uint64_t addr)
+{
+    bool keep = flags & MREMAP_DONTUNMAP;
+    void *p;
+
+    if (flags & MREMAP_FIXED) {
+        int64_t error = mm_unmap(addr, len);
+
+        if (error < 0) {
+            return error;
+        }
+    } else {
+        addr = vma_find_gap(len, len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE, layout.mmap_top);
+        if (!addr) {
+            return -ENOMEM;
+        }
+    }
+    p = mmap((void *)addr, len, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (p != (void *)addr) { /* the host's own */
+        return -ENOMEM;
+    }
+    mm_take_out(old, old_len);
+    p = mremap((void *)old, old_len, len,
+               MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0), (void *)addr);
+    if (p == MAP_FAILED) {
+        int64_t error = -errno;
+
+        (void)munmap((void *)addr, len);
+        return error;
+    }
+    if (!keep) {
+        (void)vma_remove(old, old + old_len);
+    }
+    vma.start = addr;
+    vma.end = addr + len;
+    return vma_add(vma) < 0 ? -ENOMEM : (int64_t)addr;
+}
+
+int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64_t addr)
+{
+    struct vma *vma = vma_find(old), wider;
+
+    len = ROUND_UP(len, PAGE_SIZE);
+    old_len = ROUND_UP(old_len, PAGE_SIZE);
+    if (old % PAGE_SIZE || !len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+        (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
+        (flags & MREMAP_DONTUNMAP && len != old_len) ||
+        (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM || !guest_ok(addr, len) ||
+                                  (addr < old + old_len && old < addr + len)))) {
+        return -EINVAL;
+    }
+    if (!guest_ok(old, old_len) || !old_len || !vma || old < vma->start ||
+        old + old_len > vma->end) {
+        return -EFAULT;
+    }
+    if (backing_copy(old, old_len) < 0) {
+        return -ENOMEM;
+    }
+    if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+        return move_vma(*vma, old, old_len, len, flags, addr);
+    }
+    if (len <= old_len) {
+        int64_t error = len < old_len ? mm_unmap(old + len, old_len - len) : 0;
+
+        return error < 0 ? error : (int64_t)old;
+    }
+    wider = *vma;
+    if (old + old_len == vma->end && gap_at(vma->end, len - old_len) &&
+        mremap((void *)old, old_len, len, 0) != MAP_FAILED) {
+        wider.start = vma->end;
+        wider.end = old + len;
+        return vma_add(wider) < 0 ? -ENOMEM : (int64_t)old;
+    }
+    return flags & MREMAP_MAYMOVE ? move_vma(wider, old, old_len, len, 0, 0) : -ENOMEM;
+}
+
+/* ---- shmat ---- */
+
+int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
+{
+    static unsigned number;
+    uint64_t len = ROUND_UP(size, PAGE_SIZE);
+    void *p;
+
+    if (addr && flags & SHM_RND) {
+        addr = ROUND_DOWN(addr, PAGE_SIZE);
+    }
+    if (addr % PAGE_SIZE || (flags & SHM_REMAP && !addr)) {
+        return -EINVAL;
+    }
+    if (!addr) {
+        addr = vma_find_gap(len, PAGE_SIZE, layout.mmap_top);
+    } else if (!gap_at(addr, len) && (!(flags & SHM_REMAP) || !vma_covers(addr, addr + len))) {
+        return -EINVAL;
+    }
+    if (!addr) {
+        return -ENOMEM;
+    }
+    if (flags & SHM_REMAP && mm_unmap(addr, len) < 0) {
+        return -EINVAL;
+    }
+    mm_take_out(addr, len);
+    p = shmat(id, (void *)addr, flags & ~(SHM_EXEC | SHM_REMAP)); /* into a free place only */
+    if (p == (void *)-1) {
+        return -errno;
+    }
+    (void)vma_remove(addr, addr + len);
+    return vma_add((struct vma){.start = addr,
+                                .end = addr + len,
+                                .prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+                                        (flags & SHM_EXEC ? PROT_EXEC : 0),
+                                .flags = MAP_SHARED | VMA_SHM(number++)}) < 0
+               ? -ENOMEM
+               : (int64_t)addr;
+}
+
+int64_t mm_detach(uint64_t addr)
+{
+    const struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
+    uint64_t end;
+    int flags;
+
+    if (!vma || vma->start != addr || !(vma->flags & VMA_SHM(0))) {
+        return -EINVAL;
+    }
+    for (flags = vma->flags, end = addr; vma && vma->start == end && vma->flags == flags;
+         vma = vma_next((struct vma *)vma)) { /* what mprotect(2) cut is one attachment still */
+        end = vma->end;
+    }
+    mm_take_out(addr, end - addr);
+    if (shmdt((void *)addr) < 0) {
+        return -errno;
+    }
+    return vma_remove(addr, end);
+}
+
+/* ---- madvise, brk ---- */
+
+int64_t mm_advise(uint64_t addr, uint64_t len, int advice)
+{
+    if (!guest_ok(addr, len)) {
+        return -ENOMEM;
+    }
+    if (advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE) {
+        return -EPERM;
+    }
+    if ((advice == MADV_DONTNEED || advice == MADV_FREE) && !(addr % PAGE_SIZE) &&
+        backing_forget(addr, ROUND_UP(len, PAGE_SIZE)) < 0) {
+        return -ENOMEM;
+    }
+    return madvise((void *)addr, len, advice) < 0 ? -errno : 0;
+}
+
+void mm_set_brk(uint64_t start, uint64_t end)
+{
+    brk_start = start;
+    brk_end = end;
+}
+
+void mm_get_brk(uint64_t *start, uint64_t *end)
+{
+    *start = brk_start;
+    *end = brk_end;
+}
+
+uint64_t mm_brk(uint64_t addr)
+{
+    uint64_t now = ROUND_UP(brk_end, PAGE_SIZE), wanted = ROUND_UP(addr, PAGE_SIZE);
+
+    if (addr < brk_start || addr >= GUEST_TOP) {
+        return brk_end;
+    }
+    if (wanted > now) {
+        if (!gap_at(now, wanted - now) ||
+            mm_map(now, wanted - now, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) < 0) {
+            return brk_end;
+        }
+    } else if (wanted < now && mm_unmap(wanted, now - wanted) < 0) {
+        return brk_end;
+    }
+    brk_end = addr;
+    return brk_end;
+}

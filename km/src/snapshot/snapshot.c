@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * snapshot.c: the payload asks for a snapshot of itself, by opening a file that Linux does not
+ * have. Where it goes is the business of who runs km; that it can be asked for at all, too.
+ */
+#include "snapshot/snapshot.h"
+#include "base/base.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "task/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const char asking[] = "/proc/kontain/snapshot";
+static bool resumed;
+
+bool snapshot_is_asked(uint64_t path)
+{
+    char text[sizeof(asking)];
+
+    return (options.snapshot || resumed) && guest_read(text, path, 1) == 0 && *text == '/' &&
+           guest_read(text, path, sizeof(text)) == 0 && !memcmp(text, asking, sizeof(asking));
+}
+
+/* A file to read: the arguments that a resumed program is given; nothing where one just goes on. */
+static int64_t answer(uint64_t open_flags)
+{
+    int fd = memfd_create("snapshot", open_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    for (char **arg = options.argv; resumed && *arg; arg++) {
+        if (write(fd, *arg, strlen(*arg) + 1) < 0) {
+            break;
+        }
+    }
+    (void)lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+int64_t snapshot_answer(uint64_t open_flags)
+{
+    resumed = true;
+    return answer(open_flags);
+}
+
+/* ---- socketpairs, of which the host does not tell which two belong together ---- */
+
+#define PAIRS_MAX 1024
+
+static uint64_t pairs[PAIRS_MAX][2];
+static unsigned pair_count;
+
+void snapshot_note_pair(const int ends[2])
+{
+    struct stat one, other;
+
+    if (options.snapshot && fstat(ends[0], &one) == 0 && fstat(ends[1], &other) == 0) {
+        unsigned at = __atomic_fetch_add(&pair_count, 1, __ATOMIC_RELAXED) % PAIRS_MAX;
+
+        pairs[at][0] = one.st_ino; /* the oldest are forgotten, and refused */
+        pairs[at][1] = other.st_ino;
+    }
+}
+
+uint64_t snapshot_pair_of(uint64_t inode)
+{
+    for (size_t i = 0; i < PAIRS_MAX; i++) {
+        if (pairs[i][0] == inode || pairs[i][1] == inode) {
+            return pairs[i][0] == inode ? pairs[i][1] : pairs[i][0];
+        }
+    }
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static void let_go(void)
+{
+    freeze_lock();
+    for (struct freezable *thread = freeze_first(); thread; thread = freeze_next(thread)) {
+        __atomic_store_n(&thread->held, false, __ATOMIC_RELEASE);
+    }
+    freeze_unlock();
+    freeze_release();
+}
+
+/* Stop all, write, and end the process unless it is to go on. False when nothing was written. */
+static bool take(struct vcpu *vcpu, bool in_call, uint64_t open_flags)
+{
+    struct refusal why = {0};
+    bool written;
+
+    signal_hold(); /* SIGXFSZ: the limit on a file's size is an error here */
+    freeze_all(freeze_of(vcpu));
+    written = snapshot_write(freeze_of(vcpu), in_call, open_flags, &why);
+    if (written && !options.live) {
+        hooks.exits(vcpu, 0, true);
+        _exit(0);
+    }
+    let_go();
+    signal_release(vcpu);
+    if (!written) {
+        complain(why.fix, "cannot write the snapshot %s: %s", options.snapshot, why.what);
+    }
+    return written;
+}
+
+int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
+{
+    if (options.snapshot && (vcpu->vforked || !take(vcpu, true, open_flags))) {
+        return -EBUSY;
+    }
+    return answer(open_flags);
+}
+
+/* ---- asking from outside ---- */
+
+static bool wanted;
+
+/* Which no payload has at an address of its own. */
+#define REQUEST ((void *)GUEST_TOP)
+
+bool snapshot_is_request(const void *signal_info)
+{
+    const siginfo_t *info = signal_info;
+    bool found = info->si_signo == SIGBUS && info->si_code == SI_QUEUE && info->si_ptr == REQUEST;
+
+    if (found) {
+        __atomic_store_n(&wanted, options.snapshot != NULL, __ATOMIC_RELEASE);
+    }
+    return found;
+}
+
+void snapshot_point(struct vcpu *vcpu)
+{
+    if (__atomic_load_n(&wanted, __ATOMIC_ACQUIRE) &&
+        __atomic_exchange_n(&wanted, false, __ATOMIC_ACQ_REL)) {
+        (void)take(vcpu, false, 0);
+    }
+}
+
+_Noreturn void snapshot_request(const char *word)
+{
+    siginfo_t info = {.si_signo = SIGBUS, .si_code = SI_QUEUE};
+    char exe[64], *end;
+    long pid = strtol(word, &end, 10);
+
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_ptr = REQUEST;
+    (void)snprintf(exe, sizeof(exe), "/proc/%ld/exe", pid);
+    if (*end || pid <= 0 || !self_is(exe)) {
+        die(STATUS_FAILED, "give the number of a process that this km runs with --snapshot",
+            "--snapshot-now found no program of this km in process '%s'", word);
+    }
+    if (syscall(__NR_rt_sigqueueinfo, pid, SIGBUS, &info) < 0) {
+        die(STATUS_FAILED, "ask as the user who runs it", "cannot ask process %ld: %m", pid);
+    }
+    _exit(0);
+}

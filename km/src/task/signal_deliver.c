@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * signal_deliver.c: on the way back into the guest: a signal that signal.c has noted, or that a
+ * fault of the payload forces, enters its handler or ends the payload.
+ */
+#include "base/base.h"
+#include "machine/machine.h"
+#include "task/task.h"
+
+#include <asm/unistd.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void take_mask_back(struct vcpu *vcpu)
+{
+    if (vcpu->mask_lent) {
+        vcpu->mask_lent = false;
+        signal_set_mask(vcpu, vcpu->own_mask);
+    }
+}
+
+int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t number,
+                               const uint64_t *args)
+{
+    int64_t result;
+
+    vcpu->own_mask = vcpu->signal_mask;
+    vcpu->mask_lent = true;
+    vcpu->signal_mask = *mask & ~SIGNALS_UNBLOCKABLE; /* what on_signal() looks at */
+    *mask &= ~SIGNALS_OF_MONITOR;                     /* which the host may not block */
+    result = host_syscall(number, args);
+    if (!signal_waiting) {
+        take_mask_back(vcpu);
+    }
+    return result;
+}
+
+/* Enter the payload's handler for signo, whose siginfo is in vcpu->signal_info. */
+static void enter_handler(struct vcpu *vcpu, int signo)
+{
+    struct action action = *signal_action(signo);
+    uint64_t old = vcpu->mask_lent ? vcpu->own_mask : vcpu->signal_mask;
+    uint64_t mask =
+        vcpu->signal_mask | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
+
+    hooks.signal_handled(vcpu, signo);
+    if (!(action.flags & SA_RESTORER) || action.handler >= GUEST_TOP ||
+        !sigframe_push(vcpu, &action, signo, old)) {
+        signal_die(SIGSEGV);
+    }
+    vcpu->mask_lent = false;
+    if (action.flags & SA_RESETHAND) {
+        (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
+    }
+    signal_set_mask(vcpu, mask);
+}
+
+/* ---- a fault that none was ---- */
+
+/* What instructions cause: the host delivers those with a fault's si_code first, blocked or not. */
+#define SIGNALS_OF_FAULTS                                                                          \
+    (SIGNALS_OF_MONITOR | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) |          \
+     SIGNAL_BIT(SIGSYS))
+#define DISGUISE 0x80000000U /* or'ed to an si_code, which makes it one of a sender */
+
+bool signal_disguise(int signo, uint8_t info[128])
+{
+    uint32_t code;
+
+    memcpy(&code, info + offsetof(siginfo_t, si_code), sizeof(code));
+    if (signo < 1 || signo > SIGNAL_MAX || !(SIGNAL_BIT(signo) & SIGNALS_OF_FAULTS) ||
+        (int32_t)code <= 0) {
+        return false;
+    }
+    code |= DISGUISE;
+    memcpy(info + offsetof(siginfo_t, si_code), &code, sizeof(code));
+    return true;
+}
+
+static void undisguise(int signo, uint8_t info[128])
+{
+    uint32_t code;
+
+    memcpy(&code, info + offsetof(siginfo_t, si_code), sizeof(code));
+    if (SIGNAL_BIT(signo) & SIGNALS_OF_FAULTS && code >> 16 == DISGUISE >> 16) {
+        code &= ~DISGUISE;
+        memcpy(info + offsetof(siginfo_t, si_code), &code, sizeof(code));
+    }
+}
+
+/* The signal in vcpu->signal_info. */
+static void deliver(struct vcpu *vcpu, int signo)
+{
+    uint64_t handler = (uint64_t)SIG_IGN;
+
+    vcpu->fault = (struct exception){0};
+    if (vcpu->signal_mask & SIGNAL_BIT(signo)) { /* blocked since: it waits again */
+        (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
+                      vcpu->signal_info);
+        signal_set_mask(vcpu, vcpu->signal_mask);
+        return;
+    }
+    undisguise(signo, vcpu->signal_info);
+    pid_map_of_info(vcpu->signal_info);
+    signo = hooks.signal_comes(vcpu, signo, vcpu->signal_info);
+    if (signo) {
+        handler = signal_action(signo)->handler;
+    }
+    if (handler == (uint64_t)SIG_DFL && signal_kills(signo)) {
+        signal_die(signo);
+    } else if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN) {
+        signal_set_mask(vcpu, vcpu->signal_mask);
+    } else {
+        enter_handler(vcpu, signo);
+    }
+}
+
+void signal_deliver(struct vcpu *vcpu)
+{
+    while (signal_waiting) { /* unblocking the others may bring the next */
+        int signo = signal_waiting;
+
+        signal_waiting = 0;
+        vcpu->run->immediate_exit = 0;
+        if (signo != SIGNAL_STOP) {
+            deliver(vcpu, signo);
+        }
+    }
+    take_mask_back(vcpu);
+}
+
+bool signal_restarts(bool restarts)
+{
+    const struct action *action;
+
+    if (signal_waiting == SIGNAL_STOP) {
+        return true;
+    }
+    action = signal_action(signal_waiting);
+    return action->handler == (uint64_t)SIG_DFL || action->handler == (uint64_t)SIG_IGN ||
+           (restarts && action->flags & SA_RESTART);
+}
+
+void signal_force_info(struct vcpu *vcpu, const void *forced)
+{
+    siginfo_t info;
+    uint64_t handler;
+    int signo;
+
+    memcpy(&info, forced, sizeof(info));
+    signo = hooks.signal_comes(vcpu, info.si_signo, &info);
+    if (!signo) {
+        return;
+    }
+    handler = signal_action(signo)->handler;
+    if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN ||
+        vcpu->signal_mask & SIGNAL_BIT(signo)) {
+        memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
+        signal_die(signo);
+    }
+    do { /* first what came before: its frame is the outer one; none may come until the frame is */
+        signal_deliver(vcpu);
+        signal_hold();
+    } while (signal_waiting);
+    memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
+    enter_handler(vcpu, signo);
+}
+
+void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
+{
+    siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
+
+    signal_force_info(vcpu, &info);
+}

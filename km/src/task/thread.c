@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * thread.c: the payload's threads: each a thread of the host, with its tid, that drives a vCPU.
+ */
+#include "base/base.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+#include "task/task.h"
+#include "top.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STACK_SIZE (256UL << 10) /* of the monitor, a thread; the lowest page is a guard */
+#define ROBUST_HEAD 24           /* bytes of struct robust_list_head */
+#define ROBUST_LIST_LIMIT 2048   /* as the kernel has it */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned count = 1;
+static _Thread_local bool is_first = true; /* the thread that the host gave the process */
+
+/* What a new thread takes over from the one that makes it, which waits meanwhile. */
+struct start {
+    struct vcpu *vcpu;
+    const struct cpu_state *state;
+    uint64_t flags, parent_tid, child_tid, mask;
+    void *(*main)(void *);
+    int64_t tid;
+    sem_t ready;
+};
+
+void thread_lock(void)
+{
+    (void)pthread_mutex_lock(&lock);
+}
+
+void thread_unlock(void)
+{
+    (void)pthread_mutex_unlock(&lock);
+}
+
+bool thread_several(void)
+{
+    return __atomic_load_n(&count, __ATOMIC_RELAXED) > 1;
+}
+
+void thread_after_fork(void)
+{
+    count = 1;
+    is_first = true;
+}
+
+static void *thread_main(void *argument)
+{
+    struct start *start = argument;
+    struct vcpu *vcpu = start->vcpu;
+    int32_t tid = (int32_t)syscall(__NR_gettid), shown = pid_map_shown(tid);
+
+    is_first = false;
+    vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
+    vcpu->robust_list = 0;
+    cpu_load(vcpu, start->state);
+    if (start->flags & CLONE_CHILD_SETTID) {
+        (void)guest_write(start->child_tid, &shown, sizeof(shown));
+    }
+    if (start->flags & CLONE_PARENT_SETTID) {
+        (void)guest_write(start->parent_tid, &shown, sizeof(shown));
+    }
+    start->tid = tid;
+    uint64_t mask = start->mask;
+    (void)sem_post(&start->ready);
+    signal_init_thread(vcpu, mask);
+    vcpu_run(vcpu);
+}
+
+/* Held while a snapshot's threads are made: none runs before all are there. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static bool gate_is_held;
+
+static void *resumed_main(void *argument)
+{
+    struct start *start = argument;
+    struct vcpu *vcpu = start->vcpu;
+
+    is_first = false;
+    cpu_load(vcpu, start->state);
+    start->tid = syscall(__NR_gettid);
+    signal_init_thread(vcpu, start->mask);
+    (void)sem_post(&start->ready);
+    (void)pthread_mutex_lock(&gate);
+    (void)pthread_mutex_unlock(&gate);
+    vcpu_run(vcpu);
+}
+
+void threads_go(void)
+{
+    if (gate_is_held) {
+        gate_is_held = false;
+        (void)pthread_mutex_unlock(&gate);
+    }
+}
+
+/* Once: it is locked then, and a forked process finds it in its copy of the memory. */
+static bool make_stack(struct vcpu *vcpu, uint64_t stack)
+{
+    if (!vcpu->has_stack &&
+        mmap((void *)stack, STACK_SIZE, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED &&
+        mprotect((void *)stack, PAGE_SIZE, PROT_NONE) == 0) {
+        seal_memory(stack, STACK_SIZE);
+        vcpu->has_stack = true;
+    }
+    return vcpu->has_stack;
+}
+
+/* The host's thread that drove this vCPU before must be gone: its stack is used again. */
+static int create(struct start *start)
+{
+    struct vcpu *vcpu = start->vcpu;
+    uint64_t stack = places.stacks + vcpu->id * STACK_SIZE;
+    pthread_attr_t attr;
+    int error;
+
+    if (vcpu->host_thread) {
+        (void)pthread_join((pthread_t)vcpu->host_thread, NULL);
+        vcpu->host_thread = NULL;
+    } else if (!make_stack(vcpu, stack)) {
+        return EAGAIN;
+    }
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstack(&attr, (void *)(stack + PAGE_SIZE), STACK_SIZE - PAGE_SIZE);
+    error = pthread_create((pthread_t *)&vcpu->host_thread, &attr, start->main, start);
+    (void)pthread_attr_destroy(&attr);
+    if (error) {
+        vcpu->host_thread = NULL;
+    }
+    return error;
+}
+
+/* The new thread's tid, or -EAGAIN. */
+static int64_t start_thread(struct vcpu *parent, struct start *start)
+{
+    int error = EAGAIN;
+
+    hooks.before_thread(parent);
+    (void)sem_init(&start->ready, 0, 0);
+    signal_hold();
+    thread_lock();
+    mm_lock(); /* a new vCPU takes system memory, as new page tables do */
+    start->vcpu = vcpu_acquire(parent->vm);
+    mm_unlock();
+    if (start->vcpu) {
+        __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+        freeze_enter(start->vcpu, parent);
+        hooks.thread_begins(start->vcpu, parent);
+        error = create(start);
+        if (error) {
+            __atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
+            freeze_leave(start->vcpu);
+            hooks.thread_fails(start->vcpu);
+            vcpu_release(start->vcpu);
+        }
+    }
+    thread_unlock();
+    if (!error) {
+        (void)sem_wait(&start->ready);
+    }
+    signal_release(parent);
+    return error ? -EAGAIN : start->tid;
+}
+
+int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
+                     uint64_t parent_tid, uint64_t child_tid)
+{
+    struct start start = {
+        .flags = flags,
+        .state = state,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .mask = parent->signal_mask,
+        .main = thread_main,
+    };
+
+    return start_thread(parent, &start);
+}
+
+int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_t mask,
+                      struct vcpu **made)
+{
+    struct start start = {.state = state, .mask = mask, .main = resumed_main};
+    int64_t tid;
+
+    if (!gate_is_held) {
+        gate_is_held = true;
+        (void)pthread_mutex_lock(&gate);
+    }
+    tid = start_thread(first, &start);
+    *made = start.vcpu;
+    return tid;
+}
+
+/* ---- the end of a thread ---- */
+
+static void wake(uint64_t addr)
+{
+    (void)syscall(__NR_futex, addr, FUTEX_WAKE, 1); /* also when a signal waits */
+}
+
+/* A futex that the dying thread holds gets the mark that its owner died. */
+static void robust_release(uint64_t futex, int32_t tid)
+{
+    uint32_t value, dead;
+
+    if (futex % 4 || !guest_ok(futex, sizeof(value))) {
+        return;
+    }
+    do {
+        if (guest_read(&value, futex, sizeof(value)) < 0 ||
+            (value & FUTEX_TID_MASK) != (uint32_t)tid) {
+            return;
+        }
+        dead = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+    } while (guest_compare_exchange(futex, value, dead) == -EAGAIN);
+    if (value & FUTEX_WAITERS) {
+        wake(futex);
+    }
+}
+
+/* struct robust_list_head { list; long futex_offset; pending } is walked as the kernel does at
+ * exit. */
+static void robust_walk(const struct vcpu *vcpu)
+{
+    uint64_t head[3], entry;
+    int32_t tid = pid_map_shown((pid_t)syscall(__NR_gettid));
+
+    if (!vcpu->robust_list || guest_read(head, vcpu->robust_list, sizeof(head)) < 0) {
+        return;
+    }
+    entry = head[0];
+    for (int i = 0; i < ROBUST_LIST_LIMIT && entry != vcpu->robust_list; i++) {
+        if (entry != head[2]) {
+            robust_release((entry & ~1UL) + head[1], tid);
+        }
+        if (guest_read(&entry, entry & ~1UL, sizeof(entry)) < 0) {
+            break;
+        }
+    }
+    if (head[2]) {
+        robust_release((head[2] & ~1UL) + head[1], tid);
+    }
+}
+
+_Noreturn void thread_end(struct vcpu *vcpu, int status)
+{
+    uint32_t zero = 0;
+    bool last;
+
+    signal_hold();
+    (void)syscall(__NR_set_robust_list, NULL, ROBUST_HEAD); /* the kernel's walk trusts the list */
+    robust_walk(vcpu);
+    if (vcpu->clear_tid && guest_write(vcpu->clear_tid, &zero, sizeof(zero)) == 0) {
+        wake(vcpu->clear_tid);
+    }
+    last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
+    if (status < 0) {
+        status = -status;
+        if (last) {
+            signal_die(status);
+        }
+    }
+    hooks.exits(vcpu, status, last);
+    freeze_leave(vcpu);
+    hooks.thread_ended(vcpu);
+    if (last) { /* KVM may have a thread of its own in this process, which would stay */
+        _exit(status);
+    }
+    if (is_first) {
+        hooks.first_thread_ends();
+        for (;;) {
+            (void)syscall(__NR_exit, status);
+        }
+    }
+    thread_lock();
+    vcpu_release(vcpu);
+    thread_unlock();
+    pthread_exit(NULL);
+}
