@@ -184,6 +184,8 @@ static int take(char **argv, char **argv0)
         return 2;
     } else if (is_option(option, "--gdb-session", &value) && value) {
         options.gdb_session = value;
+    } else if (!strcmp(option, LOCKS_WORD)) {
+        options.carried[CARRIED_LOCKS] = LOCKS_WORD;
     } else if (is_option(option, "--core-limit", &value) && value) {
         options.core_limit = value;
     } else if (!strcmp(option, "--host-calls")) {

@@ -55,6 +55,7 @@ FILES = (
     Payload("pipe", runs=_each(["", "ignored"])),
     Payload("poll", STATIC),
     Payload("file_lock"),
+    Payload("lock_kept"),
     Payload("special_files"),
     Payload("standard_input", STATIC, stdin=b"line one\nline two\n" * 5000),
     Payload("socket_tcp"),

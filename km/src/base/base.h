@@ -58,7 +58,16 @@ enum {
 };
 
 /* Options that the monitor of the next program gets too, when the payload calls execve. */
-enum { CARRIED_TRACE, CARRIED_STATS, CARRIED_COREDUMP, CARRIED_NO_HELPER, CARRIED_COUNT };
+/* CARRIED_LOCKS says that the process may hold locks of fcntl(2). */
+#define LOCKS_WORD "--posix-locks"
+enum {
+    CARRIED_TRACE,
+    CARRIED_STATS,
+    CARRIED_COREDUMP,
+    CARRIED_NO_HELPER,
+    CARRIED_LOCKS,
+    CARRIED_COUNT
+};
 
 struct options {
     const char *payload; /* as given */

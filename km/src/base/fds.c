@@ -76,14 +76,12 @@ void fd_note_hidden(int fd)
 
 int fd_hide(int fd)
 {
-    static int lowest;
     struct rlimit limit;
-    int moved;
+    int lowest, moved;
 
-    if (!lowest) { /* high, but not so high that the kernel's table of descriptors gets large */
-        (void)getrlimit(RLIMIT_NOFILE, &limit);
-        lowest = limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
-    }
+    /* high, but not so high that the kernel's table of descriptors gets large */
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    lowest = limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
     moved = fd_move(fd, lowest);
     if (moved >= HIDDEN_MAX) {
         (void)close(moved);

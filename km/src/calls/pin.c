@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "calls/calls.h"
 #include "machine/machine.h"
+#include "task/task.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -84,7 +85,13 @@ int64_t pin_set(struct vcpu *vcpu, int fd)
         set = limit ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
         fd_lower_limit(limit);
     }
-    return set < 0 ? -EMFILE : 0; /* the limit was lowered for good since the pin was made */
+    if (set < 0 && errno == EBADF) { /* it was lowered for good since the pin was made */
+        fd_close_hidden(vcpu->pin);
+        vcpu->pin = 0;
+        pin_make(vcpu);
+        set = vcpu->pin ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
+    }
+    return set < 0 ? -EMFILE : 0;
 }
 
 void pin_clear(const struct vcpu *vcpu)
@@ -166,6 +173,30 @@ static bool is_anonymous(int fd)
     return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT);
 }
 
+/* The same without a pin, where no other thread can change what the number is meanwhile. */
+static int64_t map_alone(const struct vcpu *vcpu, int fd,
+                         int64_t (*map)(int fd, const uint64_t *args), const uint64_t *args)
+{
+    int64_t result;
+
+    if (!vcpu->vforked) { /* the child of a vfork has a table of its own, and no threads */
+        freeze_all(freeze_of(vcpu));
+    }
+    if (fcntl(fd, F_GETFD) < 0) {
+        result = -EBADF;
+    } else {
+        result = is_anonymous(fd) ? -ENODEV : map(fd, args);
+    }
+    if (!vcpu->vforked) {
+        freeze_thaw();
+    }
+    return result;
+}
+
+/*
+ * A pin is closed again, and who closes any descriptor of a file loses all locks of fcntl(2) on it.
+ * So a process that may hold some stands still instead.
+ */
 int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t *args),
                 const uint64_t *args)
 {
@@ -173,6 +204,9 @@ int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t
 
     if (!FIRST_LOCK) {
         return map(fd, args);
+    }
+    if (options.carried[CARRIED_LOCKS]) {
+        return map_alone(vcpu, fd, map, args);
     }
     if (fcntl(fd, F_GETFD) < 0) {
         return -EBADF;

@@ -206,6 +206,7 @@ HANDLER(fcntl)
     case FCNTL_FD:
         return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_fcntl, args);
     case FCNTL_LOCK:
+        options.carried[CARRIED_LOCKS] = LOCKS_WORD; /* see pin_map() */
         return guest_ok(args[2], sizeof(struct flock)) ? host_syscall(__NR_fcntl, args) : -EFAULT;
     case FCNTL_PAIR:
         return guest_ok(args[2], 8) ? host_syscall(__NR_fcntl, args) : -EFAULT;

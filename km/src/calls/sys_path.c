@@ -37,6 +37,26 @@ static bool is_empty(const struct named *what)
     return what->flags & AT_EMPTY_PATH && guest_read(&first, what->path, 1) == 0 && !first;
 }
 
+/* Pin the file of a descriptor, by O_PATH: see pin_map() for what a copy of it would do. */
+static int64_t pin_descriptor(const struct named *what)
+{
+    char name[PIN_NAME];
+    int64_t error;
+    int fd;
+
+    if (fcntl((int)what->dirfd, F_GETFD) < 0) {
+        return -EBADF;
+    }
+    (void)snprintf(name, sizeof(name), "thread-self/fd/%d", (int)what->dirfd);
+    fd = pin_proc() < 0 ? -1 : openat(pin_proc(), name, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return pin_set(what->vcpu, (int)what->dirfd);
+    }
+    error = pin_set(what->vcpu, fd);
+    (void)close(fd);
+    return error;
+}
+
 /* Pin what is named; a descriptor of the monitor's is not there, by its name below /proc either. */
 static int64_t pin_named(const struct named *what)
 {
@@ -45,8 +65,7 @@ static int64_t pin_named(const struct named *what)
     int64_t fd, error;
 
     if (is_empty(what) && (int)what->dirfd != AT_FDCWD) {
-        return fcntl((int)what->dirfd, F_GETFD) < 0 ? -EBADF
-                                                    : pin_set(what->vcpu, (int)what->dirfd);
+        return pin_descriptor(what);
     }
     if (is_empty(what)) {
         args[1] = (uint64_t)".";
@@ -245,66 +264,39 @@ HANDLER(linkat)
                         -EPERM);
 }
 
-/* ---- what only a path or a descriptor takes: by a descriptor ---- */
+/* ---- what takes a path alone ---- */
 
-/* Open it with one of two accesses, whichever the file allows: the descriptor, or -errno. */
-static int64_t open_either(struct vcpu *vcpu, uint64_t path, uint64_t first, uint64_t second)
+/*
+ * The call `number` by its own path, if that did not lead to what is km's. Who lets it lead there
+ * between the two looks changes what its user could anyway: the kernel cuts no program that runs.
+ */
+static int64_t change_by_path(struct vcpu *vcpu, uint64_t number, const uint64_t *args,
+                              int64_t refusal)
 {
-    static const uint64_t others = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int64_t fd = open_at(vcpu, (uint64_t)AT_FDCWD, path, first | others, 0);
+    const struct named what = {vcpu, (uint64_t)AT_FDCWD, args[0], 0};
+    int64_t error = pin_named(&what);
 
-    return fd == -EACCES || fd == -EISDIR
-               ? open_at(vcpu, (uint64_t)AT_FDCWD, path, second | others, 0)
-               : fd;
+    if (!error) {
+        error = is_monitors(&what) ? refusal : 0;
+        pin_clear(vcpu);
+    }
+    return error ? error : host_syscall(number, args);
 }
 
 /* int truncate(const char *path, off_t length) */
 HANDLER(truncate)
 {
-    int64_t fd = open_either(vcpu, args[0], O_WRONLY, O_WRONLY), result;
-
-    if (fd < 0) {
-        return fd == -ENXIO ? -EINVAL : fd; /* no file of bytes */
-    }
-    result = host_syscall(__NR_ftruncate, (uint64_t[6]){(uint64_t)fd, args[1]});
-    (void)close((int)fd);
-    return result;
-}
-
-/* The call `number` of a descriptor, with the arguments behind the path. */
-static int64_t change_attribute(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
-{
-    uint64_t look[6] = {(uint64_t)AT_FDCWD, args[0], 0, 0}, by_fd[6];
-    struct stat st;
-    int64_t fd;
-
-    look[2] = (uint64_t)&st;
-    fd = host_syscall(__NR_newfstatat, look);
-    if (fd < 0) {
-        return fd;
-    }
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        return -EPERM; /* such files have no attributes of users; to open them may do something */
-    }
-    fd = open_either(vcpu, args[0], O_RDONLY, O_WRONLY);
-    if (fd < 0) {
-        return fd;
-    }
-    memcpy(by_fd, args, sizeof(by_fd));
-    by_fd[0] = (uint64_t)fd;
-    fd = host_syscall(number, by_fd);
-    (void)close((int)by_fd[0]);
-    return fd;
+    return change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
 }
 
 /* int setxattr(const char *path, const char *name, const void *value, size_t size, int flags) */
 HANDLER(setxattr)
 {
-    return change_attribute(vcpu, __NR_fsetxattr, args);
+    return change_by_path(vcpu, __NR_setxattr, args, -EPERM);
 }
 
 /* int removexattr(const char *path, const char *name) */
 HANDLER(removexattr)
 {
-    return change_attribute(vcpu, __NR_fremovexattr, args);
+    return change_by_path(vcpu, __NR_removexattr, args, -EPERM);
 }

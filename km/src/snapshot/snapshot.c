@@ -84,16 +84,6 @@ uint64_t snapshot_pair_of(uint64_t inode)
 
 /* ---- asking ---- */
 
-static void let_go(void)
-{
-    freeze_lock();
-    for (struct freezable *thread = freeze_first(); thread; thread = freeze_next(thread)) {
-        __atomic_store_n(&thread->held, false, __ATOMIC_RELEASE);
-    }
-    freeze_unlock();
-    freeze_release();
-}
-
 /* Stop all, write, and end the process unless it is to go on. False when nothing was written. */
 static bool take(struct vcpu *vcpu, bool in_call, uint64_t open_flags)
 {
@@ -107,7 +97,7 @@ static bool take(struct vcpu *vcpu, bool in_call, uint64_t open_flags)
         hooks.exits(vcpu, 0, true);
         _exit(0);
     }
-    let_go();
+    freeze_thaw();
     signal_release(vcpu);
     if (!written) {
         complain(why.fix, "cannot write the snapshot %s: %s", options.snapshot, why.what);

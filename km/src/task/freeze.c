@@ -182,6 +182,7 @@ void freeze_all(struct freezable *self)
         self->stopped = false;
     }
     for (struct freezable *thread = freeze_first(); thread; thread = freeze_next(thread)) {
+        thread->was_held = thread->held;
         if (thread != self) {
             __atomic_store_n(&thread->held, true, __ATOMIC_RELEASE);
             if (thread->tid && !thread->stopped) {
@@ -193,6 +194,16 @@ void freeze_all(struct freezable *self)
         (void)pthread_cond_wait(&changed, &lock);
     }
     freeze_unlock();
+}
+
+void freeze_thaw(void)
+{
+    freeze_lock();
+    for (struct freezable *thread = freeze_first(); thread; thread = freeze_next(thread)) {
+        __atomic_store_n(&thread->held, thread->was_held, __ATOMIC_RELEASE);
+    }
+    freeze_unlock();
+    freeze_release();
 }
 
 void freeze_release(void)

@@ -164,6 +164,7 @@ struct freezable {
     struct vcpu *vcpu;      /* NULL: no thread drives it */
     pid_t tid;              /* 0: it is about to start */
     bool held;              /* it must not enter the guest */
+    bool was_held;          /* before freeze_all() */
     bool stopped;           /* it stands still */
     struct cpu_state *away; /* where its state is while its vCPU is that of a vfork's child */
     struct gdb_thread *gdb; /* what gdb.c knows of it */
@@ -195,6 +196,8 @@ void freeze_point_locked(struct freezable *thread);
  */
 void freeze_all(struct freezable *self);
 void freeze_release(void);
+/* The same, which lets go all threads that freeze_all() stopped. */
+void freeze_thaw(void);
 
 /* The state of a thread that stands still; set it. */
 void freeze_get_state(struct freezable *thread, struct cpu_state *state);
