@@ -326,13 +326,13 @@ static void add_ioctls(void)
 static void add_offsets(void)
 {
     JUDGE(__NR_pread64, __NR_pwrite64, __NR_preadv, __NR_pwritev, __NR_preadv2, __NR_pwritev2);
-    ADD(LOAD_HIGH(args[3]), IF(JGE, GUEST_TOP >> 32, 0, 2), IF(JGE, 1U << 31, 1, 0), ANSWER(EINVAL),
-        ALLOW);
+    ADD(LOAD_HIGH(args[3]), IF(JGE, GUEST_TOP >> 32, 0, 2), IF(JGE, HOST_TOP >> 32, 1, 0),
+        ANSWER(EINVAL), ALLOW);
     /* positions: a step forward is none of the monitor's, see sys_offset.c; back, the C library's
      */
     JUDGE(__NR_lseek);
     ADD(LOAD(args[2]), IF(JEQ, SEEK_SET, 0, 5), LOAD_HIGH(args[1]), IF(JGE, GUEST_TOP >> 32, 0, 10),
-        IF(JGE, 1U << 31, 9, 0), LOAD_HIGH(args[2]), IF(JEQ, SEEK_IN_FOLDER >> 32, 7, 6),
+        IF(JGE, HOST_TOP >> 32, 9, 0), LOAD_HIGH(args[2]), IF(JEQ, SEEK_IN_FOLDER >> 32, 7, 6),
         IF(JEQ, SEEK_CUR, 0, 6), LOAD_HIGH(args[1]), IF(JEQ, UINT32_MAX, 4, 0), IF(JEQ, 0, 0, 2),
         LOAD(args[1]), IF(JEQ, 0, 1, 0), ANSWER(EINVAL), ALLOW);
     /* pointers to offsets: to the monitor's copies, which sys_offset.c has judged */

@@ -76,7 +76,7 @@ AT_THE_MONITOR = {
         "pread64": PREAD64, "pwrite64": PWRITE64, "preadv": PREADV, "pwritev": PWRITEV,
         "preadv2": PREADV2, "pwritev2": PWRITEV2,
     }.items()
-    for offset in (GUEST_TOP, 0x7E0000000000, (1 << 47) - 1, (1 << 63) - 1)
+    for offset in (GUEST_TOP, 0x7E0000000000, (1 << 47) - 1)
 }  # fmt: skip
 
 OVER_THE_MONITOR = {
@@ -161,9 +161,9 @@ def test_no_offset_is_the_monitors(monitor: int, words: tuple[int, ...]) -> None
     assert subvert.call(monitor, *words) == -errno.EINVAL
 
 
-@pytest.mark.parametrize("offset", [GUEST_TOP - 1, -1])
+@pytest.mark.parametrize("offset", [GUEST_TOP - 1, 1 << 47, (1 << 63) - 1, -1])
 def test_other_offsets_pass(monitor: int, offset: int) -> None:
-    """Below, and at the position that preadv2 calls -1, the kernel answers."""
+    """Below and above, and at the position that preadv2 calls -1, the kernel answers."""
     assert subvert.call(monitor, PREADV2, 999, 0, 0, offset, 0) == -errno.EBADF
 
 

@@ -31,6 +31,7 @@
  */
 #define GUEST_BOTTOM 0x10000UL
 #define GUEST_TOP 0x6fff00000000UL
+#define HOST_TOP (1UL << 47)       /* above, the kernel maps only what is asked to lie there */
 #define EMPTY_HVA 0x700000000000UL /* an empty string that stays one: base/self.c */
 
 /* Where the monitor's memory of each kind begins: places.c. */

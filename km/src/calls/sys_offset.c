@@ -21,7 +21,7 @@
 
 bool offset_is_monitors(uint64_t offset)
 {
-    return offset >= GUEST_TOP && offset < 1UL << 63;
+    return offset >= GUEST_TOP && offset < HOST_TOP;
 }
 
 /* ---- lseek ---- */
@@ -61,13 +61,10 @@ HANDLER(lseek)
 
     if (whence == SEEK_CUR && offset) {
         at = seek(args[0], 0, SEEK_CUR);
-        if (at < 0) {
-            return at >= -4095 ? at : -EINVAL;
+        if (at < 0 && at >= -4095) {
+            return at;
         }
-        if (__builtin_add_overflow(at, (int64_t)offset, &at) || at < 0) {
-            return -EINVAL;
-        }
-        offset = (uint64_t)at;
+        offset += (uint64_t)at; /* below the begin, too: there some devices have a position */
         whence = SEEK_SET;
     }
     return whence == SEEK_SET && offset_is_monitors(offset) ? seek_in_folder(vcpu, args[0], offset)

@@ -19,11 +19,34 @@ static void of_a_file(int fd)
     SHOW(lseek(fd, -3, SEEK_END));
     SHOW(lseek(fd, 1L << 40, SEEK_CUR));
     SHOW(lseek(fd, 0x6ffeffffffff, SEEK_SET));
+    SHOW(lseek(fd, 1L << 47, SEEK_SET));
+    SHOW(lseek(fd, INT64_MAX, SEEK_SET));
     SHOW(lseek(fd, -1, SEEK_SET));
     SHOW(lseek(fd, 0, 99));
     SHOW(syscall(SYS_lseek, fd, 7, 1UL << 32 | SEEK_SET));
     SHOW(lseek(fd, 0, SEEK_DATA));
     SHOW(lseek(fd, 0, SEEK_HOLE));
+}
+
+/* It has bytes at every offset. */
+static void of_a_device(void)
+{
+    const int64_t far[] = {1L << 47, 0x3b6e9f1a2c4d5e60, INT64_MAX - PAGE};
+    int fd = open("/dev/zero", O_RDWR), null = open("/dev/null", O_WRONLY);
+    char byte;
+
+    for (size_t i = 0; i < LEN(far); i++) {
+        int64_t offset = far[i];
+
+        SHOW(pread(fd, &byte, 1, offset));
+        SHOW(pwrite(fd, &byte, 1, offset));
+        SHOW(lseek(fd, offset, SEEK_SET));
+        SHOW(read(fd, &byte, 1));
+        SHOW(lseek(fd, offset, SEEK_CUR));
+        SHOW(lseek(fd, -offset, SEEK_CUR));
+        SHOW(sendfile(null, fd, &offset, 1));
+        SHOW(offset);
+    }
 }
 
 static void of_a_folder(void)
@@ -84,6 +107,7 @@ int main(void)
 
     CHECK(write(fd, "0123456789", 10) == 10);
     of_a_file(fd);
+    of_a_device();
     of_a_folder();
     in_memory(fd);
     return 0;
