@@ -63,7 +63,7 @@ check: ruff mypy shell ansible c rooms words ## all that reads the sources witho
 ruff: venv
 	ruff check .
 	ruff format --check .
-	vermin --quiet --no-tips --eval-annotations --violations -t=3.8- preflight/kontain_preflight host/kontain_host host/bin/kontain plugins/modules $(wildcard plugins/module_utils/*.py)
+	vermin --quiet --no-tips --eval-annotations --violations -t=3.9- preflight/kontain_preflight host/kontain_host host/bin/kontain plugins/modules $(wildcard plugins/module_utils/*.py)
 
 # One run for each part: parts may have files of one name, such as conftest.py.
 mypy: venv

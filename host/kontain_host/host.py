@@ -66,7 +66,7 @@ class Host:
             place = self.path(host_path)
             if not place.is_symlink():
                 return host_path
-            host_path = os.path.normpath(Path(host_path).parent / os.readlink(place))  # noqa: PTH115  3.8
+            host_path = os.path.normpath(Path(host_path).parent / place.readlink())
         raise HostError(
             f"cannot follow {host_path}",
             f"it passes more than {_MAX_LINKS} symbolic links",

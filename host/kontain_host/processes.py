@@ -62,7 +62,7 @@ def unit(pid: int) -> str:
 def absolute(pid: int, path: str) -> str:
     """Return a path that a process was given, from the root that it has."""
     with contextlib.suppress(OSError):
-        return os.path.join(os.readlink(f"/proc/{pid}/cwd"), path)  # noqa: PTH115, PTH118  3.8
+        return str(Path(f"/proc/{pid}/cwd").readlink() / path)
     return path
 
 
