@@ -163,16 +163,26 @@ void proc_look(int fd, const struct stat *st, struct proc_file *file)
     }
 }
 
-bool proc_is_monitors(const struct proc_file *file)
+/*
+ * Whether the file's process runs km; `unknown` where the host does not say, such as to who shares
+ * the process's memory but not its user namespace. What has ended runs nothing: of a process whose
+ * first thread has, others may still run, so that it is km's as far as is known.
+ */
+static bool runs_km(const struct proc_file *file, bool unknown)
 {
     char exe[PROC_AT];
     struct stat st;
 
-    if (!file->is_ours || file->pid == proc_self()) {
-        return file->is_ours;
+    if (file->pid == proc_self()) {
+        return true;
     }
-    (void)snprintf(exe, sizeof(exe), "%d/exe", file->pid);
-    return fstatat(pin_proc(), exe, &st, 0) == 0 && self_is_file(&st);
+    (void)snprintf(exe, sizeof(exe), "%s/exe", file->folder);
+    return fstatat(pin_proc(), exe, &st, 0) == 0 ? self_is_file(&st) : errno == ENOENT || unknown;
+}
+
+bool proc_is_monitors(const struct proc_file *file)
+{
+    return file->is_ours && runs_km(file, false);
 }
 
 /* ---- what a process in a VM has there of its monitor's ---- */
@@ -268,7 +278,7 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     if (file->is_ours && proc_is_monitors(file) && is_one_of(file->last, rewritten_count())) {
         return 0;
     }
-    if (file->is_ours && !proc_is_monitors(file)) {
+    if (file->is_ours && !runs_km(file, true)) {
         shows_memory = false;
     }
     file->last[0] = 0; /* else of another /proc, whose processes are not known here */

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tries to get at another process that runs in a VM of the same user's, by /proc and by calls: it
- * reaches neither that one's memory, nor its descriptors of the VM.
+ * reaches neither that one's memory, nor its descriptors of the VM, and is not told where they are.
  */
 #include "payload.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#define GUEST_TOP 0x6fff00000000
 #define MONITOR 0x7e0000000000
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+
+static char stack[16384] __attribute__((aligned(16)));
+static pid_t first;
 
 static void refused(const char *folder, const char *name)
 {
@@ -58,12 +64,80 @@ static void look_through(const char *folder, const char *sub)
     }
 }
 
+/* No line of what tells of memory there begins with an address of the monitor's. */
+static void look_for_addresses(const char *folder)
+{
+    static const char *const names[] = {"maps", "smaps", "numa_maps", "smaps_rollup", "syscall"};
+    char path[128], line[512];
+
+    for (size_t i = 0; i < LEN(names); i++) {
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        file = fopen(path, "r");
+        while (file && fgets(line, sizeof(line), file)) {
+            char *end;
+            uint64_t start = strtoul(line, &end, 16);
+
+            CHECK(end - line < 8 || start < GUEST_TOP || strstr(line, "[vsyscall]"));
+            CHECK(strcmp(names[i], "syscall") != 0 || !strcmp(line, "running\n"));
+        }
+        CHECK(!file || fclose(file) == 0);
+    }
+}
+
+/* Shares its parent's memory, but is not allowed to know what its parent runs. */
+static int apart(void *unused)
+{
+    char folder[64];
+
+    (void)unused;
+    if (unshare(CLONE_NEWUSER) == 0) {
+        (void)snprintf(folder, sizeof(folder), "/proc/%d", first);
+        look_for_addresses(folder);
+    }
+    _exit(0);
+}
+
+static int last_thread(void *unused)
+{
+    for (;;) {
+        (void)pause();
+    }
+    return unused != NULL;
+}
+
+/* A process whose first thread has ended, which has no program any more. */
+static void look_at_headless(void)
+{
+    pid_t headless = fork(), thread;
+    char folder[64], state[64];
+
+    if (!headless) {
+        thread = clone(last_thread, stack + sizeof(stack), THREAD, NULL);
+        CHECK(thread > 0);
+        (void)syscall(SYS_exit, 0);
+    }
+    do {
+        FILE *file;
+
+        (void)snprintf(folder, sizeof(folder), "/proc/%d/stat", headless);
+        file = fopen(folder, "r");
+        CHECK(file && fgets(state, sizeof(state), file) && fclose(file) == 0);
+    } while (!strstr(state, ") Z"));
+    for (thread = headless; thread < headless + 8; thread++) {
+        (void)snprintf(folder, sizeof(folder), "/proc/%d/task/%d", headless, thread);
+        look_for_addresses(folder);
+    }
+    CHECK(kill(headless, SIGKILL) == 0 && waitpid(headless, NULL, 0) == headless);
+}
+
 int main(void)
 {
     char folder[64], word[8];
     struct iovec own = {word, 8}, theirs = {(void *)MONITOR, 8};
     pid_t other = fork();
-    int pidfd;
+    int pidfd, status;
 
     if (!other) {
         for (;;) {
@@ -90,6 +164,12 @@ int main(void)
         CHECK(syscall(SYS_pidfd_getfd, pidfd, n, 0) == -1);
     }
     CHECK(syscall(SYS_kcmp, getpid(), other, 1, 0, 0) == -1);
+    (void)snprintf(folder, sizeof(folder), "/proc/%d", other);
+    look_for_addresses(folder);
     CHECK(kill(other, SIGKILL) == 0 && waitpid(other, NULL, 0) == other);
+    look_at_headless();
+    first = getpid();
+    other = clone(apart, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+    CHECK(other > 0 && waitpid(other, &status, 0) == other && !status);
     return 0;
 }
