@@ -48,9 +48,16 @@ class Call:
         return [*backend.global_words(below, self.given, self.root), self.verb]
 
     def become_with_kvm(
-        self, below: backend.Backend, changed: options.Options, arguments: list[str]
+        self,
+        below: backend.Backend,
+        changed: options.Options,
+        arguments: list[str],
+        kvm_fd: int | None = None,
     ) -> NoReturn:
-        """Become BELOW with the options CHANGED, and hand KVM to the process that it starts."""
+        """Become BELOW with the options CHANGED, and hand KVM to the process that it starts.
+
+        KVM_FD is KVM where it is open already.
+        """
         from krun import kvm  # noqa: PLC0415 - only what starts a process needs it
 
         if below.name == "crun":
@@ -58,7 +65,7 @@ class Call:
 
             streams.keep_null()
         number, preserve = self.kvm_place(below)
-        kvm.place(kvm.open_device(), number)
+        kvm.place(kvm.open_device() if kvm_fd is None else kvm_fd, number)
         changed = changed.without("preserve-fds")
         changed.items.append(("preserve-fds", str(preserve)))
         end = ["--"] if arguments[0][:1] == "-" else []  # an ID may begin so

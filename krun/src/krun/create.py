@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from krun import backend, bundle, document, mounts, policy, release, rewrite, state
+from krun import backend, bundle, document, kvm, mounts, policy, release, rewrite, state
 from krun.bundle import Bundle
 from krun.call import Call
 from krun.errors import KrunError
@@ -28,13 +28,16 @@ def create(call: Call) -> NoReturn:
     root_fd, rootfs = source.rootfs()
     tree = mounts.tree_of(root_fd, source.fd, document.objects(source.doc, "mounts"))
     rewriter = rewrite.Rewriter(tree, number, rules)
+    km = release.find_km(call.program)
     doc = rewriter.container(
         source.doc,
         backend=below.name,
         bundle_fd=source.fd,
         rootfs=rootfs,
-        own=(release.find_km(call.program), release.find_launcher(call.program)),
+        own=(km, release.find_launcher(call.program)),
     )
+    kvm_fd = kvm.open_device()
+    kvm.prove(km, kvm_fd)
     call.mark("payload and configuration")
     options = call.options.without("bundle", "config")
     by_memory = below.name == "crun"
@@ -55,7 +58,7 @@ def create(call: Call) -> NoReturn:
     call.mark("writing")
     if rules.timing:
         _note_times(call, container_id)
-    call.become_with_kvm(below, options, [container_id])
+    call.become_with_kvm(below, options, [container_id], kvm_fd)
 
 
 def _note_times(call: Call, container_id: str) -> None:
