@@ -46,6 +46,7 @@ PROCESS = (
 FILES = (
     Payload("file_io", STATIC),
     Payload("file_names", STATIC),
+    Payload("file_kinds"),
     Payload("open_threaded"),
     Payload("waiting_openings", flags=("-pthread",)),
     Payload("directory", STATIC),

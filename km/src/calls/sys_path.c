@@ -211,6 +211,9 @@ static int64_t change_times(const struct named *what, uint64_t addr, uint64_t un
             return -EINVAL;
         }
     }
+    if (unit == 1 && times[1] == UTIME_OMIT && times[3] == UTIME_OMIT) {
+        return 0; /* of a file that is not there, too */
+    }
     return change_other(what, make_times, times, -EPERM);
 }
 
@@ -291,7 +294,7 @@ static int64_t change_by_path(struct vcpu *vcpu, uint64_t number, const uint64_t
 /* int truncate(const char *path, off_t length) */
 HANDLER(truncate)
 {
-    return change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
+    return (int64_t)args[1] < 0 ? -EINVAL : change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
 }
 
 /* int setxattr(const char *path, const char *name, const void *value, size_t size, int flags) */
