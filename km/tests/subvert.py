@@ -73,11 +73,15 @@ def wait_for_call(pid: int, number: int) -> None:
     raise TimeoutError(f"process {pid} does not wait in call {number}")
 
 
-def stop_at_call(pid: int, number: int) -> None:
-    """Attach to a process and let it run until it is about to make this system call."""
-    registers = Registers()
+def stop(pid: int) -> None:
+    """Attach to a process, which stops."""
     _ptrace(PTRACE_ATTACH, pid)
     os.waitpid(pid, 0)
+
+
+def run_to_call(pid: int, number: int) -> None:
+    """Let a process that is stopped run until it is about to make this system call."""
+    registers = Registers()
     while registers.orig_rax != number:
         _ptrace(PTRACE_SYSCALL, pid)
         os.waitpid(pid, 0)
@@ -99,8 +103,7 @@ def call(pid: int, number: int, *args: int) -> int:
         ProcessLookupError: the process died of it; with the signal as its errno.
     """
     registers = Registers()
-    _ptrace(PTRACE_ATTACH, pid)
-    os.waitpid(pid, 0)
+    stop(pid)
     _ptrace(PTRACE_GETREGS, pid, ctypes.byref(registers))
     registers.rip -= 2  # the instruction that it waits in
     registers.rax, registers.orig_rax = number, (1 << 64) - 1

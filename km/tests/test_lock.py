@@ -219,8 +219,9 @@ def test_filters_cannot_be_changed_on_the_way(
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
+        subvert.stop(process.pid)  # it must not get there before
         process.stdin.close()
-        subvert.stop_at_call(process.pid, EXECVEAT)
+        subvert.run_to_call(process.pid, EXECVEAT)
         carried = [
             fd
             for fd in Path(f"/proc/{process.pid}/fd").iterdir()
