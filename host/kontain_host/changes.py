@@ -42,8 +42,9 @@ class Change:
     reason: str
 
     def __init_subclass__(cls) -> None:
-        """Make the kind known to the journal's reader."""
-        KINDS[cls.kind] = cls
+        """Make the kind, if it is one, known to the journal's reader."""
+        if cls.kind:
+            KINDS[cls.kind] = cls
 
     def now(self, host: Host) -> State:
         """Return what stands there."""
@@ -171,6 +172,40 @@ class File(Change):
             return _foreign(now)
         restore(host, entry, journal.kept(str(entry.id)) if entry.kept else None)
         return None
+
+
+@dataclass(frozen=True)
+class Edit(Change):
+    """A part of a file that belongs to somebody else; all else in it stays as it is."""
+
+    def edited(self, host: Host) -> bytes:
+        """Return the file with this part in it."""
+        raise NotImplementedError
+
+    def after(self, host: Host) -> State:
+        """Return the state of the edited file."""
+        return content_state(self.edited(host))
+
+    def guard(self, host: Host, last: Optional[Entry]) -> None:
+        """Refuse nothing: an edit overwrites nothing of others."""
+
+    def made_content(self, host: Host) -> Optional[bytes]:
+        """Return the edited file."""
+        return self.edited(host)
+
+    def apply(self, host: Host, entry: Entry) -> None:
+        """Replace the file, which keeps its mode and owner."""
+        now = read_state(host.path(self.path))
+        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
+        write_atomic(host.path(self.path), self.edited(host), meta, entry.temporary)
+
+    def text(self, host: Host) -> str:
+        """Return the edited file."""
+        return self.edited(host).decode()
+
+    def text_now(self, host: Host) -> str:
+        """Return the present file."""
+        return (self.before_content(host) or b"").decode(errors="replace")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Dict, List, Mapping, Optional
 
-from ..changes import Change, content_state, restore
+from ..changes import Change, Edit, content_state, restore
 from ..errors import HostError
-from ..files import ABSENT, Meta, State, read_state, same, write_atomic
+from ..files import ABSENT, State, read_state, same
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
@@ -63,28 +63,17 @@ def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str
 
 
 @dataclass(frozen=True)
-class DockerRuntimes(Change):
+class DockerRuntimes(Edit):
     """Runtimes (name → path) in a daemon.json, and in the dockerd that reads it."""
 
     kind: ClassVar[str] = "docker-runtimes"
 
     runtimes: Dict[str, str] = field(default_factory=dict)
 
-    def after(self, host: Host) -> State:
-        """Return the state of the file with the runtimes in it."""
-        return content_state(self._merged(host))
-
     def is_pending(self, host: Host) -> bool:
         """Return whether the file lacks one of the runtimes."""
         document = _read(host, self.path)
         return any(document.runtime_path(name) != path for name, path in self.runtimes.items())
-
-    def guard(self, host: Host, last: Optional[Entry]) -> None:
-        """Refuse nothing: a merge overwrites nothing."""
-
-    def made_content(self, host: Host) -> Optional[bytes]:
-        """Return the merged file."""
-        return self._merged(host)
 
     def params(self) -> Dict[str, Any]:
         """Return the runtimes."""
@@ -92,11 +81,8 @@ class DockerRuntimes(Change):
 
     def apply(self, host: Host, entry: Entry) -> None:
         """Merge, let dockerd validate where it can, and replace the file."""
-        content = self._merged(host)
-        _validate(host, content, self.path)
-        now = read_state(host.path(self.path))
-        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
-        write_atomic(host.path(self.path), content, meta, entry.temporary)
+        _validate(host, self.edited(host), self.path)
+        super().apply(host, entry)
 
     def is_settled(self, host: Host) -> bool:
         """Return whether each dockerd that reads the file knows the runtimes, or may not be told."""
@@ -127,18 +113,11 @@ class DockerRuntimes(Change):
         return all(known.get(name) == path for name, path in self.runtimes.items())
 
     def _risk(self, host: Host, daemon: dockerd.Dockerd) -> str:
-        document = Document.decode(self._merged(host), self.path)
+        document = Document.decode(self.edited(host), self.path)
         return docker_reload.risk(daemon, document, self.runtimes)
 
-    def text(self, host: Host) -> str:
-        """Return the merged file."""
-        return self._merged(host).decode()
-
-    def text_now(self, host: Host) -> str:
-        """Return the present file."""
-        return (self.before_content(host) or b"").decode(errors="replace")
-
-    def _merged(self, host: Host) -> bytes:
+    def edited(self, host: Host) -> bytes:
+        """Return the file with the runtimes in it."""
         values = {name: {"path": path} for name, path in self.runtimes.items()}
         return _read(host, self.path).with_runtimes(values).encode()
 

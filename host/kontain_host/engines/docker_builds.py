@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 from .. import processes
-from ..changes import Change, File, content_state, restore
+from ..changes import Change, Edit, File, restore
 from ..errors import HOST_REFUSED, HostError
-from ..files import ABSENT, Meta, State, read_state, same, write_atomic
+from ..files import ABSENT, read_state, same
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
@@ -44,43 +44,19 @@ class BuildsDropIn(File):
 
 
 @dataclass(frozen=True)
-class ShellLine(Change):
+class ShellLine(Edit):
     """A line at the end of a file that a shell reads; all else in it stays as it is."""
 
     kind: ClassVar[str] = "shell-line"
 
     line: str = ""
 
-    def after(self, host: Host) -> State:
-        """Return the state of the file with the line in it."""
-        return content_state(self._extended(host))
-
-    def guard(self, host: Host, last: Optional[Entry]) -> None:
-        """Refuse nothing: a line more overwrites nothing."""
-
-    def made_content(self, host: Host) -> Optional[bytes]:
-        """Return the file with the line."""
-        return self._extended(host)
-
     def params(self) -> Dict[str, Any]:
         """Return the line."""
         return {"line": self.line}
 
-    def apply(self, host: Host, entry: Entry) -> None:
-        """Replace the file."""
-        now = read_state(host.path(self.path))
-        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
-        write_atomic(host.path(self.path), self._extended(host), meta, entry.temporary)
-
-    def text(self, host: Host) -> str:
+    def edited(self, host: Host) -> bytes:
         """Return the file with the line."""
-        return self._extended(host).decode()
-
-    def text_now(self, host: Host) -> str:
-        """Return the present file."""
-        return (self.before_content(host) or b"").decode(errors="replace")
-
-    def _extended(self, host: Host) -> bytes:
         text = read_text(host, self.path)
         if self.line in text.splitlines():
             return text.encode()

@@ -7,9 +7,9 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Iterator, List, Optional, Tuple
 
-from ..changes import Change, content_state, restore
+from ..changes import Edit, restore
 from ..errors import HostError
-from ..files import ABSENT, Meta, State, read_state, same, write_atomic
+from ..files import ABSENT, read_state, same
 from ..host import Host
 from ..journal import Entry, Journal
 from .toml_edit import Wish, holds, merge, unmerge
@@ -17,16 +17,12 @@ from .toml_text import Document, TomlError
 
 
 @dataclass(frozen=True)
-class TomlMerge(Change):
+class TomlMerge(Edit):
     """Values (`wishes`) in a TOML file; all else in it stays as it is."""
 
     kind: ClassVar[str] = "toml"
 
     wishes: Tuple[Wish, ...] = ()
-
-    def after(self, host: Host) -> State:
-        """Return the state of the file with the values in it."""
-        return content_state(self._merged(host))
 
     def is_pending(self, host: Host) -> bool:
         """Return whether the file lacks one of the values."""
@@ -34,32 +30,12 @@ class TomlMerge(Change):
         with _named(self.path):
             return not all(holds(text, wish) for wish in self.wishes)
 
-    def guard(self, host: Host, last: Optional[Entry]) -> None:
-        """Refuse nothing: a merge overwrites nothing."""
-
-    def made_content(self, host: Host) -> Optional[bytes]:
-        """Return the merged file."""
-        return self._merged(host)
-
     def params(self) -> Dict[str, Any]:
         """Return the wishes."""
         return {"wishes": [[list(wish.path), wish.value, wish.is_item] for wish in self.wishes]}
 
-    def apply(self, host: Host, entry: Entry) -> None:
-        """Merge, and replace the file."""
-        now = read_state(host.path(self.path))
-        meta = Meta() if now == ABSENT else Meta(now["mode"], now["uid"], now["gid"])
-        write_atomic(host.path(self.path), self._merged(host), meta, entry.temporary)
-
-    def text(self, host: Host) -> str:
-        """Return the merged file."""
-        return self._merged(host).decode()
-
-    def text_now(self, host: Host) -> str:
-        """Return the present file."""
-        return (self.before_content(host) or b"").decode(errors="replace")
-
-    def _merged(self, host: Host) -> bytes:
+    def edited(self, host: Host) -> bytes:
+        """Return the file with the values in it."""
         text = read_text(host, self.path)
         with _named(self.path):
             return merge(text, self.wishes).encode()
