@@ -321,6 +321,12 @@ bool offset_is_monitors(uint64_t offset);
  * found to be a folder. */
 #define SEEK_IN_FOLDER (0x466f6c64UL << 32)
 
+/* ---- apart.c ---- */
+
+/* Let a thread that nobody shares descriptors with run this, and wait for it. False: there is none.
+ */
+bool apart_run(struct vcpu *vcpu, void (*run)(void *argument), void *argument);
+
 /* ---- instruction.c ---- */
 
 /*

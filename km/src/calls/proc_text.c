@@ -460,32 +460,67 @@ static bool write_fixed(FILE *to, const char *last, bool own)
     return true;
 }
 
+/* The host's file that `what` is made of. */
+static int open_text(const struct proc_file *what, const char *from)
+{
+    char name[PROC_AT];
+
+    (void)snprintf(name, sizeof(name), "%s/%s", what->folder, from);
+    return openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+}
+
+/* A list of mappings to be written by a thread whose descriptors no other has. */
+struct writing {
+    FILE *to;
+    const struct proc_file *what;
+    const char *from;
+    bool own, done;
+};
+
+static void write_apart(void *of)
+{
+    struct writing *writing = of;
+    struct maps text = {.fd = open_text(writing->what, writing->from)};
+
+    writing->done = text.fd >= 0;
+    if (writing->done) {
+        write_list(writing->to, &text, writing->what->last, writing->own);
+        (void)close(text.fd);
+    }
+}
+
+/* Of mappings: of this process by its hidden descriptors, else apart. */
+static bool write_mappings(FILE *to, const struct proc_file *what, bool own)
+{
+    const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
+    struct maps text = {.fd = own ? own_list(from) : -1};
+    struct writing writing = {to, what, from, own, false};
+
+    if (text.fd >= 0) {
+        write_list(to, &text, what->last, own);
+        return true;
+    }
+    return apart_run(signal_vcpu(), write_apart, &writing) && writing.done;
+}
+
 /* Read what the host says, and write what the payload shall read. */
 static bool write_read(FILE *to, const struct proc_file *what, bool own)
 {
-    const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
-    bool list = strstr(what->last, "maps");
-    char name[PROC_AT];
-    struct maps text = {.fd = own && list ? own_list(from) : -1};
-    bool hidden = text.fd >= 0;
+    struct maps text;
 
-    if (!hidden) {
-        (void)snprintf(name, sizeof(name), "%s/%s", what->folder, from);
-        text.fd = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
+    if (strstr(what->last, "maps")) {
+        return write_mappings(to, what, own);
     }
+    text = (struct maps){.fd = open_text(what, what->last)};
     if (text.fd < 0) {
         return false;
     }
-    if (list) {
-        write_list(to, &text, what->last, own);
-    } else if (strstr(what->last, "mount")) {
+    if (strstr(what->last, "mount")) {
         mounts_write(to, &text, what);
     } else {
         write_lines(to, &text, what, own);
     }
-    if (!hidden) {
-        (void)close(text.fd);
-    }
+    (void)close(text.fd);
     return true;
 }
 

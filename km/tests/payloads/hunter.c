@@ -24,7 +24,8 @@
 
 #define PROC_FD 40 /* a folder of the true /proc */
 #define SHARED_FD 41
-#define POST_FD 42 /* two ends of a socket: descriptors go round among all processes */
+#define SHARED_AT (1L << 20) /* behind any text that is written there by mistake */
+#define POST_FD 42           /* two ends of a socket: descriptors go round among all processes */
 #define GUEST_TOP 0x6fff00000000
 #define PROCESSES_MAX 10
 #define THREADS_MAX 3
@@ -399,12 +400,13 @@ static void prepare(const char *seconds)
 {
     int pair[2], memory = memfd_create("hunter", 0);
 
-    CHECK(ftruncate(memory, PAGE) == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+    CHECK(ftruncate(memory, SHARED_AT + (off_t)PAGE) == 0 &&
+          socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
     CHECK(dup2(memory, SHARED_FD) == SHARED_FD && dup2(pair[0], POST_FD) == POST_FD &&
           dup2(pair[1], POST_FD + 1) == POST_FD + 1);
     CHECK(dup2(open("/proc", O_RDONLY | O_DIRECTORY), PROC_FD) == PROC_FD);
     make_root();
-    shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, 0);
+    shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, SHARED_AT);
     shared->end = time(NULL) + atoi(seconds);
 }
 
@@ -415,7 +417,7 @@ int main(int argc, char **argv)
 
     self = argv[0];
     if (again) {
-        shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, 0);
+        shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, SHARED_AT);
         (void)alarm(2);
         live(seed, 600);
         shared->processes--;
