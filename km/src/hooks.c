@@ -14,6 +14,7 @@
 
 static void after_fork(struct vcpu *vcpu)
 {
+    fd_after_fork();
     pin_after_fork();
     opening_after_fork();
     gdb_after_fork(vcpu);

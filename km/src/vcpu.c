@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,6 +122,16 @@ static void make_worker(struct vcpu *vcpu)
     }
 }
 
+/* Whether the host's children of this process are to be in another PID namespace than it is. */
+static bool children_are_apart(void)
+{
+    struct stat own, children;
+
+    return fstatat(pin_proc(), "thread-self/ns/pid", &own, 0) == 0 &&
+           (fstatat(pin_proc(), "thread-self/ns/pid_for_children", &children, 0) < 0 ||
+            own.st_ino != children.st_ino);
+}
+
 /*
  * KVM_RUN failed. EFAULT: the host has no memory where the guest's page tables promise some. Either
  * another thread is just taking it away, then the page tables say so next time; or a mapped file
@@ -140,6 +151,10 @@ static void serve_host_fault(struct vcpu *vcpu)
         }
     } else if (errno == EAGAIN) {
         make_worker(vcpu);
+    } else if (errno == EINVAL && children_are_apart()) {
+        die(STATUS_FAILED, "start km in the new PID namespace, as `unshare --pid --fork` does",
+            "KVM cannot start the thread that a VM needs (KVM_RUN): km's children are to be in "
+            "another PID namespace");
     } else if (errno != EINTR) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
     }

@@ -285,6 +285,8 @@ HOSTILE = (
     Payload("false_proc", judge=ITSELF),
     Payload("false_fault", runs=_each(["", "handled", "blocked"])),
     Payload("exec_race", judge=ITSELF),
+    Payload("stale_numbers", judge=ITSELF),
+    Payload("children_apart", runs=_each(["exec", "fork", "vfork"]), judge=ITSELF),
     Payload("few_descriptors", judge=ITSELF),
     Payload("vfork_robust", judge=ITSELF),
     Payload("personality", judge=ITSELF),

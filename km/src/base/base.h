@@ -138,8 +138,22 @@ void fd_close_hidden(int fd);
 uint64_t fd_raise_limit(void);
 void fd_lower_limit(uint64_t old);
 
-/* Move a descriptor of the monitor out of the way of the payload's: the new number, or -1. */
+/*
+ * Move a descriptor of the monitor out of the way of the payload's: the new number, which no call
+ * of the payload closes or replaces, also none that began before; or -1, then it is closed.
+ */
 int fd_hide(int fd);
+
+/*
+ * The payload's call on this vCPU, number `changer`, closes or replaces descriptors of [first,
+ * last]. Between the two, what fd_is_hidden() says of them stays true.
+ */
+#define FD_CHANGERS 4096
+void fd_change_begins(unsigned changer, uint32_t first, uint32_t last);
+void fd_change_ends(unsigned changer);
+
+/* In the child of fork(): nobody else changes any. */
+void fd_after_fork(void);
 
 /* A descriptor that the program before has hidden. */
 void fd_note_hidden(int fd);

@@ -518,6 +518,9 @@ HANDLER(splice);
 HANDLER(copy_file_range);
 
 /* sys_file.c */
+/* Let the host make a call that closes, replaces or marks the descriptor of argument `i`. */
+int64_t change_descriptor(const struct vcpu *vcpu, uint64_t number, const uint64_t *args,
+                          unsigned i);
 HANDLER(open);
 HANDLER(openat);
 HANDLER(creat);
@@ -525,6 +528,9 @@ HANDLER(openat2);
 HANDLER(stat);
 HANDLER(newfstatat);
 HANDLER(statx);
+HANDLER(close);
+HANDLER(dup2);
+HANDLER(dup3);
 HANDLER(close_range);
 HANDLER(fcntl);
 HANDLER(memfd_create);

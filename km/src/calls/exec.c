@@ -217,6 +217,12 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
 {
     int64_t error;
 
+    if (vcpu->children_apart && !vm_can_run(vcpu->vm)) {
+        complain("fork after unshare(CLONE_NEWPID), as `unshare --pid --fork` does",
+                 "a process whose children are to be in another PID namespace cannot execute a "
+                 "program: KVM cannot start the thread that a VM needs");
+        return -EINVAL;
+    }
     if (seccomp_is_off(vcpu)) {
         return become_with(vcpu, path, program, -1, script, argv, envp);
     }

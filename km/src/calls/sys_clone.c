@@ -91,6 +91,7 @@ HANDLER(unshare)
         mounts_forget(mounts);
     } else {
         mounts_after_copy(mounts);
+        vcpu->children_apart |= (args[0] & CLONE_NEWPID) != 0;
     }
     return error;
 }

@@ -117,16 +117,49 @@ HANDLER(openat2)
 
 /* ---- descriptors ---- */
 
-/* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
-HANDLER(close_range)
+/*
+ * The descriptor may have become the monitor's since it was checked. The child of a vfork has
+ * descriptors of its own, and its parent's vCPU.
+ */
+int64_t change_descriptor(const struct vcpu *vcpu, uint64_t number, const uint64_t *args,
+                          unsigned i)
+{
+    uint32_t fd = (uint32_t)args[i];
+    int64_t result;
+
+    if (vcpu->vforked) {
+        return host_syscall(number, args);
+    }
+    fd_change_begins(vcpu->id, fd, fd);
+    result = fd_is_hidden(fd) ? -EBADF : host_syscall(number, args);
+    fd_change_ends(vcpu->id);
+    return result;
+}
+
+/* int close(int fd) */
+HANDLER(close)
+{
+    return change_descriptor(vcpu, __NR_close, args, 0);
+}
+
+/* int dup2(int oldfd, int newfd) */
+HANDLER(dup2)
+{
+    return change_descriptor(vcpu, __NR_dup2, args, 1);
+}
+
+/* int dup3(int oldfd, int newfd, int flags) */
+HANDLER(dup3)
+{
+    return change_descriptor(vcpu, __NR_dup3, args, 1);
+}
+
+static int64_t close_around(const uint64_t *args)
 {
     uint64_t last = (uint32_t)args[1], part[6] = {(uint32_t)args[0], 0, args[2]};
     int64_t result = part[0] > last ? -EINVAL : 0;
 
-    if (args[2] & CLOSE_RANGE_UNSHARE) { /* see unshare in process.c */
-        part[2] &= ~(uint64_t)CLOSE_RANGE_UNSHARE;
-        result = thread_several() && !vcpu->vforked ? -EINVAL : result;
-    }
+    part[2] &= ~(uint64_t)CLOSE_RANGE_UNSHARE;
     while (!result && part[0] <= last && part[0] <= INT_MAX) {
         part[1] = fd_next_hidden(part[0]);
         if (part[1] > last) {
@@ -140,6 +173,23 @@ HANDLER(close_range)
         }
         part[0] = part[1] + 1;
     }
+    return result;
+}
+
+/* int close_range(unsigned first, unsigned last, int flags): around the monitor's own */
+HANDLER(close_range)
+{
+    int64_t result;
+
+    if (vcpu->vforked) {
+        return close_around(args);
+    }
+    if (args[2] & CLOSE_RANGE_UNSHARE && thread_several()) { /* see unshare in sys_clone.c */
+        return -EINVAL;
+    }
+    fd_change_begins(vcpu->id, (uint32_t)args[0], (uint32_t)args[1]);
+    result = close_around(args);
+    fd_change_ends(vcpu->id);
     return result;
 }
 
@@ -199,7 +249,9 @@ static enum fcntl_arg fcntl_argument(uint32_t command)
 /* int fcntl(int fd, int cmd, ... arg): a command that is not known may take a pointer */
 HANDLER(fcntl)
 {
-    (void)vcpu;
+    if ((uint32_t)args[1] == F_SETFD) {
+        return change_descriptor(vcpu, __NR_fcntl, args, 0);
+    }
     switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
     case FCNTL_UNKNOWN:
         return -EINVAL;

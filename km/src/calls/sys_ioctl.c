@@ -68,8 +68,6 @@ static const struct {
     {FIONREAD, 4},
     {FIONBIO, 4},
     {FIOASYNC, 4},
-    {FIOCLEX, 0},
-    {FIONCLEX, 0},
     {FIOQSIZE, 8},
     {TIOCGPTN, 4},
     {TIOCSPTLCK, 4},
@@ -185,7 +183,8 @@ static int64_t clone_range(const uint64_t *args)
 
 size_t ioctl_commands(uint32_t *to, size_t max)
 {
-    static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE, TIOCSCTTY};
+    static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE,
+                                      TIOCSCTTY,   FIOCLEX, FIONCLEX};
     size_t count = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(others) && count < max; i++) {
@@ -202,8 +201,10 @@ HANDLER(ioctl)
 {
     uint32_t command = (uint32_t)args[1];
 
-    (void)vcpu;
     switch (command) {
+    case FIOCLEX:
+    case FIONCLEX:
+        return change_descriptor(vcpu, __NR_ioctl, args, 0);
     case SIOCGIFCONF:
         return get_interfaces(args);
     case FICLONE:

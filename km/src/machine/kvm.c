@@ -285,6 +285,37 @@ bool vm_can_restore(const struct vm *vm)
     return free || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > (rlim_t)vm->vm_fd);
 }
 
+/* Let a vCPU run, for no instruction. */
+static bool can_run(int vcpu_fd, size_t run_size)
+{
+    struct kvm_run *run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd, 0);
+    bool can = true;
+
+    if (run != MAP_FAILED) {
+        run->immediate_exit = 1;
+        can = kvm_ioctl(vcpu_fd, KVM_RUN, 0) == 0 || errno != EINVAL;
+        (void)munmap(run, run_size);
+    }
+    return can;
+}
+
+bool vm_can_run(const struct vm *vm)
+{
+    uint64_t old = fd_raise_limit();
+    int made = kvm_make(vm->kvm_fd, KVM_CREATE_VM, 0);
+    int vcpu_fd = made < 0 ? -1 : kvm_make(made, KVM_CREATE_VCPU, 0);
+    bool can = vcpu_fd < 0 || can_run(vcpu_fd, vm->run_size);
+
+    if (vcpu_fd >= 0) {
+        (void)close(vcpu_fd);
+    }
+    if (made >= 0) {
+        (void)close(made);
+    }
+    fd_lower_limit(old);
+    return can;
+}
+
 void vm_restore(struct vm *vm, struct vcpu *vcpu)
 {
     fd_close_hidden(vm->vm_fd);

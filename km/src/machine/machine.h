@@ -50,6 +50,7 @@ struct vcpu {
     void *host_thread;    /* pthread_t that drives it or did last, or NULL: the first thread */
     bool has_stack;       /* for a thread: thread.c */
     bool vforked;         /* the thread is the child of a vfork, in its parent's memory */
+    bool children_apart;  /* they are to be in another PID namespace than the thread */
     uint64_t clear_tid;   /* set_tid_address(2): zeroed and woken when the thread ends */
     uint64_t robust_list; /* set_robust_list(2) */
     uint64_t signal_mask; /* what the payload's thread blocks */
@@ -103,7 +104,7 @@ int vm_add_memslot(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hva, uin
  */
 struct vcpu *vcpu_acquire(struct vm *vm);
 
-#define VCPUS_MAX 4096
+#define VCPUS_MAX FD_CHANGERS
 
 /* Park a vCPU whose thread ends. */
 void vcpu_release(struct vcpu *vcpu);
@@ -119,6 +120,12 @@ void vm_restore(struct vm *vm, struct vcpu *vcpu);
  * of the VM that it has not, unless the limit is below them now.
  */
 bool vm_can_restore(const struct vm *vm);
+
+/*
+ * Whether a VM that this thread makes can run. KVM starts a thread for each, since Linux 6.11,
+ * which the kernel refuses to a thread whose children are to be in another PID namespace.
+ */
+bool vm_can_run(const struct vm *vm);
 
 /* ---- keeper.c: a service that makes VMs begin and end faster ---- */
 

@@ -56,6 +56,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
 
     thread_after_fork();
     vcpu->vforked = false;
+    vcpu->children_apart = false;
     freeze_after_fork(vcpu);
     signal_after_fork();
     hooks.after_fork(vcpu);
@@ -131,6 +132,7 @@ static int vfork_main(void *argument)
 
     cpu_load(vcpu, how->state);
     vcpu->vforked = true;
+    vcpu->children_apart = false;
     if (how->clear_handlers) {
         signal_clear_handlers();
     }

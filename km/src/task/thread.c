@@ -63,6 +63,7 @@ static void *thread_main(void *argument)
     int32_t tid = (int32_t)syscall(__NR_gettid), shown = pid_map_shown(tid);
 
     is_first = false;
+    vcpu->children_apart = false;
     vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
     vcpu->robust_list = 0;
     cpu_load(vcpu, start->state);
