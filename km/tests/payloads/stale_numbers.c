@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Closes and replaces, from three threads, each descriptor that the monitor may be about to take
+ * Closes and replaces, from two threads, each descriptor that the monitor may be about to take
  * for a new thread, in one process after the other: each thread starts, and each process ends as it
  * says.
  */
@@ -16,8 +16,8 @@
 #define SECONDS 3
 #define LOWEST 968 /* about where the monitor's descriptors of threads are */
 #define HIGHEST 1040
-#define THREADS 40
-#define ATTACKERS 3
+#define THREADS 24
+#define ATTACKERS 2
 
 static atomic_bool over;
 static atomic_int begun;
@@ -52,7 +52,7 @@ static void *open_main(void *unused)
 {
     begun++;
     while (begun < THREADS) { /* the monitor uses again what it has for a thread that ended */
-        (void)usleep(1000);
+        (void)usleep(10000);
     }
     for (int i = 0; i < 4; i++) {
         int fd =
