@@ -15,6 +15,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,14 +102,49 @@ static bool is_monitors(const struct named *what)
     return fstat(what->vcpu->pin, &st) == 0 && (self_is_file(&st) || proc_is_kvm(&st));
 }
 
+/*
+ * Open by O_PATH what is named, where no magic link of /proc is on the way: then it is nothing that
+ * km alone can reach, and who puts another file at its number changes what he could anyway. Below 0
+ * where there is one, or the kernel cannot tell (before Linux 5.6).
+ */
+static int open_plain(const struct named *what)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+
+    return is_empty(what)
+               ? -1
+               : (int)host_syscall(__NR_openat2, (uint64_t[6]){what->dirfd, what->path,
+                                                               (uint64_t)&how, sizeof(how)});
+}
+
+static int64_t change_plain(const struct named *what, int fd, change make, const uint64_t *values)
+{
+    char name[PIN_NAME];
+    int64_t result = make((uint64_t)fd, (uint64_t)"", AT_EMPTY_PATH, values);
+
+    if ((result == -ENOSYS || result == -EINVAL) && pin_proc() >= 0) {
+        (void)snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
+        result = make((uint64_t)pin_proc(), (uint64_t)name, 0, values);
+    } else if (result == -ENOSYS || result == -EINVAL) {
+        result = make(what->dirfd, what->path, what->flags, values);
+    }
+    (void)close(fd);
+    return result;
+}
+
 /* Change it unless it is km's: the call's result, or `refusal`. */
 static int64_t change_other(const struct named *what, change make, const uint64_t *values,
                             int64_t refusal)
 {
     int64_t result;
+    int plain;
 
     if (what->flags & AT_SYMLINK_NOFOLLOW) { /* the link itself, or a file by a path of its own */
         return make(what->dirfd, what->path, what->flags, values);
+    }
+    plain = open_plain(what);
+    if (plain >= 0) {
+        return change_plain(what, plain, make, values);
     }
     result = pin_named(what);
     if (result < 0) {
@@ -128,12 +164,23 @@ static int64_t change_other(const struct named *what, change make, const uint64_
 
 #define FLAGS ((uint64_t)AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
 
-/* By the pin's name: fchmodat2 is of Linux 6.6, and a container's profile may answer EPERM to it.
+/* fchmodat2 is of Linux 6.6, and a container's profile may answer EPERM to what it does not know.
  */
+static bool has_fchmodat2(void)
+{
+    static int has = -1;
+
+    if (has < 0) {
+        has = host_syscall(FCHMODAT2, (uint64_t[6]){UINT64_MAX, (uint64_t)"", 0, AT_EMPTY_PATH}) ==
+              -EBADF;
+    }
+    return has;
+}
+
 static int64_t make_chmod(uint64_t dirfd, uint64_t path, uint64_t flags, const uint64_t *values)
 {
-    if (flags & AT_EMPTY_PATH) {
-        return -ENOSYS;
+    if (flags & AT_EMPTY_PATH && !has_fchmodat2()) {
+        return -ENOSYS; /* by a name, then */
     }
     return flags ? host_syscall(FCHMODAT2, (uint64_t[6]){dirfd, path, *values, flags})
                  : host_syscall(__NR_fchmodat, (uint64_t[6]){dirfd, path, *values});
@@ -282,9 +329,12 @@ static int64_t change_by_path(struct vcpu *vcpu, uint64_t number, const uint64_t
                               int64_t refusal)
 {
     const struct named what = {vcpu, (uint64_t)AT_FDCWD, args[0], 0};
-    int64_t error = pin_named(&what);
+    int plain = open_plain(&what);
+    int64_t error = plain < 0 ? pin_named(&what) : 0;
 
-    if (!error) {
+    if (plain >= 0) {
+        (void)close(plain);
+    } else if (!error) {
         error = is_monitors(&what) ? refusal : 0;
         pin_clear(vcpu);
     }
