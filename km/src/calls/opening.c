@@ -245,7 +245,7 @@ static int64_t open_pin(const struct vcpu *vcpu, uint64_t flags, const struct st
     fd = host_syscall(__NR_openat, (uint64_t[6]){(uint64_t)fd, (uint64_t)name, flags & ~not_again});
     if (fd >= 0 && fstat((int)fd, &st) == 0 &&
         (st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) &&
-        proc_judge((int)fd, &st, &file) < 0) {
+        (proc_judge((int)fd, &st, &file) < 0 || *file.last)) {
         (void)kill(getpid(), SIGKILL); /* it is not what was judged: an attack */
     }
     return fd;

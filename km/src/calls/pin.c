@@ -85,7 +85,9 @@ int64_t pin_set(struct vcpu *vcpu, int fd)
         set = limit ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
         fd_lower_limit(limit);
     }
-    if (set < 0 && errno == EBADF) { /* it was lowered for good since the pin was made */
+    /* It was lowered for good since the pin was made; what is hidden is its parent's to say in the
+     * child of a vfork. */
+    if (set < 0 && errno == EBADF && !vcpu->vforked) {
         fd_close_hidden(vcpu->pin);
         vcpu->pin = 0;
         pin_make(vcpu);
