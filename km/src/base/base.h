@@ -106,6 +106,9 @@ extern struct options options;
 /* Let the first thread's stack be large enough for the monitor, or end km. To be called first. */
 void limits_make_room(void);
 
+/* Whether the next program's monitor will find it. */
+bool limits_leave_room(void);
+
 /* What helps against the `error` of a message, where that is a limit: else `fix`, its own. */
 const char *limits_fix(const char *fix, const char *what, int error);
 

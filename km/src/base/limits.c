@@ -52,6 +52,13 @@ void limits_make_room(void)
     (void)setrlimit(RLIMIT_STACK, &own); /* it is the payload's, too */
 }
 
+bool limits_leave_room(void)
+{
+    struct rlimit stack;
+
+    return getrlimit(RLIMIT_STACK, &stack) < 0 || stack.rlim_max >= STACK_LEAST;
+}
+
 static bool is_limited(int resource)
 {
     struct rlimit limit;

@@ -165,6 +165,9 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     if (to.at == MAP_FAILED) {
         return -ENOMEM;
     }
+    if (!limits_leave_room()) { /* natively a signal would end it before its first instruction */
+        return -E2BIG;
+    }
     if (argv && (guest_read(&argv0, argv, sizeof(argv0)) < 0 || !guest_ok(argv0, 0))) {
         return -EFAULT;
     }
