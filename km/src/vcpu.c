@@ -139,7 +139,9 @@ static bool children_are_apart(void)
  */
 static void serve_host_fault(struct vcpu *vcpu)
 {
-    if (errno == EFAULT) {
+    int error = errno;
+
+    if (error == EFAULT) {
         mm_lock();
         if (vcpu->mm_seen == mm_changes()) {
             mm_forget_files();
@@ -149,13 +151,14 @@ static void serve_host_fault(struct vcpu *vcpu)
             vcpu->host_faults = 0;
             signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
         }
-    } else if (errno == EAGAIN) {
+    } else if (error == EAGAIN) {
         make_worker(vcpu);
-    } else if (errno == EINVAL && children_are_apart()) {
+    } else if (error == EINVAL && children_are_apart()) {
         die(STATUS_FAILED, "start km in the new PID namespace, as `unshare --pid --fork` does",
             "KVM cannot start the thread that a VM needs (KVM_RUN): km's children are to be in "
             "another PID namespace");
-    } else if (errno != EINTR) {
+    } else if (error != EINTR) {
+        errno = error;
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
     }
 }
