@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from refusal import CANNOT_RUN, FAILED, NOT_FOUND, assert_refused, run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 needs_kvm = pytest.mark.usefixtures("kvm")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not root: run the tests as root")

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SOURCES = ROOT / "km" / "src"
 DATA = Path(__file__).parent / "cpuid"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import elf_file
 import pytest
-from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusal import CANNOT_RUN, NOT_FOUND, assert_refused, run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 NOTE, DYNAMIC = 4, 2
 KONTAIN = struct.pack("<III", 8, 6, 1) + b"Kontain\0" + b"1.2.3\0\0\0"

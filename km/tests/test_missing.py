@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from refusal import FAILED, assert_refused
 from without import Missing, ioctl
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.needs_kvm, pytest.mark.usefixtures("kvm")]
 
