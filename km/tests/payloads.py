@@ -260,7 +260,7 @@ HOSTILE = (
     Payload("monitor_memory", judge=ITSELF),
     Payload("table_places", STATIC, judge=ITSELF),
     Payload("monitor_file", judge=ITSELF),
-    Payload("hunter", runs=_each(f"{seed} 20" for seed in (1, 2, 3)), judge=ITSELF),
+    Payload("hunter", runs=_each(f"{seed} 10" for seed in range(4, 10)), judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),

@@ -151,6 +151,11 @@ void proc_look(int fd, const struct stat *st, struct proc_file *file)
 
     memset(file, 0, sizeof(*file));
     if (pin_path(fd, name) > 0) {
+        char *gone = strstr(name, " (deleted)"); /* the process has ended, or its names are new */
+
+        if (gone) {
+            *gone = 0;
+        }
         take_apart(name, file);
     }
     (void)snprintf(at, sizeof(at), *file->entry ? "%s/%s/%s" : "%s/%s", file->folder, file->last,
