@@ -207,6 +207,24 @@ class Edit(Change):
         """Return the present file."""
         return (self.before_content(host) or b"").decode(errors="replace")
 
+    @classmethod
+    def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
+        """Make the file the one it was; one that somebody edited keeps the edit and loses ours."""
+        now = read_state(host.path(entry.path))
+        if same(now, entry.before):
+            return None
+        if now["type"] != "file":
+            return "somebody removed it" if now == ABSENT else "somebody changed it since"
+        before = journal.kept(str(entry.id)) if entry.kept else None
+        final = before if same(now, entry.after) else cls.without(host, entry, before)
+        restore(host, entry, final)
+        return None
+
+    @classmethod
+    def without(cls, host: Host, entry: Entry, before: Optional[bytes]) -> Optional[bytes]:
+        """Return the file without this part, where somebody edited it; `before` is what it was."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Link(Change):

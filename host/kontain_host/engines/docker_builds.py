@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 from .. import processes
-from ..changes import Change, Edit, File, restore
+from ..changes import Change, Edit, File
 from ..errors import HOST_REFUSED, HostError
-from ..files import ABSENT, read_state, same
+from ..files import read_state, same
 from ..host import Host
 from ..journal import Entry, Journal
 from ..report import Report
@@ -65,20 +65,19 @@ class ShellLine(Edit):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Make the file the one it was; one that somebody edited keeps the edit and loses the line."""
-        now = read_state(host.path(entry.path))
-        if same(now, entry.before):
-            return None
-        if now["type"] != "file":
-            return "somebody removed it" if now == ABSENT else "somebody changed it since"
-        before = journal.kept(str(entry.id)) if entry.kept else None
-        if not same(now, entry.after):
-            lines = read_text(host, entry.path).splitlines(keepends=True)
-            left = [line for line in lines if line.rstrip("\r\n") != entry.params["line"]]
-            before = "".join(left).encode() if left or before is not None else None
-        restore(host, entry, before)
-        _warn_of_running(host)
-        return None
+        """Take the line back, and say which dockerd has the variable until its next start."""
+        standing = not same(read_state(host.path(entry.path)), entry.before)
+        left = super().undo(host, journal, entry)
+        if standing and left is None:
+            _warn_of_running(host)
+        return left
+
+    @classmethod
+    def without(cls, host: Host, entry: Entry, before: Optional[bytes]) -> Optional[bytes]:
+        """Return the file without the line."""
+        lines = read_text(host, entry.path).splitlines(keepends=True)
+        left = [line for line in lines if line.rstrip("\r\n") != entry.params["line"]]
+        return "".join(left).encode() if left or before is not None else None
 
 
 def _warn_of_running(host: Host) -> None:

@@ -7,11 +7,10 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Iterator, List, Optional, Tuple
 
-from ..changes import Edit, restore
+from ..changes import Edit
 from ..errors import HostError
-from ..files import ABSENT, read_state, same
 from ..host import Host
-from ..journal import Entry, Journal
+from ..journal import Entry
 from .toml_edit import Wish, holds, merge, unmerge
 from .toml_text import Document, TomlError
 
@@ -41,17 +40,9 @@ class TomlMerge(Edit):
             return merge(text, self.wishes).encode()
 
     @classmethod
-    def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Make the file the one it was; one that somebody edited keeps the edit and loses ours."""
-        now = read_state(host.path(entry.path))
-        if same(now, entry.before):
-            return None
-        if now["type"] != "file":
-            return "somebody removed it" if now == ABSENT else "somebody changed it since"
-        before = journal.kept(str(entry.id)) if entry.kept else None
-        final = before if same(now, entry.after) else _final_content(host, entry, before)
-        restore(host, entry, final)
-        return None
+    def without(cls, host: Host, entry: Entry, before: Optional[bytes]) -> Optional[bytes]:
+        """Return the file without the values."""
+        return _final_content(host, entry, before)
 
 
 def document(host: Host, path: str) -> Document:
