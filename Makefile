@@ -9,7 +9,7 @@ COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
 C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
-PARTS       = preflight host fleet krun km toolchain runenv examples tools bench collection docs molecule
+PARTS       = preflight host command fleet krun km toolchain runenv examples tools bench collection docs molecule
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
 BESIDE     := molecule# its emulated CPU keeps one core busy, the other stages the other
 
@@ -48,7 +48,7 @@ collection: venv ## build the collection's tarball
 	mv "$$new"/* $(BUILD) && rmdir "$$new" # whole at any moment: another stage may read it
 
 runenv: ## build the payload-only images, build/runenv/*.tar
-	host/bin/kontain image build --all --output $(BUILD)/runenv
+	command/bin/kontain image build --all --output $(BUILD)/runenv
 
 # install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
 HAS_VENV := $(wildcard $(VENV)/.stamp)
@@ -63,7 +63,7 @@ check: ruff mypy shell ansible c rooms words ## all that reads the sources witho
 ruff: venv
 	ruff check .
 	ruff format --check .
-	vermin --quiet --no-tips --eval-annotations --violations -t=3.9- preflight/kontain_preflight host/kontain_host host/bin/kontain plugins/modules $(wildcard plugins/module_utils/*.py)
+	vermin --quiet --no-tips --eval-annotations --violations -t=3.9- preflight/kontain_preflight host/kontain_host command/kontain_command command/bin/kontain plugins/modules $(wildcard plugins/module_utils/*.py)
 
 # One run for each part: parts may have files of one name, such as conftest.py.
 mypy: venv

@@ -343,7 +343,7 @@ print(*missing, *([] if sys.argv[2] else found["compilers"].get("missing", [])))
 # Tell whether the host is already as the playbook would make it.
 is_done() {
 	STEP="comparing the host with the release"
-	_foreseen=$(tree_python kontain_host install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
+	_foreseen=$(tree_python kontain_command install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
 		${ENGINES:+--engines "$ENGINES"} --dry-run --json 2>"$WORK/said")
 	case $? in
 	0) ;;
@@ -533,9 +533,9 @@ install_without_ansible() {
 	STEP="changing the host"
 	set -- install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} ${ENGINES:+--engines "$ENGINES"}
 	if [ "$JSON" ]; then
-		RUN=$(tree_python kontain_host "$@" --json)
+		RUN=$(tree_python kontain_command "$@" --json)
 	else
-		tree_python kontain_host "$@"
+		tree_python kontain_command "$@"
 	fi || die 1 "the installation stopped at the step above" "do what it says, then run this again"
 }
 
@@ -560,7 +560,7 @@ give_up() {
 	[ ! "$KEEP" ] || die 8 "Kontain is installed, but the proof failed: $_words" "report it with $_report"
 	[ "$LAST_CHANGE" != "$(last_change)" ] ||
 		die 8 "the proof failed: $_words; this run has changed nothing" "$_fix"
-	logged tree_python kontain_host uninstall --after "$LAST_CHANGE" --yes ||
+	logged tree_python kontain_command uninstall --after "$LAST_CHANGE" --yes ||
 		die 8 "the proof failed: $_words; and the host could not be taken back" "see $LOG, and use --uninstall"
 	[ "$HAD_ANSIBLE" ] || rm -rf "$ANSIBLE"
 	rmdir "$STATE" 2>/dev/null
@@ -578,7 +578,7 @@ print(": ".join(filter(None, (failed[0]["check"], failed[0]["found"], failed[0][
 
 # Print the number of the last change that the journal has.
 last_change() {
-	tree_python kontain_host info --json 2>/dev/null | sed -n 's/^ *"last_change": \([0-9]*\).*/\1/p'
+	tree_python kontain_command info --json 2>/dev/null | sed -n 's/^ *"last_change": \([0-9]*\).*/\1/p'
 }
 
 # Note what this run finds, to be able to go back to it.
@@ -635,7 +635,7 @@ dry_run() {
 	elif [ -f "$BUNDLE" ]; then
 		_missing=$(missing_programs)
 		[ -z "$_missing" ] || say "would install the packages of: $_missing"
-		RUN=$(tree_python kontain_host install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
+		RUN=$(tree_python kontain_command install "$BUNDLE" --sha256 "$SUM" ${DOWNGRADE:+--downgrade} \
 			${ENGINES:+--engines "$ENGINES"} --dry-run ${JSON:+--json}) ||
 			die $? "the host cannot be changed" "do what it says above"
 		[ "$JSON" ] || say "$RUN"
@@ -660,16 +660,16 @@ uninstall() {
 		return
 	fi
 	if [ "$DRY_RUN" ]; then
-		tree_python kontain_host uninstall --dry-run
+		tree_python kontain_command uninstall --dry-run
 		return
 	fi
 	[ ! -t 0 ] || [ "$YES" ] || ask
 	start_work
 	STEP="undoing the changes"
 	if [ "$JSON" ]; then
-		RUN=$(tree_python kontain_host uninstall --yes --json)
+		RUN=$(tree_python kontain_command uninstall --yes --json)
 	else
-		tree_python kontain_host uninstall --yes
+		tree_python kontain_command uninstall --yes
 	fi || die 1 "Kontain could not be removed" "do what it says above, then run this again"
 	STEP="removing the private Ansible"
 	rm -rf "$ANSIBLE"

@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-KONTAIN = str(Path(__file__).resolve().parent.parent / "host/bin/kontain")
+KONTAIN = str(Path(__file__).resolve().parent.parent / "command/bin/kontain")
 PYTHON = ("/usr/bin/python3", "-IS", "-c", "pass")
 BASE = "python3 -IS -c pass"
 COMMANDS = {

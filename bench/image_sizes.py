@@ -44,7 +44,7 @@ class Sizes:
 
 def ours(names: "list[str]") -> "dict[str, dict[str, int]]":
     """Return the sizes of the images NAMES, built by the command that users have."""
-    command = [str(ROOT / "host/bin/kontain"), "image", "build", *names, "--json"]
+    command = [str(ROOT / "command/bin/kontain"), "image", "build", *names, "--json"]
     command += ["--output", str(ROOT / "build/images")]
     ran = subprocess.run(command, check=False, capture_output=True)
     if ran.returncode:

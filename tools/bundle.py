@@ -36,8 +36,8 @@ FILES = {
     "build/km/km": "bin/km",
     "build/krun/bin/krun": "bin/krun",
     "krun/bin/krun": "lib/krun.py",
-    "host/bin/kontain": "bin/kontain",
-    "host/completion/kontain": "share/bash-completion/completions/kontain",
+    "command/bin/kontain": "bin/kontain",
+    "command/completion/kontain": "share/bash-completion/completions/kontain",
     "build/toolchain/bin/gcc-kontain": "bin/gcc-kontain",
     "build/toolchain/bin/g++-kontain": "bin/g++-kontain",
     "build/toolchain/bin/kontain-gcc": "bin/kontain-gcc",
@@ -51,6 +51,7 @@ FOLDERS = {
     "krun/src/krun": "lib/python/krun",
     "preflight/kontain_preflight": "lib/python/kontain_preflight",
     "host/kontain_host": "lib/python/kontain_host",
+    "command/kontain_command": "lib/python/kontain_command",
     "runenv/kontain_runenv": "lib/python/kontain_runenv",
     "fleet/kontain_fleet": "lib/python/kontain_fleet",
 }

@@ -108,7 +108,13 @@ def simulated(hosts: int, bundle: Path) -> list[Figure]:
         real_answer(environment, folder)
         given = ["-e", f"kontain_bundle={bundle} kontain_bundle_sha256={SUM}"]
         play = ["ansible-playbook", "-i", inventory(folder, hosts)]
-        fleet = [str(ROOT / "host/bin/kontain"), "fleet", "apply", "-i", inventory(folder, hosts)]
+        fleet = [
+            str(ROOT / "command/bin/kontain"),
+            "fleet",
+            "apply",
+            "-i",
+            inventory(folder, hosts),
+        ]
         fleet += [
             "--bundle",
             str(bundle),
@@ -137,7 +143,7 @@ def over_ssh(hosts: int, bundle: Path) -> list[Figure]:
     figures = []
     with closing(Fleet([f"ssh{number:02}" for number in range(hosts)])) as fleet:
         environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-        base = [str(ROOT / "host/bin/kontain"), "fleet"]
+        base = [str(ROOT / "command/bin/kontain"), "fleet"]
         given = ["-i", str(fleet.inventory), "--report", str(fleet.folder / "report")]
         release = ["--bundle", str(bundle), "--sha256", SUM, "--engines", "podman"]
         apply = [*base, "apply", *given, *release]

@@ -88,7 +88,7 @@ KONTAIN = ("/opt/kontain", "/etc/kontain", "/var/lib/kontain", "/var/log/kontain
 TAKE_AWAY = """
 checkout=$1
 shift
-PYTHONDONTWRITEBYTECODE=1 "$checkout/host/bin/kontain" uninstall --yes --force
+PYTHONDONTWRITEBYTECODE=1 "$checkout/command/bin/kontain" uninstall --yes --force
 rm -rf "$@"
 """
 """Makes the copy of a Kontain host, of whatever version, one without."""

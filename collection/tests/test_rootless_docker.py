@@ -58,7 +58,7 @@ def host() -> Iterator[Sandbox]:
         for command in (
             ["sh", "-c", PREPARE],
             [
-                f"{ROOT}/host/bin/kontain",
+                f"{ROOT}/command/bin/kontain",
                 "install",
                 "--engines",
                 "none",

@@ -22,6 +22,7 @@ SOURCES = (
     "krun/src/krun/*.py",
     "runenv/kontain_runenv/*.py",
     "host/kontain_host/**/*.py",
+    "command/kontain_command/*.py",
 )
 
 

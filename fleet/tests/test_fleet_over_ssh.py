@@ -57,7 +57,7 @@ def command(fleet: Fleet, verb: str, *options: str) -> list[str]:
     given = ["--bundle", str(BUNDLE), *(["--sha256", SUM] if "--bundle" not in options else [])]
     bundle = given if verb in ("plan", "apply") else []
     report = ["--report", str(fleet.folder / "report")]
-    own = [str(ROOT / "host/bin/kontain"), "fleet", verb, "-i", str(fleet.inventory)]
+    own = [str(ROOT / "command/bin/kontain"), "fleet", verb, "-i", str(fleet.inventory)]
     return [*own, *bundle, *report, *more, *options]
 
 

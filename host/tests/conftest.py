@@ -49,7 +49,7 @@ done
 checkout=$2
 shift 2
 if [ -e /opt/kontain ] || [ -e /var/lib/kontain ]; then
-    "$checkout/host/bin/kontain" uninstall --yes --force >/dev/null 2>&1 || :
+    "$checkout/command/bin/kontain" uninstall --yes --force >/dev/null 2>&1 || :
     rm -rf /opt/kontain /etc/kontain /var/lib/kontain
 fi
 exec "$@"

@@ -18,7 +18,7 @@ from kontain_host.host import Host
 from kontain_host.trust import Trust
 
 ROOT = Path(__file__).resolve().parents[2]
-KONTAIN = str(ROOT / "host/bin/kontain")
+KONTAIN = str(ROOT / "command/bin/kontain")
 PYTHON_PATH = {**os.environ, "PYTHONPATH": f"{ROOT}/host:{ROOT}/host/tests"}
 GROUPS = "root:x:0:\nkvm:x:106:carol\nusers:x:100:\n"
 PASSWORDS = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"

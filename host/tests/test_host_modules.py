@@ -17,21 +17,6 @@ from kontain_host.signature import TRAILER_SIZE
 
 Ansible = Callable[..., list[dict[str, Any]]]
 
-LINKS = ROOT / "plugins/module_utils/kontain_host"
-SOURCE = ROOT / "host/kontain_host"
-
-
-def test_each_file_of_the_library_is_linked() -> None:
-    """Ansible finds the whole library, each file by its own relative link."""
-    sources = {str(place.relative_to(SOURCE)) for place in SOURCE.rglob("*.py")}
-    links = {str(place.relative_to(LINKS)) for place in LINKS.rglob("*.py")}
-    assert links == sources
-    for name in links:
-        link = LINKS / name
-        assert link.is_symlink()
-        assert not str(link.readlink()).startswith("/")
-        assert link.resolve() == SOURCE / name
-
 
 @pytest.fixture
 def ansible(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_host import FILES, KONTAIN, BundleMaker
+from small_host import FILES, KONTAIN, ROOT, BundleMaker
 
 Sandbox = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -210,10 +210,11 @@ def test_the_installed_command_can_remove_itself(
     in_sandbox: Sandbox, make_bundle: BundleMaker
 ) -> None:
     """`kontain uninstall` from the release works although its own files go."""
-    source = Path(KONTAIN).parents[1]
+    parts = ("command/kontain_command", "host/kontain_host", "preflight/kontain_preflight")
     library = {
-        f"lib/python/{place.relative_to(source)}": place.read_bytes()
-        for place in (source / "kontain_host").rglob("*.py")
+        f"lib/python/{place.relative_to((ROOT / part).parent)}": place.read_bytes()
+        for part in parts
+        for place in (ROOT / part).rglob("*.py")
     }
     command = Path(KONTAIN).read_bytes()
     bundle = make_bundle(files={**FILES, **library, "bin/kontain": command})

@@ -15,7 +15,7 @@ from runenv_support import ROOT, builder
 def kontain(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Call the command of this tree."""
     return subprocess.run(
-        [ROOT / "host/bin/kontain", "image", *words],
+        [ROOT / "command/bin/kontain", "image", *words],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

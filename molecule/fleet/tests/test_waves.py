@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fleet(folder: Path, verb: str, *options: str | Path) -> tuple[int, str, dict[str, Any]]:
     """Run `kontain fleet`; return its status, its standard error, and its report by hosts."""
-    own: list[str | Path] = [ROOT / "host/bin/kontain", "fleet", verb]
+    own: list[str | Path] = [ROOT / "command/bin/kontain", "fleet", verb]
     environment = {name: value for name, value in os.environ.items() if "ANSIBLE" not in name}
     environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(

@@ -11,20 +11,21 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, List, Optional
 
-from . import engines, explain, plans, repair
-from . import install as installing
-from . import rollback as rolling
-from . import support as supporting
-from . import uninstall as uninstalling
-from .changes import Change
-from .errors import FAILED, WRONG_USAGE, HostError, named
-from .files import describe
-from .host import Host
+from kontain_host import engines, explain, plans, repair
+from kontain_host import install as installing
+from kontain_host import rollback as rolling
+from kontain_host import support as supporting
+from kontain_host import uninstall as uninstalling
+from kontain_host.changes import Change
+from kontain_host.errors import FAILED, WRONG_USAGE, HostError, named
+from kontain_host.files import describe
+from kontain_host.host import Host
+from kontain_host.report import Report
+from kontain_host.transaction import perform
+from kontain_host.trust import Trust
+from kontain_host.user_host import own_host
+
 from .output import print_json, print_report, tell
-from .report import Report
-from .transaction import perform
-from .trust import Trust
-from .user_host import own_host
 
 
 def info(arguments: Namespace) -> int:

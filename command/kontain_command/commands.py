@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of those verbs of `kontain` that the library of this folder carries out."""
+"""The command line of those verbs of `kontain` that kontain_host carries out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, List, NoReturn
 
-from . import explain, verbs
-from .engines import ENGINES
-from .errors import WRONG_USAGE, HostError, complain, named
+from kontain_host import explain
+from kontain_host.engines import ENGINES
+from kontain_host.errors import WRONG_USAGE, HostError, complain, named
+
+from . import verbs
 from .output import show_progress
 
 _STATUSES = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m kontain_host` is the command `kontain`."""
+"""`python3 -m kontain_command` is the command `kontain`."""
 
 import sys
 

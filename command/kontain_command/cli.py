@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from typing import List
 
-from .errors import INTERRUPTED, HostError, complain
+from kontain_host.errors import INTERRUPTED, HostError, complain
 
 
 def main(argv: List[str]) -> int:

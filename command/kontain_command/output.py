@@ -8,8 +8,8 @@ import json
 import sys
 from typing import Any, Iterator
 
-from .errors import indented
-from .report import Report
+from kontain_host.errors import indented
+from kontain_host.report import Report
 
 _WIDTH = 79
 

@@ -1,1 +1,0 @@
-../../../host/kontain_host/__main__.py
