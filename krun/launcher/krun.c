@@ -8,6 +8,7 @@
  * Both ways give the backend the same words: krun/tests/test_krun_launcher.py compares them.
  */
 #include "noexec.h"
+#include "python.h"
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PYTHON "/usr/bin/python3"
 #define ROOT "/run/krun" /* krun/src/krun/state.py knows it, too */
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -217,29 +217,6 @@ static void try_backend(int argc, char **argv)
     free(call.words);
 }
 
-/* Become the Python program, `../lib/krun.py` from here. */
-static void become_python(int argc, char **argv)
-{
-    char program[PATH_MAX], script[PATH_MAX];
-    char **words = calloc((size_t)argc + 4, sizeof(char *));
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-
-    program[length > 0 ? length : 0] = '\0';
-    for (int up = 0; up < 2; up++) { /* the program's name, and bin */
-        char *slash = strrchr(program, '/');
-
-        if (slash) {
-            *slash = '\0';
-        }
-    }
-    if (words && join(script, program, "/lib/krun.py", "")) {
-        memcpy(words, (char *[]){PYTHON, "-IS", script}, 3 * sizeof(char *));
-        memcpy(words + 3, argv + 1, (size_t)(argc > 0 ? argc : 1) * sizeof(char *));
-        (void)execv(PYTHON, words);
-    }
-    free(words);
-}
-
 int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(argv[0], NOEXEC_HOOK) == 0) {
@@ -247,11 +224,6 @@ int main(int argc, char **argv)
     }
     if (argc > 0) {
         try_backend(argc, argv);
-        become_python(argc, argv);
     }
-    (void)fprintf(stderr,
-                  "krun: cannot start %s: %m.\n"
-                  "To fix: install the distribution's package python3.\n",
-                  PYTHON);
-    return 125;
+    return become_python(argc, argv);
 }

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 
-from krun import backend, kvm, options, state
+from krun import backend, features, kvm, options, state
 from krun.backend import Backend
 from krun.errors import KrunError
 
@@ -43,6 +45,32 @@ def test_cgroup_manager_of_crun_in_words_of_runc(manager: str, wanted: list[str]
 
     assert words(RUNC, *given) == [*wanted, "--root=/r"]
     assert words(CRUN, *given) == [f"--cgroup-manager={manager}", "--root=/r"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_user_namespaces_of_pods_are_as_the_backend_has_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], *, enabled: bool
+) -> None:
+    """A containerd 2 reads in `features` whether volumes can be mapped to a pod's users."""
+    program = tmp_path / "runc"
+    idmap = {"enabled": enabled}
+    said = {"ociVersionMax": "1.2.0", "linux": {"mountExtensions": {"idmap": idmap}}}
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+    program.chmod(0o755)
+
+    assert features.show(Backend("runc", str(program))) == 0
+    assert json.loads(capfd.readouterr().out)["linux"]["mountExtensions"]["idmap"] == idmap
+
+
+def test_crun_before_1_9_maps_no_mounts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A crun of 1.8.1 loses the map of a mount and has no `features`: it is said not to have them."""
+    program = tmp_path / "crun"
+    program.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "crun version 1.8.1 +SECCOMP"\n')
+    program.chmod(0o755)
+
+    assert features.show(Backend("crun", str(program))) == 0
+    known = json.loads(capfd.readouterr().out)
+    assert known["linux"]["mountExtensions"] == {"idmap": {"enabled": False}}
 
 
 def test_options_of_the_other_backend_are_left_out() -> None:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from krun_support import KRUN, SCRIPT
+from krun_support import KRUN, ROOT, SCRIPT
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -111,11 +115,61 @@ def test_backend_is_reached_without_python(host: Path) -> None:
         assert said.splitlines()[1:4] == ["--log=/x", "--log-format=json", "--systemd-cgroup"]
 
 
+def without_python(*words: str) -> list[str]:
+    """Return the command that runs WORDS where the host has no Python."""
+    no_python = 'mount --bind /dev/null /usr/bin/python3; exec "$@"'
+    return ["unshare", "-m", "sh", "-ec", no_python, "sh", *words]
+
+
 def test_without_python_the_fix_is_named(host: Path) -> None:
     """A host that lost its Python is told what to install, and with krun's own status."""
-    no_python = 'mount --bind /dev/null /usr/bin/python3; exec "$@"'
-    program = ["unshare", "-m", "sh", "-ec", no_python, "sh", str(KRUN), "create", "c"]
+    program = without_python(str(KRUN), "create", "c")
     status, said, errors = call(host, Path(program[0]), program[1:])
     assert (status, said) == (125, "")
     assert errors.splitlines()[0].startswith("krun: cannot start /usr/bin/python3: ")
-    assert errors.splitlines()[1] == "To fix: install the distribution's package python3."
+    assert errors.splitlines()[1].startswith("To fix: install the distribution's package python3")
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_without_python_engines_are_told_in_their_log(host: Path, *, joined: bool) -> None:
+    """Containerd shows a pod's user what is in the log that it named, so the fix is there, too."""
+    log = str(host / "log.json")
+    options = [f"--log={log}", "--log-format=json"]
+    if not joined:
+        options = ["--log", log, "--root", "/x", "--systemd-cgroup", "--log-format", "json"]
+    program = without_python(str(KRUN), *options, "create", "c")
+    _, _, errors = call(host, Path(program[0]), program[1:])
+    entry = json.loads(Path(log).read_text())
+    assert (entry["level"], entry["msg"]) == ("error", errors.strip())
+
+    program = without_python(str(KRUN), f"--log={log}", "exec", "c", "--log=/nowhere/else")
+    call(host, Path(program[0]), program[1:])
+    assert 'level=error msg="krun: cannot start' in Path(log).read_text()
+
+
+def test_own_python_of_a_release_serves_a_host_without_one(host: Path) -> None:
+    """Where there is no Python on the host, krun runs by the one that its release brings."""
+    release = host / "release"
+    for source, place in ((KRUN, "bin/krun"), (SCRIPT, "lib/krun.py")):
+        (release / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, release / place)
+    shutil.copytree(ROOT / "krun/src/krun", release / "lib/python/krun")
+    (release / "VERSION").write_text("0.1.0\n")
+    copy_python(release / "python")
+    program = without_python(str(release / "bin/krun"), "--version")
+    status, said, errors = call(host, Path(program[0]), program[1:])
+    assert (status, errors) == (0, "")
+    assert said.startswith("krun version ")
+
+
+def copy_python(target: Path) -> None:
+    """Copy this host's Python to TARGET: the program, its library, and what it is linked with."""
+    version = f"python3.{sys.version_info.minor}"
+    (target / "bin").mkdir(parents=True)
+    shutil.copy("/usr/bin/python3", target / "bin/python3")
+    shutil.copytree(f"/usr/lib/{version}", target / "lib" / version, symlinks=True)
+    listed = subprocess.run(
+        ["ldd", "/usr/bin/python3"], capture_output=True, text=True, check=True
+    ).stdout
+    for library in set(re.findall(r"(/\S+) \(0x", listed)):
+        shutil.copy(library, target / "lib")

@@ -58,5 +58,7 @@ def _from_version(text: str) -> dict[str, Any]:
             "seccomp": {"enabled": "+SECCOMP" in built},
             "apparmor": {"enabled": "+APPARMOR" in built},
             "selinux": {"enabled": "+SELINUX" in built},
+            # 1.8.1 loses the map of a mount's users (crun's issue 1182); 1.9 has both.
+            "mountExtensions": {"idmap": {"enabled": False}},
         },
     }
