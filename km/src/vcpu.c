@@ -48,6 +48,7 @@ static void serve_syscall(struct vcpu *vcpu)
     if (regs->rcx >= GUEST_TOP) { /* SYSRET to a non-canonical address would fault at CPL 0 */
         signal_die(SIGSEGV);
     }
+    vcpu->host_faults = 0;
     stub_return(vcpu);
     if (!helper_has_made(vcpu, false, &result)) {
         if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
@@ -133,24 +134,33 @@ static bool children_are_apart(void)
 }
 
 /*
- * KVM_RUN failed. EFAULT: the host has no memory where the guest's page tables promise some. Either
- * another thread is just taking it away, then the page tables say so next time; or a mapped file
- * was truncated, natively SIGBUS.
+ * The host has no memory where the guest's page tables promise some. Either another thread is just
+ * taking it away, then the page tables say so next time; or the host cannot give it: natively a
+ * signal, which mm_fault() finds out. What KVM fails at all the same is no memory at all.
  */
+static void serve_no_memory(struct vcpu *vcpu)
+{
+    if (vcpu->poisoned || vcpu->mm_seen == mm_changes()) {
+        mm_lock();
+        mm_distrust();
+        mm_unlock();
+    }
+    vcpu->poisoned = false;
+    vcpu->host_faults = vcpu->regs->rip == vcpu->host_fault_rip ? vcpu->host_faults + 1 : 1;
+    vcpu->host_fault_rip = vcpu->regs->rip;
+    if (vcpu->host_faults > HOST_FAULTS_MAX) {
+        vcpu->host_faults = 0;
+        signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
+    }
+}
+
+/* KVM_RUN failed. */
 static void serve_host_fault(struct vcpu *vcpu)
 {
     int error = errno;
 
-    if (error == EFAULT) {
-        mm_lock();
-        if (vcpu->mm_seen == mm_changes()) {
-            mm_forget_files();
-        }
-        mm_unlock();
-        if (++vcpu->host_faults > HOST_FAULTS_MAX) { /* not a file's: the host has no memory */
-            vcpu->host_faults = 0;
-            signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
-        }
+    if (error == EFAULT || vcpu->poisoned) {
+        serve_no_memory(vcpu);
     } else if (error == EAGAIN) {
         make_worker(vcpu);
     } else if (error == EINVAL && children_are_apart()) {
@@ -240,7 +250,6 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
             }
             continue;
         }
-        vcpu->host_faults = 0;
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
             serve_port(vcpu);

@@ -90,6 +90,7 @@ MEMORY = (
     Payload("program_break"),
     Payload("memory_advice"),
     Payload("file_pages"),
+    Payload("every_page", ("musl", "dynamic")),
     Payload("shared_segment", STATIC),
     Payload("newer_calls", ("glibc",)),
     Payload("sparse_memory"),

@@ -61,20 +61,18 @@ static bool vsyscall(struct vcpu *vcpu, const struct exception *exception)
 
 static void page_fault(struct vcpu *vcpu, const struct exception *exception)
 {
-    int code;
+    int signo, code;
 
     if (exception->cr2 >= VSYSCALL_PAGE && vsyscall(vcpu, exception)) {
         return;
     }
     mm_lock();
-    code = mm_fault(exception->cr2, exception->error);
+    signo = mm_fault(exception->cr2, exception->error, &code);
     mm_unlock();
     vcpu->fault = *exception;
     vcpu->fault.error = shown_error(exception);
-    if (code == MM_NO_FILE) {
-        signal_force(vcpu, SIGBUS, BUS_ADRERR, exception->cr2);
-    } else if (code) {
-        signal_force(vcpu, SIGSEGV, code, exception->cr2);
+    if (signo) {
+        signal_force(vcpu, signo, code, exception->cr2);
     }
 }
 

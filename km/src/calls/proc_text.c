@@ -285,8 +285,10 @@ static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
         if (shown && own && head.start < GUEST_TOP) {
             const struct vma *vma = vma_find(head.start);
 
-            shown = vma && vma->start < head.end;
-            write_own(to, &head, details);
+            shown = vma && vma->start < head.end && !(vma->flags & VMA_VDSO);
+            if (shown) {
+                write_own(to, &head, details);
+            }
         } else if (shown) {
             write_head(to, &head);
         }

@@ -111,6 +111,21 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
     return handler ? handler(vcpu, checked) : host_syscall(number, checked);
 }
 
+/* Whether the call may read what was just lent to the host's kernel: vdso_lend(). */
+static bool lent(const struct syscall *call, const uint64_t *args)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned kind = call->args[i].kind;
+
+        if (((kind == ARG_IN || kind == ARG_PATH) &&
+             vdso_lend(args[i], syscall_arg_length(call, i, args))) ||
+            (kind == ARG_IOV_IN && vdso_lend(0, GUEST_TOP))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
 {
     const struct syscall *call = number < SYSCALL_COUNT ? &syscall_table[number] : NULL;
@@ -124,7 +139,11 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
         if (call->helped == ENDS_HELPER) {
             helper_end(vcpu);
         }
-        result = pid_map_of_result(number, serve(vcpu, call, number, args));
+        result = serve(vcpu, call, number, args);
+        if (result == -EFAULT && lent(call, args)) {
+            result = serve(vcpu, call, number, args);
+        }
+        result = pid_map_of_result(number, result);
         stub_after_call(vcpu, number);
     }
     if (watched) {

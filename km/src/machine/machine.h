@@ -38,12 +38,14 @@ struct vcpu {
     uint8_t *stub;          /* in system memory: its code and its data, a page each */
     void *tss;              /* in system memory: the exception stack, see cpu.c */
     bool tsc_is_host;       /* RDTSC in the guest is RDTSC on the host */
+    bool poisoned;          /* KVM has found memory that the hardware has lost */
     struct vcpu *next_free; /* in the list of vCPUs without a thread */
 
     /* ---- memory ---- */
 
-    unsigned host_faults; /* how often in a row KVM_RUN failed with EFAULT */
-    uint64_t mm_seen;     /* mm_changes() when the guest was entered */
+    unsigned host_faults; /* how often in a row KVM_RUN failed with EFAULT, at this RIP */
+    uint64_t host_fault_rip;
+    uint64_t mm_seen; /* mm_changes() when the guest was entered */
 
     /* ---- task ---- */
 

@@ -11,6 +11,26 @@
 int64_t guest_copy(void *to, const void *from, uint64_t len);
 int64_t guest_cmpxchg(void *at, uint32_t old, uint32_t new);
 
+static _Thread_local struct {
+    int signo, code;
+} fault; /* the last one of this thread in guest_copy.S */
+
+void guest_note_fault(int signo, int code)
+{
+    fault.signo = signo;
+    fault.code = code;
+}
+
+int guest_probe(const void *page, bool write, int *code)
+{
+    uint32_t word;
+    bool failed = guest_copy(&word, page, sizeof(word)) < 0 ||
+                  (write && guest_cmpxchg((void *)page, word, word) == -EFAULT);
+
+    *code = failed ? fault.code : 0;
+    return failed ? fault.signo : 0;
+}
+
 int64_t guest_read(void *to, uint64_t addr, uint64_t len)
 {
     return guest_ok(addr, len) ? guest_copy(to, (const void *)addr, len) : -EFAULT;

@@ -64,6 +64,15 @@ static inline bool guest_ok(uint64_t addr, uint64_t len)
 int64_t guest_read(void *to, uint64_t addr, uint64_t len);
 int64_t guest_write(uint64_t addr, const void *from, uint64_t len);
 
+/*
+ * What an access of the monitor's own to the page is answered by: 0, or the signal and its si_code.
+ * So would be one of the payload's where the host cannot give the page.
+ */
+int guest_probe(const void *page, bool write, int *code);
+
+/* For the handler of signals: such an access got this one. */
+void guest_note_fault(int signo, int code);
+
 /* Write `new` where `old` stands, atomically: 0, -EAGAIN when something else stands there, -EFAULT.
  */
 int64_t guest_compare_exchange(uint64_t addr, uint32_t old, uint32_t new);
@@ -103,14 +112,12 @@ void mm_get_brk(uint64_t *start, uint64_t *end);
 /* The host's rights to memory that the payload has with these. */
 int mm_host_prot(int prot);
 /*
- * The page fault of an access: 0 when the access can be tried again, SIGSEGV's si_code, or
- * MM_NO_FILE behind the end of a mapped file.
+ * The page fault of an access: 0 when the access can be tried again, or the signal that Linux
+ * answers it with and its si_code.
  */
-int mm_fault(uint64_t addr, uint64_t error);
-#define MM_NO_FILE (-1)
-/* KVM failed on some page of a mapped file: let the next access to any of them fault, to see which.
- */
-void mm_forget_files(void);
+int mm_fault(uint64_t addr, uint64_t error, int *code);
+/* The host cannot give KVM some page: let the next access to each fault, to see which. */
+void mm_distrust(void);
 /* A free place for `len` bytes, as mmap would choose it; 0 when there is none. */
 uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
@@ -146,8 +153,13 @@ void prefault_piece(uint64_t addr, uint64_t len, int prot);
 uint64_t vdso_create(const struct vcpu *vcpu);
 /* What the monitor has of its ELF image, and the bytes; NULL where the host has none. */
 const void *vdso_content(size_t *size);
-/* Make it present, at its first touch. False when KVM refuses. */
-bool vdso_back(struct vm *vm);
+/* Make what the host has of it present, at a first touch of `page`. As mm_fault(). */
+int vdso_back(struct vm *vm, uint64_t page, int *code);
+/*
+ * The kernel found nothing at [addr, addr + len): let it find a copy of what the payload finds, if
+ * that is of it. False when it is not, or there is one already.
+ */
+bool vdso_lend(uint64_t addr, uint64_t len);
 /* Where its ELF image is, or 0. */
 uint64_t vdso_image(void);
 /* As pread(2) of the payload's memory by its file `mem`, where the vDSO is not. */

@@ -112,6 +112,10 @@ static void zap(uint64_t start, uint64_t size, int prot)
     (void)mprotect((void *)start, size, host);
 }
 
+#define DOUBTS 512
+static unsigned
+    doubts; /* so many faults are looked at page by page, since the host has none for one */
+
 /*
  * Enter what is around a page into the page tables. New memory comes in windows of a huge page, so
  * that one which follows a window that was used can be brought whole.
@@ -120,6 +124,10 @@ static bool fault_in(const struct vma *vma, uint64_t page, bool write)
 {
     uint64_t start = ROUND_DOWN(page, HUGE_SIZE), end = start + HUGE_SIZE;
 
+    if (doubts) {
+        doubts--;
+        return map_block(vma, page, page, page + PAGE_SIZE);
+    }
     if ((vma->flags & (MAP_ANONYMOUS | MAP_PRIVATE)) != (MAP_ANONYMOUS | MAP_PRIVATE)) {
         return map_block(vma, page, vma->start, vma->end);
     }
@@ -131,40 +139,50 @@ static bool fault_in(const struct vma *vma, uint64_t page, bool write)
     return map_block(vma, page, start, end);
 }
 
-int mm_fault(uint64_t addr, uint64_t error)
+int mm_fault(uint64_t addr, uint64_t error, int *code)
 {
-    bool write = error & 2, fetch = error & 16;
+    bool write = error & 2, fetch = error & 16, entered;
     struct vma *vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
     int wanted = write ? PROT_WRITE : fetch ? PROT_EXEC : PROT_READ | PROT_WRITE | PROT_EXEC;
     uint64_t page = ROUND_DOWN(addr, PAGE_SIZE);
-    char byte;
 
+    *code = SEGV_MAPERR;
     if (!vma || addr < vma->start) {
-        return SEGV_MAPERR;
+        return SIGSEGV;
     }
     if (!(vma->prot & wanted)) {
-        return SEGV_ACCERR;
+        /* Linux brings a page before it finds that it is not to be executed */
+        int signo = fetch && vma->prot ? guest_probe((const void *)page, false, code) : 0;
+
+        *code = signo ? *code : SEGV_ACCERR;
+        return signo ? signo : SIGSEGV;
     }
-    if (pt_allows(vm, page, PT_USER | (write ? PT_WRITE : 0), fetch)) {
+    if (vma->flags & VMA_VDSO) {
+        return vdso_back(vm, page, code);
+    }
+    entered = pt_allows(vm, page, PT_USER | (write ? PT_WRITE : 0), fetch);
+    if (entered || doubts || !(vma->flags & MAP_ANONYMOUS)) {
+        int signo = guest_probe((const void *)page, write, code);
+
+        if (signo) {
+            doubts = 0;
+            return signo;
+        }
+        *code = SEGV_MAPERR;
+    }
+    if (entered) {
         zap(page, PAGE_SIZE, vma->prot);
         return 0;
     }
-    if (vma->flags & VMA_VDSO) {
-        return vdso_back(vm) ? 0 : SEGV_MAPERR;
-    }
-    if (!(vma->flags & MAP_ANONYMOUS) && guest_read(&byte, page, 1) < 0) {
-        return MM_NO_FILE;
-    }
-    return fault_in(vma, page, write) ? 0 : SEGV_MAPERR;
+    return fault_in(vma, page, write) ? 0 : SIGSEGV;
 }
 
-void mm_forget_files(void)
+/* What KVM knows of the page is nothing: so no host memory has to be zapped, see pagetable.c. */
+void mm_distrust(void)
 {
+    doubts = DOUBTS;
     for (struct vma *vma = vma_find(0); vma; vma = vma_next(vma)) {
-        if (!(vma->flags & (MAP_ANONYMOUS | VMA_VDSO))) {
-            pt_unmap(vm, vma->start, vma->end - vma->start);
-            zap(vma->start, vma->end - vma->start, vma->prot);
-        }
+        pt_unmap(vm, vma->start, vma->end - vma->start);
     }
 }
 

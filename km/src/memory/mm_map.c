@@ -210,7 +210,7 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
         return -EINVAL;
     }
     if (!guest_ok(old, old_len) || !old_len || !vma || old < vma->start ||
-        old + old_len > vma->end) {
+        old + old_len > vma->end || vma->flags & VMA_VDSO) {
         return -EFAULT;
     }
     if (backing_copy(old, old_len) < 0) {

@@ -12,6 +12,7 @@
 #include "memory/memory.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,6 +28,7 @@ static struct {
     uint64_t hva, size; /* [vvar] to the end of [vdso]; size 0: not known */
     uint64_t elf;       /* offset of the ELF image in it */
     bool backed;        /* by a memslot */
+    bool lent;          /* a copy is where the payload has it */
 } vdso;
 
 /* Read the addresses of the mapping that a line of /proc/self/maps describes. */
@@ -89,14 +91,68 @@ uint64_t vdso_create(const struct vcpu *vcpu)
     return VDSO_GVA + vdso.elf;
 }
 
-bool vdso_back(struct vm *vm)
+/* Not all pages of [vvar] are there: it depends on the namespace of time, on the hypervisor. */
+int vdso_back(struct vm *vm, uint64_t page, int *code)
 {
+    int found, signo = SIGSEGV;
+
+    *code = SEGV_MAPERR;
     if (!vdso.backed && vm_add_memslot(vm, VDSO_GPA, vdso.size, vdso.hva, KVM_MEM_READONLY) < 0) {
-        return false;
+        return signo;
     }
     vdso.backed = true;
-    pt_map(vm, VDSO_GVA, vdso.size, VDSO_GPA, PT_USER);
+    for (uint64_t at = 0; at < vdso.size; at += PAGE_SIZE) {
+        int signo_at = guest_probe((const void *)(vdso.hva + at), false, &found);
+
+        if (!signo_at) {
+            pt_map(vm, VDSO_GVA + at, PAGE_SIZE, VDSO_GPA + at, PT_USER);
+        }
+        if (VDSO_GVA + at == page) {
+            signo = signo_at;
+            *code = found;
+        }
+    }
+    return signo;
+}
+
+/* Of what is in [vvar] it is a copy of this moment, which nobody reads by system calls but to see
+ * that it can be read. */
+static bool lend(void)
+{
+    void *copy = mmap((void *)VDSO_GVA, vdso.size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    int code;
+
+    if (copy != (void *)VDSO_GVA) {
+        return false;
+    }
+    for (uint64_t at = 0; at < vdso.size; at += PAGE_SIZE) {
+        const void *from = (const void *)(vdso.hva + at);
+
+        if (guest_probe(from, false, &code)) {
+            (void)munmap((char *)copy + at, PAGE_SIZE);
+        } else {
+            memcpy((char *)copy + at, from, PAGE_SIZE);
+            (void)mprotect((char *)copy + at, PAGE_SIZE, PROT_READ);
+        }
+    }
     return true;
+}
+
+bool vdso_lend(uint64_t addr, uint64_t len)
+{
+    const struct vma *vma;
+
+    if (vdso.lent || addr >= VDSO_GVA + vdso.size || addr + len < VDSO_GVA || addr + len < addr) {
+        return false;
+    }
+    mm_lock();
+    vma = vma_find(VDSO_GVA);
+    if (!vdso.lent && vma && vma->flags & VMA_VDSO && vma->end - vma->start == vdso.size) {
+        vdso.lent = lend();
+    }
+    mm_unlock();
+    return vdso.lent;
 }
 
 uint64_t vdso_image(void)

@@ -10,6 +10,7 @@
  */
 #include "base/base.h"
 #include "machine/machine.h"
+#include "memory/memory.h"
 #include "task/task.h"
 
 #include <asm/unistd.h>
@@ -83,12 +84,19 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     ucontext_t *host = context;
     greg_t *rip = &host->uc_mcontext.gregs[REG_RIP];
 
-    if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0) {
+    if (signo == SIGBUS && info->si_code == BUS_MCEERR_AR && current &&
+        (uint64_t)info->si_addr < GUEST_TOP && !rip_in(*rip, guest_copy_begin, guest_copy_end)) {
+        current->poisoned = true; /* KVM tells, which goes on: vcpu.c */
+        return;
+    }
+    if ((signo == SIGSEGV || signo == SIGBUS) && info->si_code > 0 &&
+        info->si_code != BUS_MCEERR_AO) { /* which tells of memory that nobody touched */
         if (!rip_in(*rip, guest_copy_begin, guest_copy_end) &&
             !rip_in(*rip, guest_cmpxchg_begin, guest_cmpxchg_end)) {
             die(STATUS_FAILED, FIX_REPORT, "the monitor failed: signal %d at 0x%llx, address %p",
                 signo, (unsigned long long)*rip, info->si_addr);
         }
+        guest_note_fault(signo, info->si_code);
         *rip = (greg_t)guest_copy_fault;
         return;
     }

@@ -171,5 +171,8 @@ void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
 {
     siginfo_t info = {.si_signo = signo, .si_code = code, .si_addr = (void *)addr};
 
+    if (signo == SIGBUS && code == BUS_MCEERR_AR) {
+        info.si_addr_lsb = 12; /* a page of memory is lost */
+    }
     signal_force_info(vcpu, &info);
 }
