@@ -126,6 +126,21 @@ def test_its_memory_is_refused_without_a_proc(
     assert (done.returncode, done.stdout) == (0, ""), done
 
 
+def test_a_process_under_another_name_shows_no_monitor(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Where the host mounts the folder of a process in a VM, its lists show no monitor."""
+    (tmp_path / "x").mkdir()
+    with subprocess.Popen([km, "/bin/sleep", "60"], stdout=subprocess.DEVNULL) as other:
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-ec", 'mount --bind "/proc/$1" x; shift; exec "$@"',
+             "sh", str(other.pid), km, build("proc_roots", "musl"), "x"],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        other.kill()
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
 def test_files_are_opened_without_a_proc(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -232,8 +232,9 @@ bool umip_answer(struct vcpu *vcpu);
 void opening_init(int fd, struct vcpu *vcpu);
 void opening_after_fork(void);
 
-/* Threads will have roots and working folders of their own. */
+/* Threads will have roots and working folders of their own; the root will be another. */
 void opening_part(void);
+void opening_leaves_root(void);
 
 /* What open(2) knows; openat2(2) refuses others. */
 #define OPEN_LARGE 0100000UL /* O_LARGEFILE, which open(2) always has */
@@ -262,9 +263,11 @@ struct proc_file {
 struct stat;
 void proc_look(int fd, const struct stat *st, struct proc_file *file);
 
-/* Whether `fd` is on a proc(5); this process's number there; whether it is a process in a VM. */
+/* Whether `fd` is on a proc(5); this process's number there, which the child of fork() forgets;
+ * whether it is a process in a VM. */
 bool proc_has(int fd);
 pid_t proc_self(void);
+void proc_forget_self(void);
 bool proc_is_monitors(const struct proc_file *file);
 
 /* Whether this entry of a process in a VM is its monitor's; likewise file->entry. */

@@ -136,6 +136,7 @@ void pin_before_threads(void)
 void pin_after_fork(void)
 {
     fds_asked = fds_are_ours = first_ended = false;
+    proc_forget_self();
     proc_after_fork();
 }
 

@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "calls/calls.h"
 #include "machine/machine.h"
+#include "task/task.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -60,20 +61,30 @@ static pid_t number_of(const char *component)
     return component && *component && !*end && number > 0 ? (pid_t)number : 0;
 }
 
+static uint64_t known_self; /* which process this is, and its number there */
+
+void proc_forget_self(void)
+{
+    __atomic_store_n(&known_self, 0, __ATOMIC_RELAXED);
+}
+
 pid_t proc_self(void)
 {
-    static uint64_t known; /* of which process, and its number there */
-    uint64_t was = __atomic_load_n(&known, __ATOMIC_RELAXED), now = (uint64_t)getpid() << 32;
+    uint64_t was = __atomic_load_n(&known_self, __ATOMIC_RELAXED), now = (uint64_t)getpid() << 32;
+    const struct vcpu *vcpu = signal_vcpu();
+    bool keeps = vcpu && !vcpu->vforked; /* the child of a vfork is in its parent's memory */
     char self[16];
     ssize_t n;
 
-    if (was >> 32 == now >> 32) {
+    if (keeps && was >> 32 == now >> 32) {
         return (pid_t)was;
     }
     n = readlinkat(pin_proc(), "self", self, sizeof(self) - 1);
     self[n < 0 ? 0 : n] = 0;
     now |= (uint32_t)number_of(self);
-    __atomic_store_n(&known, now, __ATOMIC_RELAXED);
+    if (keeps) {
+        __atomic_store_n(&known_self, now, __ATOMIC_RELAXED);
+    }
     return (pid_t)now;
 }
 
@@ -82,7 +93,10 @@ static bool has_entries(const char *last)
     return !strcmp(last, "fd") || !strcmp(last, "fdinfo") || !strcmp(last, "map_files");
 }
 
-/* `name`, a path as the kernel shows it, may be of PID/LAST or of PID/task/TID/LAST. */
+/*
+ * `name`, a path as the kernel shows it, may be of PID/LAST or of PID/task/TID/LAST. It begins at
+ * the root of who asks: where that is such a folder, nothing but LAST is known.
+ */
 static void take_apart(char *name, struct proc_file *file)
 {
     const char *last = cut(name), *folder = cut(name), *above, *entry = "";
@@ -95,15 +109,14 @@ static void take_apart(char *name, struct proc_file *file)
     }
     above = cut(name);
     id = number_of(folder);
-    if (!last || !id || strlen(last) >= sizeof(file->last) ||
-        strlen(entry) >= sizeof(file->entry)) {
+    (void)snprintf(file->last, sizeof(file->last), "%s", last ? last : "");
+    if (!id || strlen(last) >= sizeof(file->last) || strlen(entry) >= sizeof(file->entry)) {
         return;
     }
     if (above && !strcmp(above, "task")) {
         owner = number_of(cut(name));
     }
     file->pid = owner ? owner : id;
-    memcpy(file->last, last, strlen(last) + 1);
     memcpy(file->entry, entry, strlen(entry) + 1);
     (void)snprintf(file->folder, sizeof(file->folder), owner ? "%d/task/%d" : "%d", file->pid, id);
 }
@@ -279,7 +292,8 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     if (proc_is_hidden(file)) {
         return -ENOENT;
     }
-    shows_memory = is_one_of(file->last, OF_MEMORY) || !strcmp(file->last, "pagemap");
+    shows_memory = is_one_of(file->last, OF_MEMORY) || !strcmp(file->last, "pagemap") ||
+                   !*file->last; /* its name is longer than the kernel tells */
     if (file->is_ours && proc_is_monitors(file) && is_one_of(file->last, rewritten_count())) {
         return 0;
     }

@@ -7,6 +7,7 @@
  */
 #include "payload.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -65,15 +66,17 @@ static void found(const char *what, const char *detail)
     }
 }
 
-/* A line of maps and the like that begins with an address of the monitor's. */
+/* A line of maps and the like that begins with an address of the monitor's. Two texts of km's may
+ * have become one, where a thread has put one's descriptor in the place of the other's: not each
+ * line is whole. */
 static void judge_text(char *text)
 {
     for (char *line = strtok_r(text, "\n", &text); line; line = strtok_r(NULL, "\n", &text)) {
         char *end;
         uint64_t start = strtoul(line, &end, 16);
 
-        if (end - line >= 8 && (*end == '-' || *end == ' ') && start >= GUEST_TOP &&
-            !strstr(line, "[vsyscall]")) {
+        if (isxdigit((unsigned char)*line) && end - line >= 8 && (*end == '-' || *end == ' ') &&
+            start >= GUEST_TOP && !strstr(line, "[vsyscall]")) {
             found("an address of the monitor", line);
         }
         if (strstr(line, "kvm-vcpu") || strstr(line, "kvm-vm")) {
