@@ -97,3 +97,21 @@ def become(backend: Backend, words: list[str]) -> NoReturn:
             f"cannot start {backend.path}: {reason}",
             f"install the distribution's package {backend.name} again",
         ) from None
+
+
+def output(backend: Backend, words: list[str], *, quiet: bool = False) -> tuple[int, str]:
+    """Run BACKEND with WORDS and return its status and what it printed; QUIET hides its errors."""
+    reader, writer = posix.pipe()
+    pid = posix.fork()
+    if pid == 0:
+        posix.dup2(writer, 1)
+        if quiet:
+            posix.dup2(posix.open("/dev/null", posix.O_WRONLY), 2)
+        become(backend, words)
+    posix.close(writer)
+    parts = []
+    while part := posix.read(reader, 1 << 16):
+        parts.append(part)
+    _, status = posix.waitpid(pid, 0)
+    text = b"".join(parts).decode(errors="surrogateescape")
+    return posix.waitstatus_to_exitcode(status) & 0xFF, text

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import time
 
-from krun import backend, options, state
+from krun import options, state
+from krun.backend import become, global_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from krun.backend import Backend
 
 
 class Call:
@@ -39,40 +42,40 @@ class Call:
         """Say whether the verb's usage is asked for."""
         return any((name, None) in self.options.items for name in ("help", "h", "?", "usage"))
 
-    def become(self, below: backend.Backend, words: list[str]) -> NoReturn:
-        """Become the backend BELOW with this call's verb, followed by WORDS."""
-        backend.become(below, self.words_before(below) + words)
+    def become(self, backend: Backend, words: list[str]) -> NoReturn:
+        """Become BACKEND with this call's verb, followed by WORDS."""
+        become(backend, self.words_before(backend) + words)
 
-    def words_before(self, below: backend.Backend) -> list[str]:
-        """Return what the backend BELOW gets up to the verb."""
-        return [*backend.global_words(below, self.given, self.root), self.verb]
+    def words_before(self, backend: Backend) -> list[str]:
+        """Return what BACKEND gets up to the verb."""
+        return [*global_words(backend, self.given, self.root), self.verb]
 
     def become_with_kvm(
         self,
-        below: backend.Backend,
+        backend: Backend,
         changed: options.Options,
         arguments: list[str],
         kvm_fd: int | None = None,
     ) -> NoReturn:
-        """Become BELOW with the options CHANGED, and hand KVM to the process that it starts.
+        """Become BACKEND with the options CHANGED, and hand KVM to the process that it starts.
 
         KVM_FD is KVM where it is open already.
         """
         from krun import kvm  # noqa: PLC0415 - only what starts a process needs it
 
-        if below.name == "crun":
+        if backend.name == "crun":
             from krun import streams  # noqa: PLC0415 - runc leaves the host's alone
 
             streams.keep_null()
-        number, preserve = self.kvm_place(below)
+        number, preserve = self.kvm_place(backend)
         kvm.place(kvm.open_device() if kvm_fd is None else kvm_fd, number)
         changed = changed.without("preserve-fds")
         changed.items.append(("preserve-fds", str(preserve)))
         end = ["--"] if arguments[0][:1] == "-" else []  # an ID may begin so
-        self.become(below, [*changed.words(), *end, *arguments])
+        self.become(backend, [*changed.words(), *end, *arguments])
 
-    def kvm_place(self, below: backend.Backend) -> tuple[int, int]:
-        """Return the descriptor by which the process has KVM, and --preserve-fds for BELOW."""
+    def kvm_place(self, backend: Backend) -> tuple[int, int]:
+        """Return the descriptor by which the process has KVM, and --preserve-fds for BACKEND."""
         from krun import kvm  # noqa: PLC0415 - likewise
 
-        return kvm.inherited(self.options.get("preserve-fds"), below.name)
+        return kvm.inherited(self.options.get("preserve-fds"), backend.name)

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import posix
-
-from krun import errors, options
+from krun import options
 from krun.errors import KrunError
+from krun.report import report, say
 
 HELP = """\
 Usage: krun [OPTION...] VERB [OPTION...] [ID] [ARGUMENT...]
@@ -51,15 +50,15 @@ def main(program: str, words: list[str]) -> int:
             f"cannot {' '.join(rest[:1]) or 'start'}: {str(reason) or type(reason).__name__}",
             "look at the host: its memory, file systems and limits",
         )
-    errors.report(error, given.get("log"), given.get("log-format"))
+    report(error, given.get("log"), given.get("log-format"))
     return error.status if rest[:1] in (["run"], ["exec"]) else 1
 
 
 def _run(program: str, given: options.Options, words: list[str]) -> int:
     if given.has("version"):
-        return _say(_version(program))
+        return say(_version(program))
     if given.has("help") or words[:1] in ([], ["help"]):
-        return _say(HELP.format(man=_man(program)))
+        return say(HELP.format(man=_man(program)))
     verb, *words = words
     if verb not in options.VERBS:
         raise KrunError(
@@ -84,11 +83,6 @@ def _run(program: str, given: options.Options, words: list[str]) -> int:
     from krun import passing  # noqa: PLC0415 - likewise
 
     return passing.run(call)
-
-
-def _say(text: str) -> int:
-    posix.write(1, text.encode())
-    return 0
 
 
 def _version(program: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 
-from krun import backend, bundle, document, kvm, mounts, policy, release, rewrite, state
+from krun import document, kvm, mounts, policy, release, rewrite, state
+from krun.backend import choose
 from krun.bundle import Bundle
 from krun.call import Call
 from krun.errors import KrunError
@@ -22,8 +23,8 @@ def create(call: Call) -> NoReturn:
     rules = policy.load(call.given.get("policy"))
     source = Bundle(call.options.get("bundle"), call.options.get("config"))
     rules.choose(document.member(source.doc, "annotations", dict) or {})
-    below = backend.choose(rules.backend)
-    number, _ = call.kvm_place(below)
+    backend = choose(rules.backend)
+    number, _ = call.kvm_place(backend)
     call.mark("policy and bundle")
     root_fd, rootfs = source.rootfs()
     tree = mounts.tree_of(root_fd, source.fd, document.objects(source.doc, "mounts"))
@@ -31,7 +32,7 @@ def create(call: Call) -> NoReturn:
     km = release.find_km(call.program)
     doc = rewriter.container(
         source.doc,
-        backend=below.name,
+        backend=backend.name,
         bundle_fd=source.fd,
         rootfs=rootfs,
         own=(km, release.find_launcher(call.program)),
@@ -40,25 +41,27 @@ def create(call: Call) -> NoReturn:
     kvm.prove(km, kvm_fd)
     call.mark("payload and configuration")
     options = call.options.without("bundle", "config")
-    by_memory = below.name == "crun"
+    by_memory = backend.name == "crun"
     folder = None
     if rules.direct or rules.timing or not by_memory:
-        folder = bundle.make_folder(call.root, container_id, source.path, above=number)
+        from krun import shadow  # noqa: PLC0415 - crun seldom needs one
+
+        folder = shadow.make_folder(call.root, container_id, source.path, above=number)
         doc["hooks"] = rewrite.with_hook(doc["hooks"], "poststop", rewrite.removal_hook(folder))
     if by_memory:
-        fd = bundle.in_memory(doc, above=number)
+        fd = document.in_memory(doc, above=number)
         options.items += [("config", f"/proc/self/fd/{fd}"), ("bundle", source.path)]
     elif folder:
         doc["root"]["path"] = rootfs  # relative, it would be below the shadow
         doc["mounts"] = mounts.absolute(doc["mounts"], source.path)
-        bundle.make_shadow(folder, doc)
+        shadow.fill(folder, doc)
         options.items.append(("bundle", folder))
         if call.verb == "create":
             options = options.without("no-subreaper")  # crun's; runc's create never makes one
     call.mark("writing")
     if rules.timing:
         _note_times(call, container_id)
-    call.become_with_kvm(below, options, [container_id], kvm_fd)
+    call.become_with_kvm(backend, options, [container_id], kvm_fd)
 
 
 def _note_times(call: Call, container_id: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import posix
 import time
 
-from krun import bundle, document, mounts, record
+from krun import document, mounts, record, shadow
 from krun.errors import KrunError
 from krun.rootfs import File
 
@@ -96,7 +96,7 @@ def note(args: list[str], policy: Policy, root: str, container_id: str) -> None:
         "by": f"{policy.path}: direct.{args[0]}",
     }
     try:
-        bundle.make_parents(policy.log)
+        shadow.make_parents(policy.log)
         record.append(policy.log, entry)
         record.append(record.path(root, container_id, "direct"), entry)
     except OSError as reason:

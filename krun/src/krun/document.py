@@ -9,6 +9,7 @@ for itself.
 
 from __future__ import annotations
 
+import fcntl
 import posix
 
 from krun.errors import KrunError
@@ -127,6 +128,15 @@ def read_open(fd: int, path: str) -> bytes:
                 f"cannot read {path}: it is larger than {LARGEST_DOCUMENT >> 20} MiB", _MEND
             )
     return b"".join(parts)
+
+
+def in_memory(doc: dict[str, Any], *, above: int) -> int:
+    """Return a descriptor, ABOVE those of the container, of a file in memory that holds DOC."""
+    fd = posix.memfd_create("krun", 0)
+    content = dumps(doc).encode()
+    while content:
+        content = content[posix.write(fd, content) :]
+    return fcntl.fcntl(fd, fcntl.F_DUPFD, above + 1)
 
 
 def member(doc: dict[str, Any], name: str, kind: type[Kind], where: str = "") -> Kind | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posix
 
-from krun import backend, bundle, document, mounts, policy, schema, state
+from krun import bundle, document, mounts, policy, schema, state
+from krun.backend import named
 from krun.call import Call
 from krun.errors import KrunError
 from krun.options import Options
@@ -44,8 +45,8 @@ class Joining:
             config = self.container.config()
             self.rules.choose(document.member(config, "annotations", dict) or {})
 
-        self.below = backend.named(self.container.backend)
-        self.number, _ = call.kvm_place(self.below)
+        self.backend = named(self.container.backend)
+        self.number, _ = call.kvm_place(self.backend)
 
     def directly(
         self, options: Options, process: dict[str, Any] | None, args: list[str]
@@ -59,7 +60,7 @@ class Joining:
         env = direct.environment(document.strings(process, "env", "process."))
         doc = {**without_sys_admin(process, self.rules), "args": args, "env": env}
         options = _with_process(options, doc, above=self.number)
-        self.call.become(self.below, [*options.words(), self.id])
+        self.call.become(self.backend, [*options.words(), self.id])
 
     def in_a_vm(
         self, options: Options, process: dict[str, Any] | None, args: list[str]
@@ -72,7 +73,7 @@ class Joining:
             args = _command(self.call, self.container, args, rewriter)
         else:
             options = _with_process(options, rewriter.process(process), above=self.number)
-        self.call.become_with_kvm(self.below, options, [self.id, *args])
+        self.call.become_with_kvm(self.backend, options, [self.id, *args])
 
 
 def execute(call: Call) -> NoReturn:
@@ -99,7 +100,7 @@ def execute(call: Call) -> NoReturn:
 
 def _with_process(options: Options, process: dict[str, Any], *, above: int) -> Options:
     """Return OPTIONS with PROCESS as the process document."""
-    fd = bundle.in_memory(process, above=above)
+    fd = document.in_memory(process, above=above)
     options = options.without("process")
     options.items.append(("process", f"/proc/self/fd/{fd}"))
     return options

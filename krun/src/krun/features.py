@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from krun import document
-from krun.backend import Backend
-from krun.passing import output, say
+from krun.backend import Backend, output
+from krun.report import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ _MOUNT_OPTIONS = [
 _NAMESPACES = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"]
 
 
-def show(below: Backend) -> int:
-    """Print what BELOW says of its features, or what can be told from how it was built."""
-    status, text = output(below, ["features"], quiet=True)
+def show(backend: Backend) -> int:
+    """Print what BACKEND says of its features, or what can be told from how it was built."""
+    status, text = output(backend, ["features"], quiet=True)
     if status == 0:
         known = document.loads(text)
     else:  # crun before 1.9
-        status, text = output(below, ["--version"])
+        status, text = output(backend, ["--version"])
         known = _from_version(text)
     notes = known.get("annotations") or {}
     if _CHECKPOINT in notes:

@@ -72,7 +72,7 @@ def prove(km: str, kvm_fd: int) -> None:
         from krun import probe  # noqa: PLC0415 - once for each boot
 
         probe.run(km, kvm_fd)
-        probe.stamp(folder, key)
+        probe.stamp(folder, STAMP, key)
     finally:
         if folder >= 0:
             posix.close(folder)

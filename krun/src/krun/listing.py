@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from krun import bundle, document, state
+from krun import document, shadow, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def _is_table(call: Call) -> bool:
 def _with_bundles(call: Call, text: str, ids: list[str]) -> str:
     """Return TEXT, which runc says, with the caller's bundles in place of those that runc sees."""
     for container_id in ids:
-        shadow = state.shadow_path(call.root, container_id)
-        original = bundle.original_of(shadow)
+        folder = state.shadow_path(call.root, container_id)
+        original = shadow.original_of(folder)
         if original is not None and _is_table(call):
-            text = text.replace(shadow, original.ljust(len(shadow)))
+            text = text.replace(folder, original.ljust(len(folder)))
         elif original is not None:
-            text = text.replace(document.dumps(shadow), document.dumps(original))
+            text = text.replace(document.dumps(folder), document.dumps(original))
     return text
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import posix
 
-from krun import backend, state
-from krun.backend import Backend
+from krun import state
+from krun.backend import Backend, choose, named, output
 from krun.call import Call
 from krun.errors import KrunError
+from krun.report import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,26 +29,26 @@ def run(call: Call) -> int:
     if call.wants_help():
         call.become(_default(call), ["--help"])
     if call.verb in _WITHOUT_ID or call.options.has("regex") or not call.arguments:
-        below = _default(call)
+        backend = _default(call)
     else:
-        below = _of(call, call.arguments[0])
+        backend = _of(call, call.arguments[0])
     if call.verb == "features":
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
-        return features.show(below)
+        return features.show(backend)
     if call.verb == "update" and call.options.has("resources"):
-        _update(call, below)
+        _update(call, backend)
     own = _own_folders(call) if call.verb in ("list", "state") else []
     if not own:
-        call.become(below, call.words)
-    status, text = output(below, [*call.words_before(below), *call.words])
+        call.become(backend, call.words)
+    status, text = output(backend, [*call.words_before(backend), *call.words])
     from krun import listing  # noqa: PLC0415 - over crun there is seldom anything to add
 
     return say(listing.completed(call, text, own), status)
 
 
-def _update(call: Call, below: Backend) -> NoReturn:
-    """Become BELOW, which reads what krun knows of the caller's document of limits."""
+def _update(call: Call, backend: Backend) -> NoReturn:
+    """Become BACKEND, which reads what krun knows of the caller's document of limits."""
     from krun import bundle, document, schema  # noqa: PLC0415 - only here a document is read
 
     path = call.options.get("resources") or ""
@@ -60,28 +61,28 @@ def _update(call: Call, below: Backend) -> NoReturn:
         ) from None
     doc = schema.known(document.parse(text, path), schema.RESOURCES)
     options = call.options.without("resources")
-    options.items.append(("resources", f"/proc/self/fd/{bundle.in_memory(doc, above=2)}"))
-    call.become(below, [*options.words(), *call.arguments])
+    options.items.append(("resources", f"/proc/self/fd/{document.in_memory(doc, above=2)}"))
+    call.become(backend, [*options.words(), *call.arguments])
 
 
 def _default(call: Call) -> Backend:
     """Return the backend that would make a container now."""
     from krun import policy  # noqa: PLC0415 - the backend of a container is known
 
-    return backend.choose(policy.load(call.given.get("policy")).backend)
+    return choose(policy.load(call.given.get("policy")).backend)
 
 
 def _of(call: Call, container_id: str) -> Backend:
     """Return the backend that made the container."""
     if call.verb != "delete":
-        return backend.named(state.get(call.root, container_id).backend)
+        return named(state.get(call.root, container_id).backend)
     container = state.find(call.root, container_id)
     if container is not None:
-        return backend.named(container.backend)
+        return named(container.backend)
     state.check_id(container_id)
-    from krun import bundle  # noqa: PLC0415 - for what a failed create left
+    from krun import shadow  # noqa: PLC0415 - for what a failed create left
 
-    bundle.remove_shadow(call.root, container_id)
+    shadow.remove(call.root, container_id)
     return _default(call)
 
 
@@ -92,29 +93,3 @@ def _own_folders(call: Call) -> list[str]:
     except OSError:
         return []
     return own if call.verb == "list" else [name for name in own if name in call.arguments]
-
-
-def output(below: Backend, words: list[str], *, quiet: bool = False) -> tuple[int, str]:
-    """Run BELOW with WORDS and return its status and what it printed; QUIET hides its errors."""
-    reader, writer = posix.pipe()
-    pid = posix.fork()
-    if pid == 0:
-        posix.dup2(writer, 1)
-        if quiet:
-            posix.dup2(posix.open("/dev/null", posix.O_WRONLY), 2)
-        backend.become(below, words)
-    posix.close(writer)
-    parts = []
-    while part := posix.read(reader, 1 << 16):
-        parts.append(part)
-    _, status = posix.waitpid(pid, 0)
-    text = b"".join(parts).decode(errors="surrogateescape")
-    return posix.waitstatus_to_exitcode(status) & 0xFF, text
-
-
-def say(text: str, status: int) -> int:
-    """Print TEXT and return STATUS."""
-    rest = text.encode(errors="surrogateescape")
-    while rest:
-        rest = rest[posix.write(1, rest) :]
-    return status

@@ -7,7 +7,6 @@ import fcntl
 import posix
 
 from krun.errors import KrunError
-from krun.kvm import STAMP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,21 +55,21 @@ def run(km: str, kvm_fd: int) -> None:
         _refuse(lines)
 
 
-def stamp(folder: int, key: bytes) -> None:
-    """Put a stamp of KEY into FOLDER, in the place of any other; without room there is none.
+def stamp(folder: int, name: str, key: bytes) -> None:
+    """Put the stamp NAME of KEY into FOLDER, in the place of any other; without room there is none.
 
     FOLDER is -1, or KEY is empty, where none can be kept.
     """
     if folder < 0 or not key:
         return
     try:
-        posix.unlink(STAMP, dir_fd=folder)
+        posix.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         pass
     except OSError:
         return
     try:
-        fd = posix.open(STAMP, _WRITE, 0o644, dir_fd=folder)
+        fd = posix.open(name, _WRITE, 0o644, dir_fd=folder)
     except OSError:
         return  # another create was faster
     try:

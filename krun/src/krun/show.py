@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from krun import bundle, document, record, state
+from krun import bundle, document, record, shadow, state
 from krun.errors import KrunError
-from krun.passing import say
+from krun.report import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def show(call: Call) -> int:
 def _diff(root: str, container_id: str, container: Container) -> tuple[object, str]:
     """Return the changes of the container's configuration, and the same as text."""
     folder = state.shadow_path(root, container_id)
-    path = bundle.original_of(folder) or container.load()[1]
+    path = shadow.original_of(folder) or container.load()[1]
     try:
         given = document.load(f"{path}/config.json")
     except OSError as reason:
