@@ -95,9 +95,9 @@ c: venv
 	@$(CPPCHECK) $(C_FILES)
 	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P 2 -I {} clang-tidy --quiet --checks=$(TIDY_OFF) {} -- $(TIDY_FLAGS)
 
-# What km's objects call tells which room knows which.
+# What km's objects call, and what Python imports, tells which room or part knows which.
 rooms: venv km
-	$(PYTEST) --quiet km/tests/test_rooms.py
+	$(PYTEST) --quiet km/tests/test_rooms.py collection/tests/test_layers.py collection/tests/test_linked_modules.py
 
 words: venv
 	codespell

@@ -29,11 +29,7 @@ def needed() -> set[str]:
         *(ROOT / "plugins").glob("action/*.py"),
         *(place for place in UTILS.glob("*.py")),
     ]
-    pending = [
-        name.removeprefix(PREFIX)
-        for file in plugins
-        for name in imported(file, file.stem)
-    ]
+    pending = [name.removeprefix(PREFIX) for file in plugins for name in imported(file, file.stem)]
     found: set[str] = set()
     while pending:
         name = pending.pop()

@@ -23,8 +23,7 @@ from .engines import (
     program_version,
     socket_of,
 )
-from .host import Host, Output
-from .proof import HELLO
+from .host import HELLO, Host, Output
 
 _CAP_SYS_RESOURCE = 24  # <linux/capability.h>
 _LOW_LIMIT = 1000  # no host allows less

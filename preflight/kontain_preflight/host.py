@@ -16,6 +16,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from .kvm import Kvm
 
 PREFIX = "/opt/kontain"
+HELLO = "hello.km"  # the payload of proofs, in share/ of a release
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 TIME_LIMIT_S = 20.0
 _KEPT_VARIABLES = ("HOME", "XDG_RUNTIME_DIR")

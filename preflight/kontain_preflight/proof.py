@@ -22,10 +22,9 @@ from .engines import (
     socket_of,
 )
 from .facts import install_command
-from .host import Host, Output
+from .host import HELLO, Host, Output
 from .results import Result, failed, passed, skipped
 
-HELLO = "hello.km"
 _RELEASE = re.compile(r"\S+\.kontain\.KVM(?=\s|$)")
 _UNKNOWN_RUNTIME = re.compile(
     r"unknown (?:or invalid )?runtime|OCI runtime \S+ not found", re.IGNORECASE
