@@ -8,8 +8,8 @@ PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
 C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
-C_PAYLOADS  = $(wildcard km/tests/payloads/*.[ch]) # what is wrong in these is so on purpose
-PARTS       = preflight host command fleet krun km toolchain runenv examples tools bench collection docs molecule
+C_PAYLOADS  = $(wildcard tests/km/payloads/*.[ch]) # what is wrong in these is so on purpose
+PARTS       = preflight host command fleet krun toolchain runenv examples tools bench molecule tests
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
 BESIDE     := molecule# its emulated CPU keeps one core busy, the other stages the other
 
@@ -97,13 +97,13 @@ c: venv
 
 # What km's objects call, and what Python imports, tells which room or part knows which.
 rooms: venv km
-	$(PYTEST) --quiet km/tests/test_rooms.py collection/tests/test_layers.py collection/tests/test_linked_modules.py
+	$(PYTEST) --quiet tests/km/test_rooms.py tests/collection/test_layers.py tests/collection/test_linked_modules.py
 
 words: venv
 	codespell
 
 unit: venv hello ## the tests that need neither KVM nor root nor time
-	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" $(PARTS)
+	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" tests molecule
 
 test: deps ## set up, and prove everything: `check`, then each of the stages below
 	$(MAKE) venv
@@ -111,22 +111,22 @@ test: deps ## set up, and prove everything: `check`, then each of the stages bel
 	$(PY) tools/stages.py --beside $(BESIDE) $(STAGES)
 
 test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools and bench
-	$(PYTEST) preflight host fleet toolchain tools bench
+	$(PYTEST) $(addprefix tests/,preflight host fleet toolchain tools bench)
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
-	$(PYTEST) km
+	$(PYTEST) tests/km
 
 test-krun: venv bundle ## krun: over runc and crun, and under podman and docker
-	$(PYTEST) krun
+	$(PYTEST) tests/krun
 
 test-runenv: venv bundle ## the payload-only images and the examples, under podman and docker
-	$(PYTEST) runenv examples
+	$(PYTEST) tests/runenv tests/examples
 
 test-collection: venv bundle ## the collection's tarball, and install.sh in a copy of this system
-	$(PYTEST) collection
+	$(PYTEST) tests/collection
 
 test-docs: venv bundle ## every command of README.md and docs/
-	$(PYTEST) docs
+	$(PYTEST) tests/docs
 
 molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a commit needs
 	$(PY) molecule/shared/scenarios.py

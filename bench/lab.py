@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "krun" / "tests"), str(ROOT / "krun" / "src")]
+sys.path.insert(0, str(ROOT))
 
-from krun_containerd import Containerd  # noqa: E402 - these are found only now
-from krun_engines import DEBIAN, IMAGE, Docker, Engine, Podman, PrivateHost  # noqa: E402
-from krun_support import KRUN, BundleFolder  # noqa: E402
+from tests.krun.containerd import Containerd  # noqa: E402 - these are found only now
+from tests.krun.engines import DEBIAN, IMAGE, Docker, Engine, Podman, PrivateHost  # noqa: E402
+from tests.krun.support import KRUN, BundleFolder  # noqa: E402
 
 
 class Lab:

@@ -4,7 +4,7 @@
 Simulated hosts answer at once (connection/simulated.py), so that what is measured is the
 controller's own work for a run in which nothing is to be done: through the playbook fleet, through
 `kontain fleet`, and, on a fiftieth of the hosts, through the roles of the playbook install. The SSH
-hosts are real ones, made by fleet/tests/ssh_hosts.py as root. CPU seconds are of all processes of
+hosts are real ones, made by tests/fleet/ssh_hosts.py as root. CPU seconds are of all processes of
 the run, and hold on a busy machine too: two cores can do the work in half of them.
 """
 
@@ -137,8 +137,8 @@ def simulated(hosts: int, bundle: Path) -> list[Figure]:
 
 def over_ssh(hosts: int, bundle: Path) -> list[Figure]:
     """Measure runs on real SSH hosts of this machine, where the hosts' own work counts too."""
-    sys.path[:0] = [str(ROOT / "fleet/tests"), str(ROOT / "collection/tests")]
-    from ssh_hosts import Fleet  # noqa: PLC0415  it needs the path
+    sys.path.insert(0, str(ROOT))
+    from tests.fleet.ssh_hosts import Fleet  # noqa: PLC0415  it needs the path
 
     figures = []
     with closing(Fleet([f"ssh{number:02}" for number in range(hosts)])) as fleet:

@@ -5,7 +5,7 @@
  * rest. Whatever is not plainly so is for the Python program, which says what is wrong as well.
  * By another name it is a hook of containers, see noexec.c.
  *
- * Both ways give the backend the same words: krun/tests/test_krun_launcher.py compares them.
+ * Both ways give the backend the same words: tests/krun/test_krun_launcher.py compares them.
  */
 #include "noexec.h"
 #include "python.h"

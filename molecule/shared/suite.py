@@ -17,6 +17,8 @@ PATIENCE = 10  # an emulated CPU, on a machine that may have other work
 GO = {"GOGC": "off", "GOMEMLIMIT": "256MiB", "GOMAXPROCS": "1"}
 KRUN_PARTS = (
     "krun",
+    "tests/__init__.py",
+    "tests/krun",
     "build/krun",
     "build/km/km",
     "build/hello.km",

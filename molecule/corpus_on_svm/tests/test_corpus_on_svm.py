@@ -8,12 +8,13 @@ compiled.
 from __future__ import annotations
 
 import pytest
-from programs import PROGRAMS, compile_program
 from suite import ROOT, run_tests, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
+from tests.km.programs import PROGRAMS, compile_program
+
 THERE = "/root/kontain-sources"
-PARTS = ("km/tests", "build/km/km", "pyproject.toml")
+PARTS = ("tests/__init__.py", "tests/km", "build/km/km", "pyproject.toml")
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +32,5 @@ def sources(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("file", [program.file for program in PROGRAMS])
 def test_program_is_the_same_in_a_vm(host: Host, sources: str, file: str) -> None:
     """Standard output, standard error, status and files are those of the native run there."""
-    test = f"km/tests/test_programs.py -k 'test_program and {file}'"
+    test = f"tests/km/test_programs.py -k 'test_program and {file}'"
     run_tests(host, sources, test, KM_TEST_BUILT=f"{THERE}/built")

@@ -8,13 +8,14 @@ examples' folders as their pages leave them before `podman build`.
 from __future__ import annotations
 
 import pytest
-from prepare import EXAMPLES, parents, prepare
-from runenv_support import image
 from suite import KRUN_PARTS, ROOT, run_tests, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
+from tests.examples.prepare import EXAMPLES, parents, prepare
+from tests.runenv.support import image
+
 THERE = "/root/kontain-examples"
-PARTS = (*KRUN_PARTS, "host", "runenv", "examples/tests", "examples/README.md")
+PARTS = (*KRUN_PARTS, "host", "runenv", "tests/runenv", "tests/examples", "examples/README.md")
 
 
 @pytest.fixture(scope="module")
@@ -36,4 +37,4 @@ def test_examples_pass_their_tests(host: Host, folder: str, engine: str) -> None
     """Each example is built and does what it is for under the engine, without a failed request."""
     # Its /tmp is memory, which an engine's images would take from the programs.
     places = {"KONTAIN_TEST_IMAGES": f"{folder}/images", "TMPDIR": folder}
-    run_tests(host, folder, f"-k {engine} examples", **places)
+    run_tests(host, folder, f"-k {engine} tests/examples", **places)

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import testinfra  # type: ignore[import-untyped]  # it has no types
-from broken_release import make_broken
+
+from tests.fleet.broken_release import make_broken
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """km's payloads on a CPU with real SVM: what one does in a VM is what it does natively there.
 
-The tests of `km/tests` prove the same where they run; this sends them to the virtual machine, with
+The tests of `tests/km` prove the same where they run; this sends them to the virtual machine, with
 the payloads compiled. In the short set each payload comes in its smallest build.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
-import payloads
 import pytest
-from payload import build
 from suite import ROOT, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
-TESTS = ROOT / "km" / "tests"
+from tests.km import payloads
+from tests.km.compare import lay_out
+from tests.km.payload import build
+
 THERE = "/root/km-tests"
 TIMEOUT_S = 240  # of one run of a payload, under emulation on a machine that may have other work
 
@@ -49,9 +51,8 @@ def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
             if payload.name in NAMES:
                 build(payload, how, here)
     subprocess.run(["strip", "--strip-debug", *here.iterdir()], check=True)
-    for source in (*TESTS.glob("*.py"), ROOT / "build/km/km"):
-        (here / source.name).write_bytes(source.read_bytes())
-    (here / "km").chmod(0o755)
+    lay_out(here)
+    shutil.copy(ROOT / "build/km/km", here)
     send(host, here.with_suffix(".tar.gz"), THERE, "-C", str(here), ".")
     return THERE
 
@@ -68,7 +69,7 @@ def test_payload_is_the_same_in_a_vm(host: Host, folder: str, name: str) -> None
     limits = (
         f"ulimit -n 4096; export KM_TEST_TIMEOUT_S={TIMEOUT_S}"  # one payload tries each number
     )
-    done = host.run(f"cd {folder} && {limits}; python3 compare.py km . {name}")
+    done = host.run(f"cd {folder} && {limits}; python3 -m tests.km.compare km . {name}")
     if "it needs" in done.stdout and "0 compared" in done.stdout:
         pytest.skip(f"{done.stdout.strip()}: start the machine with more")
     assert done.rc == 0, f"\n{done.stdout}{done.stderr}"

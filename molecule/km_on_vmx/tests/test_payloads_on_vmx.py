@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """km's payloads on a CPU with Intel's VMX: what one does in a VM is what it does natively there.
 
-Bochs emulates the CPU. It boots once for each model, runs the comparison of `km/tests` in one go,
+Bochs emulates the CPU. It boots once for each model, runs the comparison of `tests/km` in one go,
 and each test waits for its own lines of the console. The short set has one model, and each payload
 in its smallest build.
 """
@@ -21,20 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import bochs
-import payloads
 import pytest
 from _pytest.mark import ParameterSet
-from payload import BUILDS, NATIVE, build
 from suite import ROOT
 from vm_errors import VmError
 from vm_image import ensure_image
+
+from tests.km import payloads
+from tests.km.compare import lay_out
+from tests.km.payload import BUILDS, NATIVE, build
 
 # In a scenario `host` is this machine, on which Bochs runs; elsewhere such tests are skipped.
 pytestmark = pytest.mark.usefixtures("host")
 
 WHOLE = os.environ.get("KONTAIN_VMS") == "all"
 IMAGE = os.environ.get("VM_IMAGE") or "bookworm-memory"
-TESTS = ROOT / "km" / "tests"
 BENCH = ROOT / "build" / "bench"
 INSTRUCTIONS = Path(__file__).resolve().parent.parent / "instructions.py"
 FOR_INSTRUCTIONS = (INSTRUCTIONS, *(BENCH / name for name in ("floor", "hello", "syscall")))
@@ -45,7 +46,7 @@ done
 echo "instructions=$(python3 instructions.py)"
 ulimit -n 4096 # one payload tries each number
 export KM_TEST_TIMEOUT_S={seconds}
-python3 compare.py ./km . {names} || :
+python3 -m tests.km.compare ./km . {names} || :
 """
 BUDGETS = {
     "getpriority, km": (1.45, "an exit by SYSCALL"),
@@ -173,7 +174,7 @@ class Console:
         return self._seen[self.find(f"{name}=")].partition("=")[2]
 
     def judge(self, program: str) -> None:
-        """Fail or skip as compare.py says of a program."""
+        """Fail or skip as tests.km.compare says of a program."""
         begin = self.find(rf"(ok|not ok|skipped) {re.escape(program)}\b")
         verdict = self._seen[begin]
         if verdict.startswith("skipped"):
@@ -192,7 +193,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name, _, how = program.partition(".")
         build(payloads.find(name), how, folder)
     subprocess.run(["strip", "--strip-debug", *folder.iterdir()], check=True)
-    for source in (*TESTS.glob("*.py"), ROOT / "build/km/km", *FOR_INSTRUCTIONS):
+    for source in (ROOT / "build/km/km", *FOR_INSTRUCTIONS):
         shutil.copy(source, folder)
     return folder
 
@@ -229,6 +230,7 @@ class Machines:
         for path in self._built.iterdir():
             if path.suffix[1:] not in BUILDS or path.name in programs(cpu, path.stem):
                 (folder / path.name).hardlink_to(path)
+        lay_out(folder)
         names = " ".join(sorted(cpu.names - cpu.left_out.keys()))
         (folder / "job").write_text(JOB.format(seconds=TIMEOUT_S, names=names))
         return folder

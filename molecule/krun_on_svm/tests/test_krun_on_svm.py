@@ -41,4 +41,4 @@ def sources(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("name", (*SHORT, *LONG) if WHOLE else SHORT)
 def test_krun_passes_its_tests(host: Host, sources: str, name: str) -> None:
     """Each test of the file passes on this host, or says what it skips."""
-    run_tests(host, sources, f"{SELECTION} krun/tests/test_krun_{name}.py")
+    run_tests(host, sources, f"{SELECTION} tests/krun/test_krun_{name}.py")

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The copy of this system that tests change: it begins without Kontain, whatever this machine has."""
+
+from __future__ import annotations
+
+import pytest
+
+from .sandbox import KONTAIN, Sandbox
+
+pytestmark = pytest.mark.needs_root
+
+
+def test_it_begins_without_kontain(sandbox: Sandbox) -> None:
+    """Neither a release nor a journal, nor a runtime in an engine's configuration, is there."""
+    found = sandbox.run("sh", "-c", f"ls -d {' '.join(KONTAIN)} /usr/local/bin/km")
+    assert found.stdout == ""
+    named = sandbox.run("grep", "-rl", "/opt/kontain", "/etc/containers", "/etc/docker")
+    assert named.stdout == ""
+    assert sandbox.changes() == {}
+
+
+def test_it_tells_what_was_changed(sandbox: Sandbox) -> None:
+    """New, changed and deleted files are told, and what was changed back is not."""
+    script = """
+    mkdir -p /opt/kontain/bin && echo new >/opt/kontain/bin/km
+    echo more >>/etc/passwd && rm /etc/group
+    cp -p /etc/hosts /etc/hosts.new && mv /etc/hosts.new /etc/hosts
+    touch /etc/gone && rm /etc/gone
+    """
+    assert sandbox.run("sh", "-ec", script).returncode == 0
+    assert sandbox.changes() == {
+        "/opt/kontain": "new",
+        "/opt/kontain/bin": "new",
+        "/opt/kontain/bin/km": "new",
+        "/etc/passwd": "changed",
+        "/etc/group": "deleted",
+    }
+    assert sandbox.run("rm", "-r", "/opt/kontain").returncode == 0
+    assert set(sandbox.changes()) == {"/etc/passwd", "/etc/group"}

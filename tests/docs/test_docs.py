@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages say what is so: their links lead somewhere, and their commands run, in a copy of this host."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.collection.sandbox import Sandbox, why_not
+from tests.sources import pack_sources
+
+from .blocks import Block, find_blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+CLONE = "/root/platform"
+# These begin with a bare host, and the last two leave one; the others begin with an installed one.
+WHOLE = [ROOT / "docs/getting-started.md", ROOT / "README.md", ROOT / "docs/tutorial.md"]
+PAGES = [*WHOLE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in PAGES)
+RUN = [page for page in PAGES if any(not block.reason for block in find_blocks(page, ROOT))]
+LINK = re.compile(r"\[[^]]*\]\((?!https?://)(?P<path>[^)#]+)[^)]*\)")
+
+# A host without the right to raise limits cannot run podman's defaults, and one without sudo is root's.
+PREPARE = f"""
+mkdir -p {CLONE} /etc/containers/containers.conf.d
+tar -x -C {CLONE}
+cat >/etc/containers/containers.conf.d/00-limits.conf <<'END'
+[containers]
+default_ulimits = ["nofile=1024:4096", "nproc=1000:1000"]
+END
+if ! command -v sudo; then
+    printf '#!/bin/sh\\nexec "$@"\\n' >/usr/bin/sudo
+    chmod 755 /usr/bin/sudo
+fi
+"""
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Sandbox]:
+    """A copy of this host with a clone of the sources, and with docker's daemon."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with closing(Sandbox()) as sandbox:
+        prepared = sandbox.run("sh", "-ec", PREPARE, input=pack_sources(), text=False)
+        assert prepared.returncode == 0, prepared.stderr
+        sandbox.start_dockerd()
+        yield sandbox
+
+
+def run(host: Sandbox, commands: str) -> "subprocess.CompletedProcess[str]":
+    """Run commands in the clone, as a reader would paste them; the first failure ends them."""
+    return host.run(
+        "bash",
+        "-ec",
+        f"cd {CLONE}\n{commands}",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        capture_output=False,
+    )
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_kvm
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_commands_run_as_written(host: Sandbox, page: Path) -> None:
+    """Every command of a page runs in its order, and prints what the page says."""
+    if page not in WHOLE:
+        ran = run(host, "./install.sh")
+        assert ran.returncode == 0, ran.stdout
+    for block in find_blocks(page, ROOT):
+        if block.reason:
+            continue
+        ran = run(host, block.commands)
+        assert ran.returncode == 0, f"{block.page}:{block.line}:\n{block.commands}\n{ran.stdout}"
+        assert block.prints(ran.stdout), f"{block.page}:{block.line}: printed\n{ran.stdout}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    """A link to a place in this repository leads to a file or folder."""
+    for link in LINK.finditer(page.read_text(encoding="utf-8")):
+        assert (page.parent / link["path"]).exists(), f"{page.name}: {link[0]}"
+
+
+def test_blocks_are_found_with_what_the_page_says_of_them(tmp_path: Path) -> None:
+    """A block carries its line, its promise and its reason; a promise may leave things open."""
+    (tmp_path / "page.md").write_text(
+        "# Title\n\n```bash\none\n```\n\n```text\nfirst … line\n```\n"
+        "\n<!-- not run: no host -->\n```bash\ntwo\n```\n\ntext\n\n```text\nelse\n```\n"
+    )
+    one, two = find_blocks(tmp_path / "page.md", tmp_path)
+    assert one == Block("page.md", 3, "one\n", "first … line\n", "")
+    assert two == Block("page.md", 12, "two\n", "", "no host")
+    assert one.prints("before\nfirst and only line\nafter\n")
+    assert not one.prints("not the first line\n")
+    assert not one.prints("first line\n")
+    assert two.prints("anything")

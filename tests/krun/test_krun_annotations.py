@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotations, which may be an image's, do nothing that the host has not listed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from krun.policy import Policy
+
+from .support import BundleFolder, Runtime
+
+STEERING = {
+    "run.oci.hooks.stdout": "{out}",
+    "run.oci.hooks.stderr": "{out}",
+    "run.oci.handler": "krun",
+    "run.oci.seccomp.receiver": "{out}",
+    "run.oci.pidfd_receiver": "{out}",
+    "org.criu.config": "{out}",
+    "org.systemd.property.ExecStopPost": "'touch {out}'",
+    "io.containers.trace-syscall": "of:{out}",
+    "RUN.OCI.HOOKS.STDOUT": "{out}",
+}
+
+
+@pytest.mark.parametrize("name", [*STEERING, "org.opencontainers.runc.x", "io.kubernetesx", "x"])
+def test_what_is_not_listed_is_left_out(name: str) -> None:
+    """What steers a backend or a hook, and what nobody knows, goes no further."""
+    kept = {"io.kubernetes.cri.container-name": "a", "io.container.manager": "libpod"}
+
+    assert Policy().handed_on({**kept, name: "x"}) == kept
+
+
+def test_host_lists_what_it_wants() -> None:
+    """The list of the policy takes the default's place."""
+    rules = Policy()
+    rules.annotations = ["run.oci.keep_original_groups", "a.*"]
+    given = {"run.oci.keep_original_groups": "1", "run.oci.handler": "x", "a.b": "", "a": ""}
+
+    assert list(rules.handed_on(given)) == ["run.oci.keep_original_groups", "a.b"]
+    rules.annotations = []
+    assert rules.handed_on(given) == {}
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_kvm
+def test_annotation_writes_no_file_of_the_host(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path
+) -> None:
+    """An image's label makes no file for a hook's output, and `state` shows what went on."""
+    out = tmp_path / "owned"
+    bundle.doc["annotations"] = {
+        **{name: value.format(out=out) for name, value in STEERING.items()},
+        "io.container.manager": "libpod",
+    }
+    bundle.doc["hooks"] = {"poststart": [{"path": "/bin/echo", "args": ["echo", "hostile"]}]}
+    assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0
+    assert krun("start", "c").returncode == 0
+
+    assert krun.state("c")["annotations"] == {"io.container.manager": "libpod"}
+    found = json.loads(krun("diff", "--format", "json", "c").stdout)
+    left_out = {change["path"] for change in found if "does not list it" in change["why"]}
+    assert left_out == {f"annotations.{name}" for name in STEERING}
+    assert not out.exists()

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a container, over the real runc and crun, with the real km."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .support import (
+    IN_A_VM,
+    KM,
+    KRUN,
+    PATIENCE,
+    ROOT,
+    SCRIPT,
+    BundleFolder,
+    Runtime,
+    start,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
+
+
+def test_run_in_a_vm(krun: Runtime, bundle: BundleFolder) -> None:
+    """The payload sees the VM's kernel, and its status and output are the container's."""
+    done = krun("run", "--bundle", bundle.args("uname", "-r"), "c")
+    assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
+    assert done.returncode == 0
+    done = krun("run", "-b", bundle.args("sh", "-c", "echo $0 $PWD; exit 3"), "c")
+    assert (done.stdout, done.returncode) == ("sh /\n", 3)
+
+
+def test_help_leads_on() -> None:
+    """`--help` and nothing at all end with where to read on."""
+    for words in (["--help"], ["help"], []):
+        done = subprocess.run([KRUN, *words], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1].startswith("Documentation: https://")
+
+
+def test_bundle_is_only_read(krun: Runtime, bundle: BundleFolder) -> None:
+    """After a container's whole life the bundle has the files, bytes and times that it had."""
+    path = bundle.args("true")
+
+    def look() -> list[tuple[str, int, float]]:
+        files = sorted(bundle.path.rglob("*"))
+        found = [(str(file), file.lstat().st_size, file.lstat().st_mtime) for file in files]
+        return [entry for entry in found if "/rootfs" not in entry[0]]
+
+    before, text = look(), (bundle.path / "config.json").read_bytes()
+    assert krun("run", "--bundle", path, "c").returncode == 0
+    assert look() == before
+    assert (bundle.path / "config.json").read_bytes() == text
+    left = krun.root.with_name(f"{krun.root.name}.bundles")
+    assert not left.exists() or not list(left.iterdir())
+
+
+def test_life_of_a_container(krun: Runtime, bundle: BundleFolder) -> None:
+    """create, state, list, start, kill and delete do as the specification says."""
+    path = bundle.args("sleep", "100")
+
+    assert krun.create("--bundle", path, "c") == 0
+    assert krun.state("c")["status"] == "created"
+    assert krun.state("c")["bundle"] == path
+    listed = json.loads(krun("list", "--format", "json").stdout)
+    assert [(entry["id"], entry["bundle"]) for entry in listed] == [("c", path)]
+    assert path in krun("list").stdout
+    assert krun("start", "c").returncode == 0
+    assert krun.state("c")["status"] == "running"
+    assert krun("create", "--bundle", path, "c").stderr.startswith(
+        "krun: container with given ID already exists: c"
+    )
+    assert krun("kill", "c", "KILL").returncode == 0
+    wait_for(krun, "c", "stopped")
+    assert krun("delete", "c").returncode == 0
+    assert krun("state", "c").returncode == 1
+    assert not list(krun.root.iterdir())
+
+
+def test_delete_by_force(krun: Runtime, bundle: BundleFolder) -> None:
+    """`delete --force` ends a container that runs, and of one that is not there it says nothing."""
+    start(krun, bundle, "sleep", "100")
+
+    assert krun("delete", "--force", "c").returncode == 0
+    assert krun("delete", "--force", "c").returncode == 0
+
+
+def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None:
+    """A payload that a signal ends is a container that a signal ended."""
+    command = krun.command("run", "-b", bundle.args("sleep", "9"), "c")
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 20 * PATIENCE
+        while krun("state", "c").returncode != 0 or krun.state("c")["status"] != "running":
+            assert time.monotonic() < end
+        assert krun("kill", "c", "KILL").returncode == 0
+        assert process.wait(20 * PATIENCE) == 128 + signal.SIGKILL
+
+
+def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:
+    """A program that joins a container runs in a VM, with the arguments that it was given."""
+    start(krun, bundle, "sleep", "100")
+
+    assert krun("exec", "c", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", "c", "/bin/echo", "--", "-a").stdout == "-- -a\n"
+    assert krun("exec", "--env", "A=b", "c", "sh", "-c", "echo $A; exit 4").returncode == 4
+    assert krun("exec", "c", "nope").returncode == 127
+    assert krun("exec", "c", "/").returncode == 126
+
+
+def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
+    """A process document, as engines send it, is not changed and runs in a VM."""
+    start(krun, bundle, "sleep", "100")
+    bundle.script("script", "#!/bin/sh\necho $0 $1 $A $PWD\nexit 5\n")
+    process = {
+        **bundle.doc["process"],
+        "args": ["/script", "x"],
+        "env": ["A=b", "PATH=/bin"],
+        "cwd": "/bin",
+    }
+    path = tmp_path / "process.json"
+    path.write_text(json.dumps(process))
+
+    done = krun("exec", "--process", str(path), "c")
+    assert (done.stdout, done.returncode) == ("/script x b /bin\n", 5), done.stderr
+    assert json.loads(path.read_text()) == process
+
+
+def test_exec_in_a_stopped_container(krun: Runtime, bundle: BundleFolder) -> None:
+    """The error is the engines' word for it."""
+    start(krun, bundle, "true")
+    wait_for(krun, "c", "stopped")
+
+    assert "container is not running" in krun("exec", "c", "true").stderr
+
+
+def test_relative_source_is_the_bundles(krun: Runtime, bundle: BundleFolder) -> None:
+    """A bind mount whose source is relative shows the folder of the bundle, wherever one is."""
+    (bundle.path / "data").mkdir()
+    (bundle.path / "data" / "file").write_text("hello\n")
+    for name, kind, options in (("one", "bind", ["bind"]), ("two", "none", ["rbind", "ro"])):
+        bundle.doc["mounts"].append(
+            {"destination": f"/{name}", "type": kind, "source": "data", "options": options}
+        )
+    bundle.doc["root"]["readonly"] = False
+
+    done = krun("run", "-b", bundle.args("cat", "/one/file", "/two/file"), "c", cwd="/")
+    assert done.stdout == "hello\nhello\n", done.stderr
+
+
+def test_features_are_one_document(krun: Runtime) -> None:
+    """Docker reads standard output as JSON."""
+    done = krun("features")
+
+    assert "createContainer" in json.loads(done.stdout)["hooks"]
+    assert not done.stderr
+
+
+def test_release_is_found_through_its_links(krun: Runtime, bundle: BundleFolder) -> None:
+    """By the stable path, krun uses the km of the version that the links lead to."""
+    prefix = bundle.path.parent / "kontain"
+    release = prefix / "versions" / "1.2.3"
+    (release / "bin").mkdir(parents=True)
+    (release / "lib").mkdir()
+    shutil.copy(KRUN, release / "bin" / "krun")
+    shutil.copy(SCRIPT, release / "lib" / "krun.py")
+    shutil.copy(KM, release / "bin" / "km")
+    shutil.copytree(ROOT / "krun" / "src" / "krun", release / "lib" / "python" / "krun")
+    (release / "VERSION").write_text("1.2.3\n")
+    (prefix / "current").symlink_to("versions/1.2.3")
+    (prefix / "bin").symlink_to("current/bin")
+    stable = str(prefix / "bin" / "krun")
+
+    version = subprocess.run([stable, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("krun version 1.2.3\n")
+    (release / "bin" / "km").unlink()
+    command = [*krun.before, stable, *krun.words, "run", "-b", bundle.args("true"), "c"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"neither {release}/bin/km nor" in done.stderr
