@@ -190,12 +190,13 @@ void pin_clear(const struct vcpu *vcpu);
  */
 bool sealed_make(struct vcpu *vcpu, const void *bytes, size_t size);
 
-/* The name of the pin, in the folder that is returned: to open it by, not to look at. */
-#define PIN_NAME 32
-int pin_name(const struct vcpu *vcpu, char name[PIN_NAME]);
+/* A descriptor's name in the folder that is returned, below 0 where there is no proc(5): to open
+ * what it leads to by, not to look at. `vcpu` is the calling thread's, or NULL. */
+#define FD_NAME 32
+int fd_name(const struct vcpu *vcpu, int fd, char name[FD_NAME]);
 
 /* Where the kernel says that what is open at `fd` is: its length, or below 1. */
-ssize_t pin_path(int fd, char path[4096]);
+ssize_t fd_path(int fd, char path[4096]);
 
 /* Let `map` map a descriptor of the payload's that cannot become another meanwhile, nor be KVM's.
  */
@@ -254,8 +255,9 @@ int64_t open_at2(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, const uint64_
 /* What belongs to a process: FOLDER/LAST, where FOLDER is PID or PID/task/TID. Below LAST "fd",
  * "fdinfo" and "map_files" it may be an entry of that. */
 struct proc_file {
-    pid_t pid;    /* as pin_proc() counts; 0: it belongs to none */
-    bool is_ours; /* below pin_proc(), by its inode; another proc(5) may call it so, too */
+    pid_t pid;     /* as pin_proc() counts; 0: it belongs to none */
+    bool is_ours;  /* below pin_proc(), by its inode; another proc(5) may call it so, too */
+    bool is_other; /* below pin_proc(), and none of these */
     char folder[32], last[20], entry[36];
 };
 

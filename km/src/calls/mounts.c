@@ -283,7 +283,7 @@ bool mounts_unwrite(int fd)
     char path[PATH_MAX], text[PROC_AT], name[PROC_AT];
     int file = -1, flags = fcntl(fd, F_GETFD);
 
-    if (!mounts_any() || pin_path(fd, path) <= 0) {
+    if (!mounts_any() || fd_path(fd, path) <= 0) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -233,12 +233,12 @@ static int64_t follow(struct opening *what)
 static int64_t open_pin(const struct vcpu *vcpu, uint64_t flags, const struct stat *judged)
 {
     static const uint64_t not_again = O_CREAT | O_EXCL | O_NOFOLLOW;
-    char name[PIN_NAME];
+    char name[FD_NAME];
     struct proc_file file;
     struct stat st;
     int64_t fd;
 
-    fd = pin_name(vcpu, name);
+    fd = fd_name(vcpu, vcpu->pin, name);
     fd = host_syscall(__NR_openat, (uint64_t[6]){(uint64_t)fd, (uint64_t)name, flags & ~not_again});
     if (fd >= 0 && fstat((int)fd, &st) == 0 &&
         (st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) &&

@@ -145,26 +145,28 @@ void pin_first_ends(void)
     __atomic_store_n(&first_ended, true, __ATOMIC_SEQ_CST);
 }
 
-int pin_name(const struct vcpu *vcpu, char name[PIN_NAME])
+int fd_name(const struct vcpu *vcpu, int fd, char name[FD_NAME])
 {
-    if (!vcpu->vforked && !fds_asked) {
+    bool is_childs = !vcpu || vcpu->vforked; /* of a vfork, which has a table of its own */
+
+    if (!is_childs && !fds_asked) {
         open_fds();
     }
-    if (vcpu->vforked || !fds_are_ours || __atomic_load_n(&first_ended, __ATOMIC_SEQ_CST)) {
-        (void)snprintf(name, PIN_NAME, "thread-self/fd/%d", vcpu->pin);
+    if (is_childs || !fds_are_ours || __atomic_load_n(&first_ended, __ATOMIC_SEQ_CST)) {
+        (void)snprintf(name, FD_NAME, "thread-self/fd/%d", fd);
         return proc;
     }
-    (void)snprintf(name, PIN_NAME, "%d", vcpu->pin); /* three folders fewer to look up */
+    (void)snprintf(name, FD_NAME, "%d", fd); /* three folders fewer to look up */
     return fds;
 }
 
-ssize_t pin_path(int fd, char path[PATH_MAX])
+ssize_t fd_path(int fd, char path[PATH_MAX])
 {
-    char name[PIN_NAME];
+    char name[FD_NAME];
+    int folder = fd_name(signal_vcpu(), fd, name);
 
-    (void)snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
     memset(path, 0, PATH_MAX);
-    return proc < 0 ? -1 : readlinkat(proc, name, path, PATH_MAX - 1);
+    return folder < 0 ? -1 : readlinkat(folder, name, path, PATH_MAX - 1);
 }
 
 /* Of KVM's descriptors, which payloads may not have, only a vCPU's can be mapped; all are of inodes

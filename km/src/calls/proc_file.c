@@ -158,25 +158,41 @@ static void look_for_own(const struct stat *st, struct proc_file *file)
     }
 }
 
+/* Whether the monitor's /proc has it, at the end of `name`, which take_apart() did not know. */
+static bool is_other(const char *name, const struct stat *st)
+{
+    while ((name = strchr(name, '/'))) {
+        name++;
+        if (is_at(name, st)) {
+            return strncmp(name, "self/", 5) != 0 && strncmp(name, "thread-self/", 12) != 0;
+        }
+    }
+    return false;
+}
+
 void proc_look(int fd, const struct stat *st, struct proc_file *file)
 {
-    char name[PATH_MAX], at[PROC_AT];
+    char name[PATH_MAX], parts[PATH_MAX], at[PROC_AT];
 
     memset(file, 0, sizeof(*file));
-    if (pin_path(fd, name) > 0) {
+    if (fd_path(fd, name) > 0) {
         char *gone = strstr(name, " (deleted)"); /* the process has ended, or its names are new */
 
         if (gone) {
             *gone = 0;
         }
-        take_apart(name, file);
+        memcpy(parts, name, strlen(name) + 1);
+        take_apart(parts, file);
     }
     (void)snprintf(at, sizeof(at), *file->entry ? "%s/%s/%s" : "%s/%s", file->folder, file->last,
                    file->entry);
     file->is_ours = file->pid && is_at(at, st);
     if (!file->is_ours && S_ISREG(st->st_mode)) {
         file->pid = 0;
-        look_for_own(st, file);
+        file->is_other = is_other(name, st);
+        if (!file->is_other) {
+            look_for_own(st, file);
+        }
         file->is_ours = file->pid;
     }
 }
@@ -247,30 +263,16 @@ bool proc_is_kvm(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(10, 232);
 }
 
-/* Whether a file of the monitor's /proc is one of the machine's settings, below its sys. */
-static bool is_setting(int fd, const struct stat *st)
-{
-    char name[PATH_MAX];
-    const char *sys = pin_path(fd, name) > 0 ? strstr(name, "/sys/") : NULL;
-
-    for (; sys; sys = strstr(sys + 1, "/sys/")) {
-        if (is_at(sys + 1, st)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether it is of KVM: what the kernel calls such a descriptor is not the payload's to choose. */
 static bool is_kvms(int fd, const struct stat *st)
 {
     char name[PATH_MAX];
 
-    return !(st->st_mode & S_IFMT) && pin_path(fd, name) > 0 &&
+    return !(st->st_mode & S_IFMT) && fd_path(fd, name) > 0 &&
            !strncmp(name, "anon_inode:kvm-", 15);
 }
 
-/* Only PID/mem is of mode 0600, which cannot be changed, and some of the machine's settings. */
+/* Of a process only PID/mem is of mode 0600, which cannot be changed. */
 int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
 {
     bool shows_memory;
@@ -285,10 +287,14 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     if (!(S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) || major(st->st_dev) || !proc_has(fd)) {
         return 0;
     }
-    if (S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600) {
-        return is_setting(fd, st) ? 0 : -EACCES;
-    }
     proc_look(fd, st, file);
+    if (file->is_other) {
+        file->last[0] = 0;
+        return 0;
+    }
+    if (S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600) {
+        return -EACCES;
+    }
     if (proc_is_hidden(file)) {
         return -ENOENT;
     }

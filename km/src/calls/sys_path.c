@@ -41,15 +41,14 @@ static bool is_empty(const struct named *what)
 /* Pin the file of a descriptor, by O_PATH: see pin_map() for what a copy of it would do. */
 static int64_t pin_descriptor(const struct named *what)
 {
-    char name[PIN_NAME];
+    char name[FD_NAME];
+    int folder = fd_name(what->vcpu, (int)what->dirfd, name), fd;
     int64_t error;
-    int fd;
 
     if (fcntl((int)what->dirfd, F_GETFD) < 0) {
         return -EBADF;
     }
-    (void)snprintf(name, sizeof(name), "thread-self/fd/%d", (int)what->dirfd);
-    fd = pin_proc() < 0 ? -1 : openat(pin_proc(), name, O_PATH | O_CLOEXEC);
+    fd = folder < 0 ? -1 : openat(folder, name, O_PATH | O_CLOEXEC);
     if (fd < 0) {
         return pin_set(what->vcpu, (int)what->dirfd);
     }
@@ -87,8 +86,8 @@ static int64_t pin_named(const struct named *what)
 /* Where the kernel does not take the pin itself, it takes its name. */
 static int64_t change_by_name(const struct named *what, change make, const uint64_t *values)
 {
-    char name[PIN_NAME];
-    int folder = pin_name(what->vcpu, name);
+    char name[FD_NAME];
+    int folder = fd_name(what->vcpu, what->vcpu->pin, name);
 
     return folder < 0 ? make(what->dirfd, what->path, what->flags, values)
                       : make((uint64_t)folder, (uint64_t)name, 0, values);
@@ -119,12 +118,12 @@ static int open_plain(const struct named *what)
 
 static int64_t change_plain(const struct named *what, int fd, change make, const uint64_t *values)
 {
-    char name[PIN_NAME];
+    char name[FD_NAME];
+    int folder = fd_name(what->vcpu, fd, name);
     int64_t result = make((uint64_t)fd, (uint64_t)"", AT_EMPTY_PATH, values);
 
-    if ((result == -ENOSYS || result == -EINVAL) && pin_proc() >= 0) {
-        (void)snprintf(name, sizeof(name), "thread-self/fd/%d", fd);
-        result = make((uint64_t)pin_proc(), (uint64_t)name, 0, values);
+    if ((result == -ENOSYS || result == -EINVAL) && folder >= 0) {
+        result = make((uint64_t)folder, (uint64_t)name, 0, values);
     } else if (result == -ENOSYS || result == -EINVAL) {
         result = make(what->dirfd, what->path, what->flags, values);
     }

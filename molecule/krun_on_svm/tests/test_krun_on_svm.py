@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """krun's tests, sent to a host with real SVM and run there with its own Python and pytest.
 
-The short set has podman over crun and docker over runc, as the distribution has them; the long one
-each engine over both, and every file that needs no tools of a developer.
+The short set has podman over crun and docker over runc, as the distribution has them, and what a
+hostile image, document or annotation tries, over both; the long one each engine over both, and every file that needs no tools of a developer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ THERE = "/root/kontain-sources"
 
 WHOLE = os.environ.get("KONTAIN_VMS") == "all"
 SHORT = ("under_engines", "in_engines_whole", "only_in_a_vm", "life")
+ATTACKS = ("annotations", "direct", "noexec_hook", "policy", "schema", "seccomp")
 LONG = (
     "as_its_backend",
     "direct",
@@ -38,7 +39,7 @@ def sources(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
     return THERE
 
 
-@pytest.mark.parametrize("name", (*SHORT, *LONG) if WHOLE else SHORT)
+@pytest.mark.parametrize("name", (*SHORT, *ATTACKS, *LONG) if WHOLE else (*SHORT, *ATTACKS))
 def test_krun_passes_its_tests(host: Host, sources: str, name: str) -> None:
     """Each test of the file passes on this host, or says what it skips."""
     run_tests(host, sources, f"{SELECTION} tests/krun/test_krun_{name}.py")
