@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make help` lists the targets. VERSION has one home: galaxy.yml.
-VERSION    := $(shell tools/version)
+VERSION    := $(shell tools/release/version)
 BUILD      := build
 VENV       := .venv
 PY         := $(VENV)/bin/python
@@ -24,7 +24,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
 
 deps: ## install the Debian packages that are needed (as root; else say which are missing)
-	@tools/deps tools/debian-packages.txt
+	@tools/ci/deps tools/ci/debian-packages.txt
 
 venv: $(VENV)/.stamp ## the Python tools, of pyproject.toml's group "dev"
 $(VENV)/.stamp: pyproject.toml
@@ -53,10 +53,10 @@ runenv: ## build the payload-only images, build/runenv/*.tar
 # install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
 HAS_VENV := $(wildcard $(VENV)/.stamp)
 bundle: km krun hello $(if $(HAS_VENV),collection) ## build the bundle, build/kontain-VERSION-x86_64.tar.gz
-	python3 tools/bundle.py $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
+	python3 -m tools.release.bundle $(VERSION) $(if $(HAS_VENV),$(COLLECTION))
 
 dist: venv bundle ## make a release, build/dist/: RELEASE_KEY=FILE is the private key, RELEASE_URL its place
-	PYTHONPATH=host $(PY) tools/dist.py $(VERSION) $(COLLECTION)
+	PYTHONPATH=host $(PY) -m tools.release.dist $(VERSION) $(COLLECTION)
 
 check: ruff mypy shell ansible c rooms words ## all that reads the sources without running them
 
@@ -108,7 +108,7 @@ unit: venv hello ## the tests that need neither KVM nor root nor time
 test: deps ## set up, and prove everything: `check`, then each of the stages below
 	$(MAKE) venv
 	$(MAKE) bundle
-	$(PY) tools/stages.py --beside $(BESIDE) $(STAGES)
+	$(PY) -m tools.ci.stages --beside $(BESIDE) $(STAGES)
 
 test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools and bench
 	$(PYTEST) $(addprefix tests/,preflight host fleet toolchain tools bench)
@@ -129,16 +129,16 @@ test-docs: venv bundle ## every command of README.md and docs/
 	$(PYTEST) tests/docs
 
 molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a commit needs
-	$(PY) molecule/shared/scenarios.py
+	$(PY) tools/vm/scenarios
 
 molecule-all: venv bundle ## the same on each distribution, with all tests; fills the support matrix
-	$(PY) molecule/shared/scenarios.py --all --record; status=$$?; $(PY) tools/support_matrix.py; exit $$status
+	$(PY) tools/vm/scenarios --all --record; status=$$?; $(PY) -m tools.docs.support_matrix; exit $$status
 
 site: venv ## the documents as a site, build/site/index.html; any warning is an error
-	$(PY) tools/site_pages.py
+	$(PY) -m tools.docs.site_pages
 
 sources: venv km hello ## real projects by gcc-kontain, their own tests under km; writes the page of results
-	$(PY) toolchain/sources/projects.py
+	$(PY) -m toolchain.sources.projects
 
 bench: venv km krun hello ## the figures, beside their budgets
 	$(PY) bench/run.py

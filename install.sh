@@ -285,7 +285,7 @@ choose_key() {
 # good. Prints its version; or what is wrong and what to do, with status 1. `make dist` puts the
 # programs in the place of this line's file.
 take_bundle() {
-	PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/take_bundle.py" "$@"
+	PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/release/take_bundle.py" "$@"
 }
 
 # ---- the steps
@@ -385,7 +385,7 @@ interrupted() {
 # Set up the private Ansible, or return 1 where none can be had. It is good when its stamp names this
 # Python and these packages.
 get_ansible() {
-	_packages=$TREE/tools/ansible-requirements.txt
+	_packages=$TREE/tools/release/ansible-requirements.txt
 	[ -f "$_packages" ] || _packages=$TREE/release/share/ansible-requirements.txt
 	_stamp="$(readlink -f "$PYTHON") $(sha256sum <"$_packages")"
 	[ "$(cat "$ANSIBLE/stamp" 2>/dev/null)" != "$_stamp" ] || [ ! -x "$ANSIBLE/bin/ansible-galaxy" ] ||

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Iterator
 from unittest import mock
 
-import bundle
-import dist
+from tools.release import bundle, dist
 
 
 class Publisher:

@@ -15,9 +15,9 @@ from typing import Iterator
 
 import pytest
 
-from bundle import pack, sums_of, tree_members
 from kontain_host.signature import TRAILER_SIZE
 from tests.sources import ROOT
+from tools.release.bundle import pack, sums_of, tree_members
 
 from .publish import Publisher
 from .sandbox import WHOLE_INSTALL, Sandbox

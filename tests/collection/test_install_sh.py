@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import dist
 from tests.sources import ROOT
+from tools.release import dist
 
 SCRIPT = ROOT / "install.sh"
 NOBODY = 65534

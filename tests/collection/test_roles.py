@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import role_readme
 from tests.sources import ROOT
+from tools.docs import role_readme
 
 ROLES = sorted((ROOT / "roles").iterdir())
 TABLE = role_readme.read_yaml(ROOT / "roles/packages/vars/main.yml")["__packages_table"]
@@ -25,7 +25,7 @@ def role(request: pytest.FixtureRequest) -> Path:
 
 
 def test_readme_is_the_argument_spec(role: Path) -> None:
-    """A role's README says what its argument spec says: run `python3 tools/role_readme.py`."""
+    """A role's README says what its argument spec says: run `python3 -m tools.docs.role_readme`."""
     assert (role / "README.md").read_text(encoding="utf-8") == role_readme.readme(role)
 
 

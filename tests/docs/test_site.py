@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import site_pages
+from tools.docs import site_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADING = re.compile(r"^### `(.+)`$", re.MULTILINE)
@@ -46,7 +46,7 @@ class Addresses(HTMLParser):
 def site() -> Path:
     """The site, just built."""
     pytest.importorskip("mkdocs", reason="MkDocs is missing: run `make venv`")
-    command = [sys.executable, str(ROOT / "tools/site_pages.py")]
+    command = [sys.executable, "-m", "tools.docs.site_pages"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

@@ -6,7 +6,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from bundle import Tree, pack, sums_of, tree_members
+from tools.release.bundle import Tree, pack, sums_of, tree_members
 
 VERSION = "9.9.9"
 BROKEN = (b"#!/bin/sh\necho 'km: this release is broken.' >&2\nexit 1\n", 0o755)

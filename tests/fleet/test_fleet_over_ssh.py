@@ -22,7 +22,7 @@ from .broken_release import make_broken
 from .ssh_hosts import Fleet, missing
 
 HIDE_KVM = "touch /run/nothing && mount --bind /run/nothing /dev/kvm"
-VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
+VERSION = subprocess.check_output([ROOT / "tools/release/version"], text=True).strip()
 BUNDLE = next((ROOT / "build").glob("kontain-*-x86_64.tar.gz"), None)
 SUM = built_sum() if BUNDLE else ""
 

@@ -41,7 +41,7 @@ def test_payload_of_gcc_kontain_shows_its_version(km: Path) -> None:
     if not hello.exists():
         pytest.skip("build/hello.km is missing: run `make hello`")
     version = subprocess.run(
-        [ROOT / "tools/version"], check=True, capture_output=True, text=True
+        [ROOT / "tools/release/version"], check=True, capture_output=True, text=True
     ).stdout.strip()
     done = run([km, "--kvm-fd", "999", "--inspect", hello])
     assert (done.returncode, done.stderr) == (0, "")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import fetch
-import projects
+from toolchain.sources import fetch, projects
 
 
 @pytest.mark.needs_kvm

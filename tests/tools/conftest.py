@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import dist
-from bundle import ROOT
-from dist import Key
+from tools.release import dist
+from tools.release.bundle import ROOT
+from tools.release.dist import Key
 
 
 def make_key(folder: Path) -> Key:

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from bundle import FILES, FOLDERS, BundleError, make_bundle, pack, repack, tree_members, write
+from tools.release.bundle import (
+    FILES,
+    FOLDERS,
+    BundleError,
+    make_bundle,
+    pack,
+    repack,
+    tree_members,
+    write,
+)
 
 PAGE = "# km(1)\n\n## NAME\n\nkm - run a payload\n"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import dist
-from bundle import ROOT, BundleError
-from dist import Key
 from tests.sources import pack_sources
+from tools.release import dist
+from tools.release.bundle import ROOT, BundleError
+from tools.release.dist import Key
 
 BUNDLE = "kontain-1.2.3-x86_64.tar.gz"
 
@@ -62,7 +62,7 @@ def test_the_script_is_whole(release: "dict[str, bytes]", key: Key, tmp_path: Pa
     )
     assert said.stdout == "1.2.3\n"
     assert f"RELEASE_KEY='{key.public}'" in text
-    assert "tools/take_bundle.py" not in text
+    assert "tools/release/take_bundle.py" not in text
     with tarfile.open(tmp_path / BUNDLE) as archive:
         inside = archive.extractfile("kontain-1.2.3/install.sh")
         assert inside is not None
@@ -151,7 +151,7 @@ def test_two_clones_make_the_same_release(key: Key, tmp_path: Path) -> None:
             "RELEASE_KEY": str(key.path),
             "PYTHONPATH": "host",
         }
-        command = [sys.executable, "tools/dist.py", "1.2.3", str(tarball)]
+        command = [sys.executable, "-m", "tools.release.dist", "1.2.3", str(tarball)]
         subprocess.run(command, cwd=place, check=True, env=environment)
         made.append({path.name: path.read_bytes() for path in (place / "build/dist").iterdir()})
 

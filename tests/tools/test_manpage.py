@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from manpage import ManError, convert
+from tools.release.manpage import ManError, convert
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(ROOT.glob("*/man/*.md"))

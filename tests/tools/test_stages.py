@@ -17,10 +17,10 @@ bad: ; @echo "==== 1 failed in 0.20s ====" >&2; exit 3
 
 def test_every_stage_runs_and_is_told_of(tmp_path: Path) -> None:
     """A stage that fails stops no other; the end tells verdicts, summaries and skips."""
-    (tmp_path / "tools").mkdir()
-    shutil.copy(TOOLS / "stages.py", tmp_path / "tools")
+    (tmp_path / "tools/ci").mkdir(parents=True)
+    shutil.copy(TOOLS / "ci/stages.py", tmp_path / "tools/ci")
     (tmp_path / "Makefile").write_text(MAKEFILE)
-    command = [sys.executable, "tools/stages.py", "bad", "good"]
+    command = [sys.executable, "-m", "tools.ci.stages", "bad", "good"]
     ran = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     *_, skip, _, bad, good, _ = ran.stdout.splitlines()
     assert ran.returncode == 1
@@ -33,11 +33,11 @@ def test_every_stage_runs_and_is_told_of(tmp_path: Path) -> None:
 
 def test_stage_beside_the_others_is_shown_after_them(tmp_path: Path) -> None:
     """One that waits for a later stage ends: they run at a time; and its output comes whole."""
-    (tmp_path / "tools").mkdir()
-    shutil.copy(TOOLS / "stages.py", tmp_path / "tools")
+    (tmp_path / "tools/ci").mkdir(parents=True)
+    shutil.copy(TOOLS / "ci/stages.py", tmp_path / "tools/ci")
     wait = "long: ; @while [ ! -e done ]; do sleep 0.1; done; echo long is done\n"
     (tmp_path / "Makefile").write_text(f"{wait}short: ; @touch done; echo short is done\n")
-    command = [sys.executable, "tools/stages.py", "--beside", "long", "long", "short"]
+    command = [sys.executable, "-m", "tools.ci.stages", "--beside", "long", "long", "short"]
     ran = subprocess.run(
         command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
     )
@@ -48,14 +48,16 @@ def test_stage_beside_the_others_is_shown_after_them(tmp_path: Path) -> None:
 
 def test_version_is_that_of_the_collection(tmp_path: Path) -> None:
     """The version stands in galaxy.yml, and in MANIFEST.json of an installed collection."""
-    (tmp_path / "tools").mkdir()
-    shutil.copy(TOOLS / "version", tmp_path / "tools")
+    (tmp_path / "tools/release").mkdir(parents=True)
+    shutil.copy(TOOLS / "release/version", tmp_path / "tools/release")
     (tmp_path / "MANIFEST.json").write_text(
         json.dumps({"collection_info": {"version": "1.2.3"}, "format": 1}, indent=1)
     )
-    assert subprocess.check_output([tmp_path / "tools/version"], text=True) == "1.2.3\n"
+    assert subprocess.check_output([tmp_path / "tools/release/version"], text=True) == "1.2.3\n"
     (tmp_path / "galaxy.yml").write_text("name: x\nversion: 1.2.4-rc.1\n")
-    assert subprocess.check_output([tmp_path / "tools/version"], text=True) == "1.2.4-rc.1\n"
+    assert (
+        subprocess.check_output([tmp_path / "tools/release/version"], text=True) == "1.2.4-rc.1\n"
+    )
 
 
 def test_missing_packages_are_named(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_missing_packages_are_named(tmp_path: Path) -> None:
     for program in ("sed", "id"):
         (tmp_path / program).symlink_to(str(shutil.which(program)))
     ran = subprocess.run(
-        [shutil.which("sh") or "sh", TOOLS / "deps", tmp_path / "list"],
+        [shutil.which("sh") or "sh", TOOLS / "ci/deps", tmp_path / "list"],
         env={**os.environ, "PATH": str(tmp_path)},
         check=False,
         capture_output=True,

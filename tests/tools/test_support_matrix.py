@@ -4,14 +4,13 @@
 import json
 from typing import Any
 
-import role_readme
-import support_matrix
+from tools.docs import role_readme, support_matrix
 
 TABLE = role_readme.read_yaml(support_matrix.PACKAGES)["__packages_table"]
 
 
 def a_run(**more: Any) -> dict[str, Any]:
-    """Return what molecule/shared/scenarios.py keeps of a run."""
+    """Return what tools/vm/scenarios keeps of a run."""
     step = {"name": "verify", "good": True, "seconds": 9, "passed": 5, "skipped": 1, "failed": 0}
     run = {
         "scenario": "install",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-import syscall_table
+from tools.docs import syscall_table
 
 
 def test_page_is_current() -> None:

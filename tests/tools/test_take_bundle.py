@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No bundle but the right one is taken: tools/take_bundle.py, which install.sh calls."""
+"""No bundle but the right one is taken: tools/release/take_bundle.py, which install.sh calls."""
 
 import http.server
 import random
@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import dist
-import take_bundle
-from dist import Key
 from kontain_host.signature import TRAILER_SIZE
-from take_bundle import Wish
+from tools.release import dist, take_bundle
+from tools.release.dist import Key
+from tools.release.take_bundle import Wish
 
 BUNDLE = "kontain-1.2.3-x86_64.tar.gz"
 

@@ -2,7 +2,7 @@
 """Build real projects with gcc-kontain, and run their own tests under km.
 
 `make sources` does all of them, which takes a while, and writes what came of it into
-docs/reference/real-projects.md; `python3 toolchain/sources/projects.py NAME...` does some.
+docs/reference/real-projects.md; `python3 -m toolchain.sources.projects NAME...` does some.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetch import FetchError, Sources
+from .fetch import FetchError, Sources
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/reference/real-projects.md"
@@ -164,7 +164,7 @@ def main() -> int:
                     print(result.said[-3000:])
                 results.append(result)
     except FetchError as problem:
-        print(f"projects.py: cannot get the sources: {problem}.", file=sys.stderr)
+        print(f"projects: cannot get the sources: {problem}.", file=sys.stderr)
         print("To fix: make `apt-get update` work on this host.", file=sys.stderr)
         return 1
     if names == list(PROJECTS):

@@ -8,10 +8,10 @@ compiled.
 from __future__ import annotations
 
 import pytest
-from suite import ROOT, run_tests, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 from tests.km.programs import PROGRAMS, compile_program
+from tools.vm.suite import ROOT, run_tests, send
 
 THERE = "/root/kontain-sources"
 PARTS = ("tests/__init__.py", "tests/km", "build/km/km", "pyproject.toml")

@@ -8,11 +8,11 @@ examples' folders as their pages leave them before `podman build`.
 from __future__ import annotations
 
 import pytest
-from suite import KRUN_PARTS, ROOT, run_tests, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 from tests.examples.prepare import EXAMPLES, parents, prepare
 from tests.runenv.support import image
+from tools.vm.suite import KRUN_PARTS, ROOT, run_tests, send
 
 THERE = "/root/kontain-examples"
 PARTS = (*KRUN_PARTS, "host", "runenv", "tests/runenv", "tests/examples", "examples/README.md")

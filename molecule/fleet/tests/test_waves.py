@@ -20,7 +20,7 @@ import testinfra  # type: ignore[import-untyped]  # it has no types
 from tests.fleet.broken_release import make_broken
 
 ROOT = Path(__file__).resolve().parents[3]
-VERSION = subprocess.check_output([ROOT / "tools/version"], text=True).strip()
+VERSION = subprocess.check_output([ROOT / "tools/release/version"], text=True).strip()
 BUNDLE = ROOT / f"build/kontain-{VERSION}-x86_64.tar.gz"
 ONE, TWO, THREE = HOSTS = ("fleet-one", "fleet-two", "fleet-three")
 PROOFS = ("proof-km", "proof-krun", "proof-podman", "proof-docker")

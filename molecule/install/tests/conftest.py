@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 import testinfra  # type: ignore[import-untyped]  # it has no types
-from engine_on_host import Engine
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
+
+from tests.molecule.engine_on_host import Engine
 
 
 @pytest.fixture(scope="module", params=["podman", "docker"])

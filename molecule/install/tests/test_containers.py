@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from engine_on_host import IMAGE, Engine
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
+
+from tests.molecule.engine_on_host import IMAGE, Engine
 
 IN_A_VM = ".kontain.KVM"
 WHOLE = os.environ.get("KONTAIN_VMS") == "all"

@@ -12,12 +12,12 @@ import shutil
 import subprocess
 
 import pytest
-from suite import ROOT, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 from tests.km import payloads
 from tests.km.compare import lay_out
 from tests.km.payload import build
+from tools.vm.suite import ROOT, send
 
 THERE = "/root/km-tests"
 TIMEOUT_S = 240  # of one run of a payload, under emulation on a machine that may have other work

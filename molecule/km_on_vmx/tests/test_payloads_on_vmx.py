@@ -20,16 +20,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bochs
 import pytest
 from _pytest.mark import ParameterSet
-from suite import ROOT
-from vm_errors import VmError
-from vm_image import ensure_image
 
 from tests.km import payloads
 from tests.km.compare import lay_out
 from tests.km.payload import BUILDS, NATIVE, build
+from tools.vm import bochs
+from tools.vm.errors import VmError
+from tools.vm.image import ensure_image
+from tools.vm.suite import ROOT
 
 # In a scenario `host` is this machine, on which Bochs runs; elsewhere such tests are skipped.
 pytestmark = pytest.mark.usefixtures("host")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from suite import KRUN_PARTS, ROOT, run_tests, send
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
+
+from tools.vm.suite import KRUN_PARTS, ROOT, run_tests, send
 
 THERE = "/root/kontain-sources"
 

@@ -11,12 +11,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine_on_host import Engine
-from releases import Releases
-from suite import copy
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
 from kontain_host.errors import IN_USE
+from tests.molecule.engine_on_host import Engine
+from tests.molecule.releases import Releases
+from tools.vm.suite import copy
 
 OLD, NEW, NEWEST = "1.0.0", "1.1.0", "2.0.0"
 PREFIX = "/opt/kontain"

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bundle import MTIME, Tree
+from .bundle import MTIME, Tree
 
 LICENCE = "Apache-2.0"
 MUSL = "SPDXRef-Package-musl"
@@ -29,7 +29,7 @@ def sbom(release: Tree, version: str, created: int) -> bytes:
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": f"kontain-{version}-x86_64",
         "documentNamespace": f"{NAMESPACE}/kontain-{version}-{digest}",
-        "creationInfo": {"created": time, "creators": ["Tool: tools/dist.py"]},
+        "creationInfo": {"created": time, "creators": ["Tool: tools/release/dist.py"]},
         "packages": [package(version, files), musl()],
         "files": files,
         "relationships": relationships(files),

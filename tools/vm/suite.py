@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from testinfra.host import Host  # type: ignore[import-untyped]  # it has no types
 
-SHARED = Path(__file__).resolve().parent
-ROOT = SHARED.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 10  # an emulated CPU, on a machine that may have other work
 # Two virtual CPUs share one thread of QEMU's: Go's parallel garbage collector would take as much of it
 # as the engines' own work.
@@ -23,7 +21,7 @@ KRUN_PARTS = (
     "build/km/km",
     "build/hello.km",
     "pyproject.toml",
-    "tools/version",
+    "tools/release/version",
     "galaxy.yml",
 )
 """What krun and its tests are made of, below ROOT."""
@@ -31,7 +29,7 @@ KRUN_PARTS = (
 
 def copy(host: Host, source: Path, target: str) -> None:
     """Copy a file or a folder to the machine."""
-    vm = [sys.executable, SHARED / "vm.py", "copy", host.backend.host.name]
+    vm = [ROOT / "tools/vm/vm", "copy", host.backend.host.name]
     subprocess.run([*vm, source, target], check=True)
 
 

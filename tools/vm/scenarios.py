@@ -1,10 +1,9 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Run scenarios one after the other, each on the distributions that it is for.
 
-    molecule/shared/scenarios.py         the short set: what `make molecule` runs
-    molecule/shared/scenarios.py --all   all of it: what `make molecule-all` runs
-    …/scenarios.py install@bookworm...   these runs alone, each SCENARIO@IMAGE
+    tools/vm/scenarios                       the short set: what `make molecule` runs
+    tools/vm/scenarios --all                 all of it: what `make molecule-all` runs
+    tools/vm/scenarios install@bookworm...   these runs alone, each SCENARIO@IMAGE
 
 Every run begins and goes on with what the ones before left in the cache of base images. However
 this ends, by Ctrl-C too, no virtual machine of a run is left. What became of each run, with the
@@ -29,13 +28,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import vm
-import vm_recipes
-from vm_errors import VmError
-from vm_image import ensure_image
+from . import recipes, vm
+from .errors import VmError
+from .image import ensure_image
 
-SCENARIOS = Path(__file__).resolve().parent.parent
-ROOT = SCENARIOS.parent
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = ROOT / "molecule"
 RESULTS = ROOT / "build" / "molecule"
 RECORD = ROOT / "docs" / "reference" / "support-matrix.json"
 
@@ -96,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     known |= {
         f"{run.scenario}@{image}": Run(run.scenario, image)
         for run in RUNS
-        for image in vm_recipes.RECIPES
+        for image in recipes.RECIPES
     }
     unknown = [name for name in options.runs if name not in known]
     if unknown:
@@ -114,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
             results.append(perform(run, whole=options.all))
             keep(results[-1], record=options.record)
     except KeyboardInterrupt:
-        print("scenarios.py: interrupted.", file=sys.stderr)
+        print("scenarios: interrupted.", file=sys.stderr)
         return 130
     finally:
         print(summary(results), flush=True)
@@ -250,7 +248,3 @@ def summary(results: list[dict[str, Any]]) -> str:
     good = sum(result["good"] for result in results)
     lines.append(f"{good} passed, {len(results) - good} failed")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

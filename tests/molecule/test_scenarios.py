@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scenarios
-import vm_recipes
+
+from tools.vm import recipes, scenarios
 
 PRINTED = """\
 \x1b[36mINFO    \x1b[0m \x1b[32minstall\x1b[0m ➜ \x1b[33mverify\x1b[0m: \x1b[36mExecuting\x1b[0m
@@ -48,7 +48,7 @@ def test_no_machine_is_left(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     stopped: list[str] = []
-    monkeypatch.setattr("vm.stop_vm", stopped.append)
+    monkeypatch.setattr("tools.vm.vm.stop_vm", stopped.append)
 
     def go() -> None:
         with scenarios.molecule(scenarios.Run("install", "trixie"), whole=False) as process:
@@ -72,7 +72,7 @@ def test_every_run_has_its_scenario_and_image() -> None:
     for run in scenarios.RUNS:
         assert (scenarios.SCENARIOS / run.scenario / "molecule.yml").exists(), run
         assert scenarios.machines(run.scenario)
-        assert run.image in vm_recipes.RECIPES, run
+        assert run.image in recipes.RECIPES, run
 
 
 def test_unknown_runs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write each role's README.md from its argument spec: `python3 tools/role_readme.py`."""
+"""Write each role's README.md from its argument spec: `python3 -m tools.docs.role_readme`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # Ansible brings it, without types
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def read_yaml(path: Path) -> Any:
@@ -46,7 +46,7 @@ def readme(role: Path) -> str:
     needed = [each["role"] for each in read_yaml(role / "meta/main.yml")["dependencies"]]
     if needed:
         lines += ["", f"Runs first: {', '.join(f'`{name}`' for name in needed)}."]
-    lines += ["", "This file is made from `meta/` by `tools/role_readme.py`."]
+    lines += ["", "This file is made from `meta/` by `tools/docs/role_readme.py`."]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 

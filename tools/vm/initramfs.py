@@ -13,8 +13,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from vm_errors import run
-from vm_recipes import Recipe
+from .errors import run
+from .recipes import Recipe
 
 PYTHON = "usr/lib/python3.*"
 LIBRARIES = "lib/x86_64-linux-gnu"

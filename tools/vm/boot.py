@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-import vm_machine
-from vm_errors import VmError, say
-from vm_image import Image, lock
-from vm_machine import Disk, Hardware, Vm, remove
+from . import machine
+from .errors import VmError, say
+from .image import Image, lock
+from .machine import Disk, Hardware, Vm, remove
 
 SAVE_TIMEOUT_S = 600  # seconds of work, on a machine that may have other
 
@@ -40,7 +40,7 @@ def _machine_hash(image: Image, hardware: Hardware) -> str:
     version = subprocess.run(
         ["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True
     ).stdout
-    words = [os.fspath(word) for word in vm_machine.qemu_command(image, hardware)]
+    words = [os.fspath(word) for word in machine.qemu_command(image, hardware)]
     return hashlib.sha256(json.dumps([version, words]).encode()).hexdigest()[:16]
 
 
@@ -54,12 +54,12 @@ def _boot(image: Image, hardware: Hardware, folder: Path) -> None:
     ours, theirs = socket.socketpair()
     try:
         with ours, theirs:
-            vm_machine.start(vm, image, hardware, Disk(image.disk, "raw"), theirs)
-            vm_machine.wait_until_up(vm)
+            machine.start(vm, image, hardware, Disk(image.disk, "raw"), theirs)
+            machine.wait_until_up(vm)
             _require_kvm(vm, hardware)
-            vm_machine.hang_up(vm)
+            machine.hang_up(vm)
             _save(ours, disk)
-        vm_machine.end(vm)
+        machine.end(vm)
         for path in set(vm.folder.iterdir()) - {disk.path, disk.state}:
             path.unlink()
         vm.folder.rename(folder)

@@ -1,8 +1,7 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Virtual machines to test in: a Debian host with systemd, cgroup v2, engines and AMD SVM.
 
-    vm=molecule/shared/vm.py
+    vm=tools/vm/vm
     $vm start dev                    # 5 s; the first time three minutes, to make a base image
     $vm copy dev build/km /root/     # files or folders, into the VM; `fetch` is the other way
     $vm ssh dev -- /root/km/km /bin/busybox uname -r
@@ -15,7 +14,7 @@ output of `start` is one JSON object: how to connect. `ssh -F build/vms/dev/ssh_
 `pytest --hosts=ssh://dev --ssh-config=build/vms/dev/ssh_config` work too.
 
 A VM lives below build/vms/NAME: overlay disk, ssh_config, console (serial.log), qemu.pid. Its
-disk is an overlay of the base image, whose folder vm_image.py describes. Its ssh port is on
+disk is an overlay of the base image, whose folder image.py describes. Its ssh port is on
 127.0.0.1 only.
 """
 
@@ -32,13 +31,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import vm_machine
-from vm_boot import ensure_booted
-from vm_errors import VmError, require_programs
-from vm_image import ensure_image
-from vm_machine import Hardware, Vm
+from . import machine
+from .boot import ensure_booted
+from .errors import VmError, require_programs
+from .image import ensure_image
+from .machine import Hardware, Vm
 
-VMS = Path(__file__).resolve().parent.parent.parent / "build" / "vms"
+VMS = Path(__file__).resolve().parents[2] / "build" / "vms"
 CONSOLES = VMS.parent / "log"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -57,7 +56,7 @@ def find_vm(name: str) -> Vm:
     """Return the VM of that name, which runs; raise VmError otherwise."""
     vm = named_vm(name)
     if vm.pid() is None:
-        raise VmError(f"there is no running VM {name!r}", f"molecule/shared/vm.py start {name}")
+        raise VmError(f"there is no running VM {name!r}", f"tools/vm/vm start {name}")
     return vm
 
 
@@ -69,7 +68,7 @@ def start_vm(name: str, image: str = "trixie", hardware: Hardware = Hardware()) 
     """
     vm = named_vm(name)
     if vm.pid() is not None:
-        raise VmError(f"the VM {name!r} runs already", f"molecule/shared/vm.py stop {name}")
+        raise VmError(f"the VM {name!r} runs already", f"tools/vm/vm stop {name}")
     require_programs("qemu-system-x86_64", "qemu-img", "ssh", "scp")
     base = ensure_image(image)
     if not base.disk.exists():
@@ -81,11 +80,11 @@ def start_vm(name: str, image: str = "trixie", hardware: Hardware = Hardware()) 
     shutil.rmtree(vm.folder, ignore_errors=True)
     vm.folder.mkdir(mode=0o700, parents=True)
     try:
-        vm_machine.start(vm, base, hardware, booted)
-        vm_machine.wait_until_up(vm)
+        machine.start(vm, base, hardware, booted)
+        machine.wait_until_up(vm)
         set_clock(vm)
     except BaseException:
-        vm_machine.end(vm)  # the folder stays: its console may say why
+        machine.end(vm)  # the folder stays: its console may say why
         raise
     return vm
 
@@ -102,11 +101,11 @@ def set_clock(vm: Vm) -> None:
 def stop_vm(name: str) -> None:
     """Stop a VM, if it runs, and remove all of it but its console, which goes to build/log."""
     vm = named_vm(name)
-    vm_machine.end(vm)
+    machine.end(vm)
     if vm.console.exists():
         CONSOLES.mkdir(parents=True, exist_ok=True)
         shutil.copy(vm.console, CONSOLES / f"console-{name}.log")
-    vm_machine.remove(vm)
+    machine.remove(vm)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -124,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="vm.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="vm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     image = verbs.add_parser(
@@ -190,7 +189,3 @@ def _verb_stop(options: argparse.Namespace) -> int:
     for name in options.names:
         stop_vm(name)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

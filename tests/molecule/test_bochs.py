@@ -7,11 +7,11 @@ import os
 import subprocess
 from pathlib import Path
 
-import bochs
 import pytest
-import vm_initramfs
-from vm_errors import VmError
-from vm_image import Image
+
+from tools.vm import bochs, initramfs
+from tools.vm.errors import VmError
+from tools.vm.image import Image
 
 # In place of Bochs, which takes a minute: it shows on the console what a machine would.
 STAND_IN = """#!/bin/sh
@@ -55,14 +55,14 @@ def test_lines_end_with_the_job(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the console shows comes line by line, without the job's end, and the machine ends."""
-    shows = rf"one\r\ntwo\r\n{vm_initramfs.END} 0\r\n"
+    shows = rf"one\r\ntwo\r\n{initramfs.END} 0\r\n"
     assert run(image, tmp_path, monkeypatch, shows) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        ((rf"wrong\n{vm_initramfs.END} 3\n", 60), "did not end with status 0:\nwrong\n"),
+        ((rf"wrong\n{initramfs.END} 3\n", 60), "did not end with status 0:\nwrong\n"),
         ((r"booted\n", 0), "Bochs ended with status 0, having said:\nand the console:\nbooted"),
         ((r"booted\n", 60), "was silent for 1 s"),
     ],
@@ -103,7 +103,7 @@ def test_archive_holds_the_tree(tmp_path: Path) -> None:
     (tree / "temporary").chmod(0o1777)
     unpacked.mkdir()
     archive = tmp_path / "archive"
-    vm_initramfs.write_cpio(tree, archive, "there")
+    initramfs.write_cpio(tree, archive, "there")
     with archive.open("rb") as file:
         subprocess.run(["busybox", "cpio", "-i"], stdin=file, cwd=unpacked, check=True)
     found = {

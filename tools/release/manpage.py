@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make a man page of our Markdown: `python3 tools/manpage.py PAGE.1.md VERSION` prints its roff.
+"""Make a man page of our Markdown: `python3 -m tools.release.manpage PAGE.1.md VERSION` prints its roff.
 
 What a page may use: one `#` title, `##` and `###` headings, paragraphs, fenced blocks, lists with
 `-` or `1.`, definitions (a line of terms, then a line that begins with `: `), tables, comments
@@ -125,7 +125,9 @@ def main() -> int:
         print(convert(source.read_text(encoding="utf-8"), source.name, version), end="")
     except (OSError, ManError) as problem:
         print(f"manpage.py: no man page of {source}: {problem}.", file=sys.stderr)
-        print("To fix: write the page as the head of tools/manpage.py says.", file=sys.stderr)
+        print(
+            "To fix: write the page as the head of tools/release/manpage.py says.", file=sys.stderr
+        )
         return 1
     return 0
 

@@ -15,8 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vm_errors import Argument, VmError, run, say
-from vm_image import Image
+from .errors import Argument, VmError, run, say
+from .image import Image
 
 BOOT_TIMEOUT_S = 900  # a boot takes one minute, and several on two cores that have other work
 CONNECT_TIMEOUTS_S = (5, 5, 5, 10, 10, 20, 60)

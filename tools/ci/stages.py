@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run targets of make one after the other: `tools/stages.py [--beside TARGET] TARGET...`.
+"""Run targets of make one after the other: `python3 -m tools.ci.stages [--beside TARGET] TARGET...`.
 
 Every stage runs, whatever became of the ones before. What they print passes through and is kept in
 `build/log/TARGET.log`; the end is a table of times, and of what pytest said last in each stage.
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-LOGS = Path(__file__).resolve().parent.parent / "build" / "log"
+LOGS = Path(__file__).resolve().parents[2] / "build" / "log"
 PYTEST_SUMMARY = re.compile(r"^=+ (.* in [0-9.]+s.*) =+$")
 SKIPPED = re.compile(r"^SKIPPED ")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write docs/reference/system-calls.md from km's table of them: `python3 tools/syscall_table.py`."""
+"""Write docs/reference/system-calls.md from km's table of them: `python3 -m tools.docs.syscall_table`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "km" / "src" / "calls" / "syscall_list.inc"
 PAGE = ROOT / "docs" / "reference" / "system-calls.md"
 
 HEAD = """\
 # System calls
 
-Made by `tools/syscall_table.py` from `km/src/calls/syscall_list.inc`; do not edit it.
+Made by `tools/docs/syscall_table.py` from `km/src/calls/syscall_list.inc`; do not edit it.
 
 What a payload finds when it makes a system call of Linux on x86-64.
 A call that is not here fails with `ENOSYS`, as on a kernel that does not have it.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make the bundle `build/kontain-VERSION-x86_64.tar.gz`: `python3 tools/bundle.py VERSION [COLLECTION]`.
+"""Make the bundle `build/kontain-VERSION-x86_64.tar.gz`: `python3 -m tools.release.bundle VERSION [COLLECTION]`.
 
 A bundle is a folder `kontain-VERSION/` with `install.sh`, `release/` (the tree of
 `/opt/kontain/versions/VERSION`) and, where ansible-galaxy made COLLECTION, the collection's tarball.
@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from manpage import ManError, convert
+from .manpage import ManError, convert
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 BUILT = (
     BUILD / "bundle.sha256"
@@ -44,7 +44,7 @@ FILES = {
     "build/toolchain/bin/kontain-g++": "bin/kontain-g++",
     "build/hello.km": "share/hello.km",
     "krun/etc/krun.json": "share/krun.json",
-    "tools/ansible-requirements.txt": "share/ansible-requirements.txt",
+    "tools/release/ansible-requirements.txt": "share/ansible-requirements.txt",
 }
 FOLDERS = {
     "build/toolchain/lib/toolchain": "lib/toolchain",

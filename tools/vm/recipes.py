@@ -113,7 +113,7 @@ class Recipe:
     options: tuple[str, ...] = ()
     """Of mmdebstrap."""
     disk: bool = True
-    """Else the system is an initramfs with the few files that vm_initramfs.py names."""
+    """Else the system is an initramfs with the few files that initramfs.py names."""
 
 
 def _with_engines(suite: str, *more: str, options: tuple[str, ...] = ()) -> Recipe:

@@ -32,12 +32,12 @@ class VmError(Exception):
 
     def __init__(self, problem: str, fix: str) -> None:
         """Remember both sentences, without full stops."""
-        super().__init__(f"vm.py: {problem}.\nTo fix: {fix}.")
+        super().__init__(f"vm: {problem}.\nTo fix: {fix}.")
 
 
 def say(text: str) -> None:
     """Tell the user what takes long."""
-    print(f"vm.py: {text}", file=sys.stderr, flush=True)
+    print(f"vm: {text}", file=sys.stderr, flush=True)
 
 
 def require_programs(*names: str) -> None:

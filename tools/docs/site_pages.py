@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Build the site of the documents: `python3 tools/site_pages.py` leaves it in build/site.
+"""Build the site of the documents: `python3 -m tools.docs.site_pages` leaves it in build/site.
 
 The pages are the repository's own, at their own paths, so that a link leads to the same place in a
 clone and on the site; what is no page of the site is linked to in the repository. The reference of
@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # MkDocs brings it, without types
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 STAGE = ROOT / "build" / "site-src"
 REPOSITORY = "https://github.com/kontainapp/platform"
 PAGES = ("*.md", "docs/**/*.md", "docs/**/*.svg", "examples/**/*.md", "*/man/*.md", "roles/*/*.md")

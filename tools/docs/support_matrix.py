@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write docs/reference/support-matrix.md, and a table of docs/explanation/performance.md.
 
-The command is `python3 tools/support_matrix.py`.
+The command is `python3 -m tools.docs.support_matrix`.
 
-What was run comes from docs/reference/support-matrix.json, where `molecule/shared/scenarios.py --record` keeps
+What was run comes from docs/reference/support-matrix.json, where `tools/vm/scenarios --record` keeps
 what became of each run; what is only known comes from the roles' table of packages.
 """
 
@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import role_readme
+from . import role_readme
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "docs" / "reference" / "support-matrix.json"
 PAGE = RECORD.with_suffix(".md")
 PERFORMANCE = ROOT / "docs" / "explanation" / "performance.md"
@@ -55,7 +55,7 @@ DISTRIBUTIONS = {
 HEAD = """\
 # Support matrix
 
-Made by `tools/support_matrix.py`, which says from what; do not edit it.
+Made by `tools/docs/support_matrix.py`, which says from what; do not edit it.
 
 ## Run in virtual machines
 

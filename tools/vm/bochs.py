@@ -4,7 +4,7 @@
     with bochs.machine(image, job, "corei7_haswell_4770") as console:
         for line in console: ...
 
-The image is one without a disk, see vm_initramfs.py. Bochs executes some twenty to fifty million
+The image is one without a disk, see initramfs.py. Bochs executes some twenty to fifty million
 instructions a second. Its clock counts instructions, a thousand million a second, and jumps ahead
 where the CPU waits: what the guest sees of time says how many instructions something took, and does
 not depend on what else the host does.
@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vm_errors import VmError, require_files, require_programs, run
-from vm_image import Image
-from vm_initramfs import END, write_cpio
+from .errors import VmError, require_files, require_programs, run
+from .image import Image
+from .initramfs import END, write_cpio
 
 ISOLINUX = Path("/usr/lib/ISOLINUX/isolinux.bin")
 LDLINUX = Path("/usr/lib/syslinux/modules/bios/ldlinux.c32")

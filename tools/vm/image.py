@@ -28,9 +28,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import vm_initramfs
-from vm_errors import VmError, require_programs, run, say
-from vm_recipes import (
+from . import initramfs
+from .errors import VmError, require_programs, run, say
+from .recipes import (
     DISK_SIZE,
     FILES,
     INITRAMFS_FILES,
@@ -97,7 +97,7 @@ def recipe_hash(recipe: Recipe, files: dict[str, str]) -> str:
     if recipe.disk:
         parts += [files, INITRAMFS_FILES, MASKED_UNITS, DISK_SIZE]
     else:
-        parts += [Path(vm_initramfs.__file__).read_text(encoding="utf-8")]
+        parts += [Path(initramfs.__file__).read_text(encoding="utf-8")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -110,7 +110,7 @@ def ensure_image(name: str) -> Image:
     if name not in RECIPES:
         raise VmError(
             f"there is no image {name!r}: wanted one of {', '.join(RECIPES)}",
-            "name one of these, or add a recipe to molecule/shared/vm_recipes.py",
+            "name one of these, or add a recipe to tools/vm/recipes.py",
         )
     files = FILES | local_authorities()
     folder = cache_folder() / f"{name}-{recipe_hash(RECIPES[name], files)}"
@@ -147,7 +147,7 @@ def _build(recipe: Recipe, files: dict[str, str], image: Image) -> None:
         if recipe.disk:
             _fill(recipe, files, Image(work, image.alias))
         else:
-            vm_initramfs.fill(recipe, work)
+            initramfs.fill(recipe, work)
         work.rename(image.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make a release in build/dist: `python3 tools/dist.py VERSION COLLECTION`, after `make bundle`.
+"""Make a release in build/dist: `python3 -m tools.release.dist VERSION COLLECTION`, after `make bundle`.
 
 It holds the bundle with its signed manifest, the install.sh that trusts its key, the collection's
 tarball, a bill of materials, and SHA256SUMS over these with its signature. The same sources and the
@@ -18,7 +18,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-from bundle import (
+from kontain_host.signature import KEY_BYTES, TRAILER, TRAILER_SIZE
+
+from .bundle import (
     BUILD,
     ROOT,
     BundleError,
@@ -29,13 +31,12 @@ from bundle import (
     tree_members,
     write,
 )
-from kontain_host.signature import KEY_BYTES, TRAILER, TRAILER_SIZE
-from manpage import ManError
-from sbom import sbom, time_of_sources
+from .manpage import ManError
+from .sbom import sbom, time_of_sources
 
 DIST = BUILD / "dist"
 DEVELOPMENT_KEY = BUILD / "development-key.pem"
-INCLUDE = 'PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/take_bundle.py" "$@"'
+INCLUDE = 'PYTHONPATH=$LIBRARY "$PYTHON" -s "$TREE/tools/release/take_bundle.py" "$@"'
 INCLUDED = '"$PYTHON" -I - "$@" <<\'END\'\n{}END'
 IMPORT = "from kontain_host.signature import AGAIN, UntrustedError, require_not_older, verify\n"
 
@@ -101,7 +102,7 @@ def trailer(body: bytes, version: str, key: Key) -> bytes:
 def take_program() -> str:
     """Return the program that takes a bundle, of one piece."""
     signature = (ROOT / "host/kontain_host/signature.py").read_text(encoding="ascii")
-    program = (ROOT / "tools/take_bundle.py").read_text(encoding="ascii")
+    program = (ROOT / "tools/release/take_bundle.py").read_text(encoding="ascii")
     if program.count(IMPORT) != 1:
         raise BundleError("take_bundle.py does not import what install.sh puts before it")
     return signature + program.replace(IMPORT, "")
@@ -167,7 +168,9 @@ def main() -> int:
         (DIST / "install.sh").chmod(0o755)
     except (BundleError, ManError, OSError, tarfile.TarError) as problem:
         print(f"dist.py: cannot make a release: {problem}.", file=sys.stderr)
-        print("To fix: see the head of tools/dist.py, and run `make dist`.", file=sys.stderr)
+        print(
+            "To fix: see the head of tools/release/dist.py, and run `make dist`.", file=sys.stderr
+        )
         return 1
     for name in files:
         print(f"{(DIST / name).relative_to(ROOT)}: {len(files[name])} bytes")
