@@ -169,6 +169,10 @@ uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64
 /* Room for a copy of guest structures, valid until the call ends; NULL when it is too much. */
 void *scratch_alloc(struct vcpu *vcpu, uint64_t size);
 
+/* Whether this is the file of the program that runs, which the kernel lets nobody change. */
+struct stat;
+bool program_is(const struct stat *st);
+
 /* Whether a path names the process's own /proc/PID/exe, which for the host is the monitor. */
 bool path_is_own_exe(const char *path);
 bool proc_is_own_exe(uint64_t path);
@@ -181,6 +185,10 @@ void pin_init(struct vcpu *vcpu);
 /* The monitor's own descriptor of the root of a proc(5) that shows this process; -1: there is none.
  */
 int pin_proc(void);
+
+/* Whether a file is on that proc(5). */
+struct stat;
+bool pin_is_on_proc(const struct stat *st);
 
 /* Let vcpu->pin hold the file of `fd`: 0, or -errno; and hold none. */
 int64_t pin_set(struct vcpu *vcpu, int fd);
@@ -239,6 +247,7 @@ void opening_leaves_root(void);
 
 /* What open(2) knows; openat2(2) refuses others. */
 #define OPEN_LARGE 0100000UL /* O_LARGEFILE, which open(2) always has */
+#define OPEN_ACCESS 3UL      /* to read, to write: musl's O_ACCMODE has O_PATH in it */
 #define OPEN_FLAGS                                                                                 \
     ((uint64_t)O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |         \
      O_SYNC | O_ASYNC | O_DIRECT | OPEN_LARGE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | \
@@ -272,9 +281,15 @@ pid_t proc_self(void);
 void proc_forget_self(void);
 bool proc_is_monitors(const struct proc_file *file);
 
+/* Whether this is a folder of whose entries some may be a monitor's. */
+bool proc_lists_monitors(const struct proc_file *file);
+
 /* Whether this entry of a process in a VM is its monitor's; likewise file->entry. */
 bool proc_is_monitors_entry(const struct proc_file *file, const char *entry);
 bool proc_is_hidden(const struct proc_file *file);
+
+/* How many entries of such a folder, FOLDER/LAST, are. */
+unsigned long proc_count_monitors(const struct proc_file *file);
 
 /* What of a process in a VM the link itself is that the path names: whether it is one. The pin
  * is used for it. */
@@ -282,6 +297,9 @@ bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct 
 
 /* Whether the last name of a path may be that of a descriptor or a mapping there: of a number. */
 bool proc_may_be_entry(uint64_t path);
+
+/* Whether a path is that of such a link, and what it leads to is the monitor's. */
+bool proc_path_is_hidden(struct vcpu *vcpu, uint64_t dirfd, uint64_t path);
 
 /* The program of a process in a VM. False when it cannot be told. */
 bool proc_program(const struct proc_file *file, char program[4096]);
@@ -291,9 +309,28 @@ bool proc_program(const struct proc_file *file, char program[4096]);
 int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file);
 bool proc_is_kvm(const struct stat *st);
 
+/* Whether that of a process in a VM is rewritten. */
+bool proc_is_rewritten(const struct proc_file *file);
+
+/* Let `file` be what `name`, a path that the kernel shows, names below a proc(5); it is cut up. */
+void proc_take_apart(char *name, struct proc_file *file);
+
+/* ---- proc_copy.c: the files in memory that stand in the place of what is rewritten ---- */
+
 /* Let the pin be a file that tells of a process in a VM what `file` would tell of its program
  * alone: 0 or -errno. */
 int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file);
+
+/* Whether `fd` is such a file, and of which; whether a stat may be one's. */
+bool proc_copy_of(int fd, const struct stat *st, struct proc_file *file);
+bool proc_copy_at(int fd, struct proc_file *file);
+bool proc_copy_may_be(const struct stat *st);
+
+/* The name of the file that it stands for, where the kernel says it is at `path`; or NULL. */
+const char *proc_copy_name(const char *path);
+
+/* If it is one, let it say what is so now, as /proc does to who reads from the begin. */
+void proc_copy_renew(struct vcpu *vcpu, int fd);
 
 /* ---- proc_text.c: such a file's content ---- */
 
@@ -344,6 +381,18 @@ unsigned instruction_vector(uint64_t rip, unsigned vector);
 
 struct maps;
 struct proc_file;
+
+/* struct statx of the kernel's uapi, whose older headers lack the mount. */
+struct host_statx {
+    uint32_t mask, block_size;
+    uint64_t attributes;
+    uint32_t links, uid, gid;
+    uint16_t mode, pad;
+    uint64_t inode, size, more[10];
+    uint32_t of_major, of_minor, major, minor;
+    uint64_t mount;
+    uint64_t spare[13];
+};
 
 /* What statx(2) says of a file. */
 struct file_facts {
@@ -518,6 +567,9 @@ HANDLER(futex_waitv);
 
 /* sys_offset.c */
 HANDLER(lseek);
+HANDLER(pread64);
+HANDLER(preadv);
+HANDLER(preadv2);
 HANDLER(sendfile);
 HANDLER(splice);
 HANDLER(copy_file_range);
@@ -530,15 +582,19 @@ HANDLER(open);
 HANDLER(openat);
 HANDLER(creat);
 HANDLER(openat2);
-HANDLER(stat);
-HANDLER(newfstatat);
-HANDLER(statx);
 HANDLER(close);
 HANDLER(dup2);
 HANDLER(dup3);
 HANDLER(close_range);
 HANDLER(fcntl);
 HANDLER(memfd_create);
+
+/* sys_stat.c */
+HANDLER(stat);
+HANDLER(lstat);
+HANDLER(fstat);
+HANDLER(newfstatat);
+HANDLER(statx);
 
 /* sys_path.c */
 HANDLER(truncate);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 static enum helped helped_of(uint64_t number)
 {
@@ -42,9 +43,20 @@ static bool is_on_file(uint64_t fd)
                                  fs.f_type == BTRFS_SUPER_MAGIC));
 }
 
+/* Whether a copy is to be made anew, which takes the payload's own thread. */
+static bool reads_anew(uint32_t number, const uint64_t *args)
+{
+    bool begins = (number == __NR_lseek && (!args[1] || args[2] == SEEK_CUR)) ||
+                  (number == __NR_pread64 && !args[3]);
+    struct proc_file file;
+
+    return begins && proc_copy_at((int)args[0], &file);
+}
+
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
 {
-    if (!helper_may_make(number) || (helped_of(number) == HELPED_ON_FILE && !is_on_file(args[0]))) {
+    if (!helper_may_make(number) || (helped_of(number) == HELPED_ON_FILE && !is_on_file(args[0])) ||
+        reads_anew(number, args)) {
         return false;
     }
     if (number == __NR_getpriority && (int)args[0] == PRIO_PROCESS && !(int)args[1]) {

@@ -62,17 +62,6 @@ bool mounts_hides(uint64_t id)
 
 /* ---- what a file is on ---- */
 
-/* struct statx of the kernel's uapi, whose older headers lack the mount. */
-struct host_statx {
-    uint32_t mask, block_size;
-    uint64_t attributes;
-    uint32_t links, uid, gid;
-    uint16_t mode, pad;
-    uint64_t more[14];
-    uint64_t mount;
-    uint64_t spare[13];
-};
-
 #define STATX_BASIC 0x7ffU
 #define STATX_MOUNT 0x1000U        /* STATX_MNT_ID, since Linux 5.8 */
 #define STATX_IS_MOUNT_ROOT 0x2000 /* STATX_ATTR_MOUNT_ROOT, likewise */
@@ -279,20 +268,15 @@ void mounts_write(FILE *to, struct maps *text, const struct proc_file *what)
 
 bool mounts_unwrite(int fd)
 {
-    static const char *const names[] = {"mounts", "mountinfo"};
-    char path[PATH_MAX], text[PROC_AT], name[PROC_AT];
-    int file = -1, flags = fcntl(fd, F_GETFD);
+    int file, flags = fcntl(fd, F_GETFD);
+    struct proc_file of;
+    char name[PROC_AT];
 
-    if (!mounts_any() || fd_path(fd, path) <= 0) {
+    if (!mounts_any() || !proc_copy_at(fd, &of) || !strstr(of.last, "mount")) {
         return false;
     }
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        (void)snprintf(text, sizeof(text), "/memfd:%s (deleted)", names[i]);
-        if (!strcmp(path, text)) {
-            (void)snprintf(name, sizeof(name), "self/%s", names[i]);
-            file = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
-        }
-    }
+    (void)snprintf(name, sizeof(name), "%s/%s", of.folder, of.last);
+    file = openat(pin_proc(), name, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return false;
     }

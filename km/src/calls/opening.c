@@ -275,7 +275,7 @@ static int64_t pin_program(const struct opening *what, struct stat *st)
     char program[PATH_MAX];
     int64_t fd;
 
-    if ((what->how.flags & O_ACCMODE) != O_RDONLY || what->how.flags & O_TRUNC) {
+    if (what->how.flags & (OPEN_ACCESS | O_TRUNC)) {
         return -ETXTBSY;
     }
     if (proc_look_at_link(what->vcpu, what->dirfd, what->path, &file)) {
@@ -299,12 +299,29 @@ static int64_t pin_program(const struct opening *what, struct stat *st)
     return pin_file(&other, st);
 }
 
+/* Whether the host lets this process open it so: 0 or -errno. */
+static int64_t may_open(const struct proc_file *file, uint64_t flags)
+{
+    uint64_t mode = flags & OPEN_ACCESS;
+    char name[PROC_AT];
+    int64_t error;
+
+    (void)snprintf(name, sizeof(name), "%s/%s", file->folder, file->last);
+    mode = (mode != O_WRONLY ? R_OK : 0) | (mode != O_RDONLY || flags & O_TRUNC ? W_OK : 0);
+    error = host_syscall(__NR_faccessat2,
+                         (uint64_t[6]){(uint64_t)pin_proc(), (uint64_t)name, mode, AT_EACCESS});
+    return error == -ENOSYS ? 0 : error;
+}
+
 /* Let the pin be a text in place of the file; another thread may have put a file of its own there.
  */
-static int64_t pin_text(struct vcpu *vcpu, struct proc_file *file, struct stat *st)
+static int64_t pin_text(struct vcpu *vcpu, struct proc_file *file, uint64_t flags, struct stat *st)
 {
-    int64_t error = proc_rewrite(vcpu, file);
+    int64_t error = may_open(file, flags);
 
+    if (!error) {
+        error = proc_rewrite(vcpu, file);
+    }
     if (!error && fstat(vcpu->pin, st) < 0) {
         error = -errno;
     }
@@ -328,11 +345,14 @@ static int64_t open_pinned(const struct opening *what)
     if (!fd && S_ISLNK(st.st_mode)) { /* O_NOFOLLOW */
         fd = -ELOOP;
     }
+    if (!fd && what->how.flags & (OPEN_ACCESS | O_TRUNC) && program_is(&st)) {
+        fd = -ETXTBSY;
+    }
     if (!fd) {
         fd = proc_judge(vcpu->pin, &st, &file);
     }
-    if (!fd && *file.last) {
-        fd = pin_text(vcpu, &file, &st);
+    if (!fd && (*file.last || (proc_copy_of(vcpu->pin, &st, &file) && proc_is_monitors(&file)))) {
+        fd = pin_text(vcpu, &file, what->how.flags, &st);
     }
     if (!fd) {
         fd = open_pin(vcpu, what->how.flags, &st);
@@ -462,12 +482,36 @@ static int64_t refuse_kvm(int64_t fd)
     return fd;
 }
 
-/* A name without access is no harm, but the monitor's descriptors have none for the payload. */
-static int64_t refuse_hidden(int64_t fd)
+/* The program in the place of km's own file: a name of it, without access. */
+static int64_t name_program(const struct opening *what)
 {
+    int command = what->how.flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD;
+    struct opening named = *what;
+    struct stat st;
+    int64_t fd;
+
+    named.how.flags &= ~(OPEN_ACCESS | O_TRUNC); /* O_PATH overlooks them */
+    fd = pin_program(&named, &st);
+    if (!fd) {
+        fd = fcntl(what->vcpu->pin, command, 0);
+        fd = fd < 0 ? -errno : fd;
+    }
+    pin_clear(what->vcpu);
+    return fd;
+}
+
+/* A name without access is no harm, but the monitor's descriptors have none for the payload, nor
+ * has its own file by a link of /proc. */
+static int64_t open_name(const struct opening *what)
+{
+    int64_t fd = host_open(what, what->how.flags, what->how.mode);
     struct proc_file file;
     struct stat st;
 
+    if (fd >= 0 && fstat((int)fd, &st) == 0 && self_is_file(&st) && pin_proc() >= 0) {
+        (void)close((int)fd);
+        return name_program(what);
+    }
     if (FIRST_LOCK && fd >= 0 && fstat((int)fd, &st) == 0 && !S_ISDIR(st.st_mode) &&
         !major(st.st_dev) && proc_judge((int)fd, &st, &file) == -ENOENT) {
         (void)close((int)fd);
@@ -481,8 +525,8 @@ static int64_t open_safely(const struct opening *what)
     int64_t fd;
 
     if (is_harmless(what->how.flags)) {
-        fd = host_open(what, what->how.flags, what->how.mode);
-        return what->how.flags & O_PATH ? refuse_hidden(fd) : fd;
+        return what->how.flags & O_PATH ? open_name(what)
+                                        : host_open(what, what->how.flags, what->how.mode);
     }
     fd = open_across_none(what);
     if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG ||

@@ -27,11 +27,17 @@
 #define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel's linux/proc_ns.h */
 
 static int proc = -1;  /* the root of a proc(5) that shows this process, or -1 */
+static dev_t proc_dev; /* which it is */
 static int blank = -1; /* what a pin is that holds no file */
 
 int pin_proc(void)
 {
     return proc;
+}
+
+bool pin_is_on_proc(const struct stat *st)
+{
+    return proc >= 0 && st->st_dev == proc_dev;
 }
 
 /* Whether it is the root of a proc(5) that shows this process: not one of other processes only. */
@@ -51,6 +57,9 @@ void pin_init(struct vcpu *vcpu)
 
     fd = carried >= 0 ? carried : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && shows_us(fd)) {
+        struct stat st;
+
+        proc_dev = fstat(fd, &st) == 0 ? st.st_dev : 0;
         proc = fd_hide(fd);
     } else if (fd >= 0) {
         (void)close(fd);
@@ -170,12 +179,13 @@ ssize_t fd_path(int fd, char path[PATH_MAX])
 }
 
 /* Of KVM's descriptors, which payloads may not have, only a vCPU's can be mapped; all are of inodes
- * without a type, and nothing else of those is a payload's to map. */
-static bool is_anonymous(int fd)
+ * without a type, and nothing else of those is a payload's to map. Nor is a file of /proc. */
+static bool cannot_be_mapped(int fd)
 {
+    struct proc_file file;
     struct stat st;
 
-    return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT);
+    return fstat(fd, &st) == 0 && (!(st.st_mode & S_IFMT) || proc_copy_of(fd, &st, &file));
 }
 
 /* The same without a pin, where no other thread can change what the number is meanwhile. */
@@ -190,7 +200,7 @@ static int64_t map_alone(const struct vcpu *vcpu, int fd,
     if (fcntl(fd, F_GETFD) < 0) {
         result = -EBADF;
     } else {
-        result = is_anonymous(fd) ? -ENODEV : map(fd, args);
+        result = cannot_be_mapped(fd) ? -ENODEV : map(fd, args);
     }
     if (!vcpu->vforked) {
         freeze_thaw();
@@ -218,7 +228,7 @@ int64_t pin_map(struct vcpu *vcpu, int fd, int64_t (*map)(int fd, const uint64_t
     }
     result = pin_set(vcpu, fd);
     if (!result) {
-        result = is_anonymous(vcpu->pin) ? -ENODEV : map(vcpu->pin, args);
+        result = cannot_be_mapped(vcpu->pin) ? -ENODEV : map(vcpu->pin, args);
         pin_clear(vcpu);
     }
     return result;

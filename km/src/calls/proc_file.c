@@ -13,13 +13,13 @@
 #include "task/task.h"
 
 #include <asm/unistd.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -93,15 +93,28 @@ static bool has_entries(const char *last)
     return !strcmp(last, "fd") || !strcmp(last, "fdinfo") || !strcmp(last, "map_files");
 }
 
+/* A process may have ended, or its names be new. */
+static void forget_end(char *name)
+{
+    char *gone = strstr(name, " (deleted)");
+
+    if (gone) {
+        *gone = 0;
+    }
+}
+
 /*
  * `name`, a path as the kernel shows it, may be of PID/LAST or of PID/task/TID/LAST. It begins at
  * the root of who asks: where that is such a folder, nothing but LAST is known.
  */
-static void take_apart(char *name, struct proc_file *file)
+void proc_take_apart(char *name, struct proc_file *file)
 {
-    const char *last = cut(name), *folder = cut(name), *above, *entry = "";
+    const char *last, *folder, *above, *entry = "";
     pid_t id, owner = 0;
 
+    forget_end(name);
+    last = cut(name);
+    folder = cut(name);
     if (folder && has_entries(folder)) {
         entry = last;
         last = folder;
@@ -143,6 +156,11 @@ static bool is_one_of(const char *last, size_t count)
     return false;
 }
 
+bool proc_is_rewritten(const struct proc_file *file)
+{
+    return is_one_of(file->last, rewritten_count());
+}
+
 /* A file of this process under a name that does not say so, such as a mount's. */
 static void look_for_own(const struct stat *st, struct proc_file *file)
 {
@@ -176,13 +194,9 @@ void proc_look(int fd, const struct stat *st, struct proc_file *file)
 
     memset(file, 0, sizeof(*file));
     if (fd_path(fd, name) > 0) {
-        char *gone = strstr(name, " (deleted)"); /* the process has ended, or its names are new */
-
-        if (gone) {
-            *gone = 0;
-        }
+        forget_end(name);
         memcpy(parts, name, strlen(name) + 1);
-        take_apart(parts, file);
+        proc_take_apart(parts, file);
     }
     (void)snprintf(at, sizeof(at), *file->entry ? "%s/%s/%s" : "%s/%s", file->folder, file->last,
                    file->entry);
@@ -221,9 +235,22 @@ bool proc_is_monitors(const struct proc_file *file)
 
 /* ---- what a process in a VM has there of its monitor's ---- */
 
+/* Whether what is open there is a list of mappings, or a folder of descriptors, that the monitor
+ * has opened for itself: a payload has a copy in the place of such a list. */
+static bool is_monitors_list(char *path, bool is_number_of_ours)
+{
+    struct proc_file of = {0};
+
+    proc_take_apart(path, &of);
+    of.is_ours = of.pid && !*of.entry &&
+                 (strcmp(of.last, "fd") != 0 ? proc_is_rewritten(&of) : is_number_of_ours);
+    return proc_is_monitors(&of);
+}
+
 /* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
 static bool is_monitors_descriptor(const struct proc_file *file, const char *name)
 {
+    bool is_number_of_ours = fd_is_hidden(strtoul(name, NULL, 10)); /* at about the same ones */
     char link[PROC_AT], to[PATH_MAX];
     struct stat st;
     ssize_t n;
@@ -231,11 +258,19 @@ static bool is_monitors_descriptor(const struct proc_file *file, const char *nam
     (void)snprintf(link, sizeof(link), "%s/fd/%.20s", file->folder, name);
     n = readlinkat(pin_proc(), link, to, sizeof(to) - 1);
     to[n < 0 ? 0 : n] = 0;
-    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's, at about the same numbers */
-        return fd_is_hidden(strtoul(name, NULL, 10));
+    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's */
+        return is_number_of_ours;
     }
     return !strncmp(to, "anon_inode:kvm-", 15) ||
-           (fstatat(pin_proc(), link, &st, 0) == 0 && (self_is_file(&st) || proc_is_kvm(&st)));
+           (fstatat(pin_proc(), link, &st, 0) == 0 && (self_is_file(&st) || proc_is_kvm(&st))) ||
+           (*to == '/' && is_monitors_list(to, is_number_of_ours));
+}
+
+/* What is a monitor's thread its name says, also where its program is not to be seen. */
+bool proc_lists_monitors(const struct proc_file *file)
+{
+    return file->is_ours &&
+           (!strcmp(file->last, "task") || (has_entries(file->last) && proc_is_monitors(file)));
 }
 
 bool proc_is_monitors_entry(const struct proc_file *file, const char *entry)
@@ -248,6 +283,28 @@ bool proc_is_monitors_entry(const struct proc_file *file, const char *entry)
     }
     return file->pid == proc_self() ? fd_is_hidden(strtoul(entry, NULL, 10))
                                     : is_monitors_descriptor(file, entry);
+}
+
+unsigned long proc_count_monitors(const struct proc_file *file)
+{
+    char at[PROC_AT], names[2048];
+    const struct dirent *entry; /* musl's has the kernel's form */
+    unsigned long count = 0;
+    ssize_t n;
+    int fd;
+
+    (void)snprintf(at, sizeof(at), "%s/%s", file->folder, file->last);
+    fd = openat(pin_proc(), at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && (n = syscall(__NR_getdents64, fd, names, sizeof(names))) > 0) {
+        for (ssize_t next = 0; next < n; next += entry->d_reclen) {
+            entry = (const struct dirent *)(names + next);
+            count += *entry->d_name != '.' && proc_is_monitors_entry(file, entry->d_name);
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return count;
 }
 
 bool proc_is_hidden(const struct proc_file *file)
@@ -295,12 +352,12 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     if (S_ISREG(st->st_mode) && (st->st_mode & 0777) == 0600) {
         return -EACCES;
     }
-    if (proc_is_hidden(file)) {
-        return -ENOENT;
+    if (proc_is_hidden(file) || (!file->pid && number_of(file->last))) {
+        return -ENOENT; /* or the root is a folder of descriptors: nobody knows whose this is */
     }
     shows_memory = is_one_of(file->last, OF_MEMORY) || !strcmp(file->last, "pagemap") ||
                    !*file->last; /* its name is longer than the kernel tells */
-    if (file->is_ours && proc_is_monitors(file) && is_one_of(file->last, rewritten_count())) {
+    if (file->is_ours && proc_is_monitors(file) && proc_is_rewritten(file)) {
         return 0;
     }
     if (file->is_ours && !runs_km(file, true)) {
@@ -308,19 +365,4 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     }
     file->last[0] = 0; /* else of another /proc, whose processes are not known here */
     return shows_memory ? -EACCES : 0;
-}
-
-/* ---- what it reads there ---- */
-
-int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
-{
-    int text = (int)syscall(__NR_memfd_create, file->last, MFD_CLOEXEC);
-    int64_t error;
-
-    if (text < 0) {
-        return -errno;
-    }
-    error = proc_write(text, file) ? pin_set(vcpu, text) : -EACCES;
-    (void)close(text);
-    return error;
 }

@@ -11,7 +11,6 @@
 #include "task/task.h"
 
 #include <asm/unistd.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -50,26 +49,10 @@ bool proc_is_monitors_thread(pid_t pid, const char *tid)
 /* How many threads the payload of this process has, where the host counts `all`. */
 static unsigned long count_threads(pid_t pid, unsigned long all)
 {
-    char path[PROC_AT], names[2048];
-    const struct dirent *entry; /* musl's has the kernel's form */
-    ssize_t n;
-    int fd;
+    struct proc_file file = {.pid = pid, .last = "task"};
 
-    (void)snprintf(path, sizeof(path), "%d/task", pid);
-    fd = openat(pin_proc(), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return all;
-    }
-    while ((n = syscall(__NR_getdents64, fd, names, sizeof(names))) > 0) {
-        for (ssize_t at = 0; at < n; at += entry->d_reclen) {
-            entry = (const struct dirent *)(names + at);
-            if (*entry->d_name != '.' && proc_is_monitors_thread(pid, entry->d_name)) {
-                all--;
-            }
-        }
-    }
-    (void)close(fd);
-    return all;
+    (void)snprintf(file.folder, sizeof(file.folder), "%d", pid);
+    return all - proc_count_monitors(&file);
 }
 
 /* ---- stat, status ---- */
@@ -457,9 +440,24 @@ static bool write_fixed(FILE *to, const char *last, bool own)
     } else if (own && !strcmp(last, "auxv")) {
         (void)fwrite(auxv, 1, size, to);
     } else {
-        return !strcmp(last, "stack") || !strcmp(last, "auxv");
+        return !strcmp(last, "stack");
     }
     return true;
+}
+
+/* Of another process the kernel has what stack.c told it; a kernel that took none of that has what
+ * was the monitor's, which is not shown. */
+static void write_others_auxv(FILE *to, int fd)
+{
+    uint64_t pairs[2 * 64];
+    ssize_t n = read(fd, pairs, sizeof(pairs));
+
+    for (ssize_t i = 0; i < n / 8; i++) {
+        n = offset_is_monitors(pairs[i]) ? 0 : n;
+    }
+    if (n > 0) {
+        (void)fwrite(pairs, 1, (size_t)n, to);
+    }
 }
 
 /* The host's file that `what` is made of. */
@@ -517,7 +515,9 @@ static bool write_read(FILE *to, const struct proc_file *what, bool own)
     if (text.fd < 0) {
         return false;
     }
-    if (strstr(what->last, "mount")) {
+    if (!strcmp(what->last, "auxv")) {
+        write_others_auxv(to, text.fd);
+    } else if (strstr(what->last, "mount")) {
         mounts_write(to, &text, what);
     } else {
         write_lines(to, &text, what, own);

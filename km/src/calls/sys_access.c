@@ -14,6 +14,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -22,7 +23,8 @@
 /* ---- access ---- */
 
 /* Make the call, whose path is argument `i`; it means the same as faccessat2() with the `flags`. */
-static int64_t access_at(uint64_t number, const uint64_t *args, unsigned i, uint64_t flags)
+static int64_t access_at(struct vcpu *vcpu, uint64_t number, const uint64_t *args, unsigned i,
+                         uint64_t flags)
 {
     uint64_t with_path[6], dirfd = i ? args[0] : (uint64_t)AT_FDCWD, mode = args[i + 1];
     int64_t answer;
@@ -32,6 +34,9 @@ static int64_t access_at(uint64_t number, const uint64_t *args, unsigned i, uint
         with_path[i] = (uint64_t)image.path;
     }
     answer = host_syscall(number, with_path);
+    if (answer != -ENOENT && proc_path_is_hidden(vcpu, dirfd, args[i])) {
+        return -ENOENT;
+    }
     return answer == -EACCES && mode & X_OK && mounts_any()
                ? access_without_noexec(dirfd, with_path[i], mode, flags)
                : answer;
@@ -40,25 +45,36 @@ static int64_t access_at(uint64_t number, const uint64_t *args, unsigned i, uint
 /* int access(const char *pathname, int mode) */
 HANDLER(access)
 {
-    (void)vcpu;
-    return access_at(__NR_access, args, 0, 0);
+    return access_at(vcpu, __NR_access, args, 0, 0);
 }
 
 /* int faccessat(int dirfd, const char *pathname, int mode) */
 HANDLER(faccessat)
 {
-    (void)vcpu;
-    return access_at(__NR_faccessat, args, 1, 0);
+    return access_at(vcpu, __NR_faccessat, args, 1, 0);
 }
 
 /* int faccessat2(int dirfd, const char *pathname, int mode, int flags) */
 HANDLER(faccessat2)
 {
-    (void)vcpu;
-    return access_at(__NR_faccessat2, args, 1, args[3]);
+    return access_at(vcpu, __NR_faccessat2, args, 1, args[3]);
 }
 
 /* ---- statfs ---- */
+
+/* Whether it is a copy of a file of /proc, by its descriptor or by its path. */
+static bool is_copy(uint64_t number, uint64_t of)
+{
+    uint64_t by_path[6] = {(uint64_t)AT_FDCWD, of, O_PATH | O_CLOEXEC};
+    int fd = number == __NR_fstatfs ? (int)of : (int)host_syscall(__NR_openat, by_path);
+    struct proc_file file;
+    bool result = fd >= 0 && proc_copy_at(fd, &file);
+
+    if (fd >= 0 && number != __NR_fstatfs) {
+        (void)close(fd);
+    }
+    return result;
+}
 
 /* What the host's call says of the file at `path` or, where that is empty, of descriptor `dirfd`.
  */
@@ -67,17 +83,16 @@ static int64_t statfs_of(uint64_t number, const uint64_t *args, uint64_t dirfd, 
     struct statfs fs;
     struct file_facts facts;
     uint64_t with_copy[6] = {args[0], (uint64_t)&fs};
-    int64_t error;
+    int64_t error = host_syscall(number, with_copy);
 
-    if (!mounts_any()) {
-        return host_syscall(number, args);
+    if (!error && fs.f_type == TMPFS_MAGIC && is_copy(number, args[0])) {
+        error = host_syscall(__NR_fstatfs, (uint64_t[6]){(uint64_t)pin_proc(), (uint64_t)&fs});
     }
-    error = host_syscall(number, with_copy);
     if (error < 0) {
         return error;
     }
-    if (fs.f_flags & ST_NOEXEC && file_look(dirfd, path, AT_EMPTY_PATH, &facts) == 0 &&
-        mounts_hides(facts.mount)) {
+    if (mounts_any() && fs.f_flags & ST_NOEXEC &&
+        file_look(dirfd, path, AT_EMPTY_PATH, &facts) == 0 && mounts_hides(facts.mount)) {
         fs.f_flags &= ~(unsigned long)ST_NOEXEC;
     }
     return guest_write(args[1], &fs, sizeof(fs));

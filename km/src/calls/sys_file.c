@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_file.c: the system calls that open files and look at them, and those that name descriptors in
- * ways of their own.
+ * sys_file.c: the system calls that open files, and those that name descriptors in ways of their
+ * own.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -17,42 +17,6 @@
 #include <linux/close_range.h>
 #include <string.h>
 
-/* ---- the program itself ---- */
-
-/* A call whose path, argument `i`, is followed: the process's own program is the payload's file. */
-static int64_t call_following(uint64_t number, const uint64_t *args, unsigned i, uint64_t flags)
-{
-    uint64_t with_path[6];
-
-    if (flags & AT_SYMLINK_NOFOLLOW || !proc_is_own_exe(args[i])) {
-        return host_syscall(number, args);
-    }
-    memcpy(with_path, args, sizeof(with_path));
-    with_path[i] = (uint64_t)image.path;
-    return host_syscall(number, with_path);
-}
-
-/* int stat(const char *pathname, struct stat *statbuf) */
-HANDLER(stat)
-{
-    (void)vcpu;
-    return call_following(__NR_stat, args, 0, 0);
-}
-
-/* int newfstatat(int dirfd, const char *pathname, struct stat *statbuf, int flags) */
-HANDLER(newfstatat)
-{
-    (void)vcpu;
-    return call_following(__NR_newfstatat, args, 1, args[3]);
-}
-
-/* int statx(int dirfd, const char *pathname, int flags, unsigned mask, struct statx *statxbuf) */
-HANDLER(statx)
-{
-    (void)vcpu;
-    return call_following(__NR_statx, args, 1, args[2]);
-}
-
 /* ---- open ---- */
 
 static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
@@ -62,7 +26,7 @@ static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64
         return hooks.snapshot(vcpu, flags);
     }
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
-        if ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) {
+        if (!(flags & O_PATH) && flags & (OPEN_ACCESS | O_TRUNC)) {
             return -ETXTBSY; /* it runs */
         }
         path = (uint64_t)image.path;
@@ -249,8 +213,13 @@ static enum fcntl_arg fcntl_argument(uint32_t command)
 /* int fcntl(int fd, int cmd, ... arg): a command that is not known may take a pointer */
 HANDLER(fcntl)
 {
+    struct proc_file file;
+
     if ((uint32_t)args[1] == F_SETFD) {
         return change_descriptor(vcpu, __NR_fcntl, args, 0);
+    }
+    if ((uint32_t)args[1] == F_GET_SEALS && proc_copy_at((int)args[0], &file)) {
+        return -EINVAL; /* as the file that it is in the place of */
     }
     switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
     case FCNTL_UNKNOWN:

@@ -46,6 +46,15 @@ static int64_t seek_in_folder(struct vcpu *vcpu, uint64_t fd, uint64_t offset)
     return result;
 }
 
+/* In a copy of a file of /proc as in that file: it has no size, and auxv alone an end. */
+static int64_t seek_from_end(const struct proc_file *file, const uint64_t *args)
+{
+    if (strcmp(file->last, "auxv") != 0) {
+        return -EINVAL;
+    }
+    return (uint32_t)args[2] == SEEK_END ? seek(args[0], args[1], SEEK_SET) : -ENXIO;
+}
+
 /*
  * off_t lseek(int fd, off_t offset, int whence)
  *
@@ -57,8 +66,12 @@ HANDLER(lseek)
 {
     uint64_t offset = args[1];
     uint32_t whence = (uint32_t)args[2];
+    struct proc_file file;
     int64_t at;
 
+    if (whence > SEEK_CUR && proc_copy_at((int)args[0], &file)) {
+        return seek_from_end(&file, args);
+    }
     if (whence == SEEK_CUR && offset) {
         at = seek(args[0], 0, SEEK_CUR);
         if (at < 0 && at >= -4095) {
@@ -67,8 +80,40 @@ HANDLER(lseek)
         offset += (uint64_t)at; /* below the begin, too: there some devices have a position */
         whence = SEEK_SET;
     }
+    if (whence == SEEK_SET && !offset) {
+        proc_copy_renew(vcpu, (int)args[0]);
+    }
     return whence == SEEK_SET && offset_is_monitors(offset) ? seek_in_folder(vcpu, args[0], offset)
                                                             : seek(args[0], offset, whence);
+}
+
+/* ---- from the begin ---- */
+
+/* A call that reads from the offset of argument 3. */
+static int64_t read_at(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
+{
+    if (!args[3]) {
+        proc_copy_renew(vcpu, (int)args[0]);
+    }
+    return host_syscall(number, args);
+}
+
+/* ssize_t pread64(int fd, void *buf, size_t count, off_t offset) */
+HANDLER(pread64)
+{
+    return read_at(vcpu, __NR_pread64, args);
+}
+
+/* ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset) */
+HANDLER(preadv)
+{
+    return read_at(vcpu, __NR_preadv, args);
+}
+
+/* ssize_t preadv2(the same, int flags) */
+HANDLER(preadv2)
+{
+    return read_at(vcpu, __NR_preadv2, args);
 }
 
 /* ---- pointers to offsets ---- */

@@ -343,7 +343,14 @@ static int64_t change_by_path(struct vcpu *vcpu, uint64_t number, const uint64_t
 /* int truncate(const char *path, off_t length) */
 HANDLER(truncate)
 {
-    return (int64_t)args[1] < 0 ? -EINVAL : change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
+    struct stat st;
+
+    if ((int64_t)args[1] < 0) {
+        return -EINVAL;
+    }
+    return host_syscall(__NR_stat, (uint64_t[6]){args[0], (uint64_t)&st}) == 0 && program_is(&st)
+               ? -ETXTBSY
+               : change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
 }
 
 /* int setxattr(const char *path, const char *name, const void *value, size_t size, int flags) */

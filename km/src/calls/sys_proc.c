@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* ---- the program's own file ---- */
@@ -40,6 +42,13 @@ bool proc_is_own_exe(uint64_t path)
     for (size_t i = 0; i < sizeof(text) - 1 && !guest_read(&text[i], path + i, 1) && text[i]; i++) {
     }
     return path_is_own_exe(text);
+}
+
+bool program_is(const struct stat *st)
+{
+    struct stat own;
+
+    return stat(image.path, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
 }
 
 /* Read file `name` of the process by lines up to the one that `take` wants. */
@@ -157,6 +166,28 @@ bool proc_may_be_entry(uint64_t path)
     return !first || isxdigit((unsigned char)first);
 }
 
+/* Whether a path may lead into a proc(5): begins there, or where the folder or this process is. */
+static bool may_be_below_proc(uint64_t dirfd, uint64_t path)
+{
+    char start[7] = "";
+    struct statfs fs;
+
+    (void)guest_read(start, path, sizeof(start) - 1);
+    if (*start == '/') {
+        return !strcmp(start, "/proc/");
+    }
+    return (int)dirfd == AT_FDCWD ? statfs(".", &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC
+                                  : proc_has((int)dirfd);
+}
+
+bool proc_path_is_hidden(struct vcpu *vcpu, uint64_t dirfd, uint64_t path)
+{
+    struct proc_file file = {0};
+
+    return proc_may_be_entry(path) && may_be_below_proc(dirfd, path) &&
+           proc_look_at_link(vcpu, dirfd, path, &file) && proc_is_hidden(&file);
+}
+
 /* Whether the link `path`, which leads to `link`, may be one of the monitor's descriptors or
  * mappings, which lead to no relative path. */
 static bool may_be_hidden(uint64_t path, const char *link)
@@ -164,17 +195,18 @@ static bool may_be_hidden(uint64_t path, const char *link)
     return (*link == '/' || strchr(link, ':')) && proc_may_be_entry(path);
 }
 
+#define GONE " (deleted)"
+
 /* The answer is read here, so that the payload never has the monitor's name in its buffer. */
 static int64_t readlink_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t buf,
                            uint64_t size)
 {
     char link[PATH_MAX + 1] = "", program[PATH_MAX]; /* no link is longer */
-    int room = (int)size < PATH_MAX ? (int)size : PATH_MAX;
-    uint64_t args[6] = {dirfd, path, (uint64_t)link, (uint64_t)room};
+    int room = (int)size;
+    uint64_t args[6] = {dirfd, path, (uint64_t)link, room > 0 ? PATH_MAX : 0};
     int64_t n = host_syscall(__NR_readlinkat, args);
     const char *shown = link;
     struct proc_file file = {0};
-    size_t length;
 
     if (n <= 0) {
         return n;
@@ -186,10 +218,14 @@ static int64_t readlink_at(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uin
         }
         if (!strcmp(file.last, "exe") && proc_program(&file, program)) {
             shown = program;
-            length = strlen(program);
-            n = length < (size_t)room ? (int64_t)length : room;
+            n = (int64_t)strlen(program);
+        } else if (!strcmp(file.last, "fd") && proc_copy_name(link)) {
+            link[n - (int64_t)strlen(GONE)] = 0; /* the kernel says so of each file in memory */
+            shown = proc_copy_name(link);
+            n = (int64_t)strlen(shown);
         }
     }
+    n = n < room ? n : room;
     return guest_write(buf, shown, (uint64_t)n) < 0 ? -EFAULT : n;
 }
 
@@ -224,9 +260,7 @@ static bool lists_monitors(int fd, struct proc_file *file)
         return false;
     }
     proc_look(fd, &st, file);
-    return (!strcmp(file->last, "fd") || !strcmp(file->last, "fdinfo") ||
-            !strcmp(file->last, "map_files") || !strcmp(file->last, "task")) &&
-           proc_is_monitors(file);
+    return !*file->entry && proc_lists_monitors(file);
 }
 
 /* The entries that the call `number` lists, whose names are behind `head` bytes, without what is

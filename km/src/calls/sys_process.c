@@ -102,6 +102,7 @@ HANDLER(prctl)
     case PR_SET_PDEATHSIG:
     case PR_SET_CHILD_SUBREAPER:
     case PR_GET_DUMPABLE:
+    case PR_SET_DUMPABLE: /* it decides whose the process's files below /proc are */
     case PR_GET_KEEPCAPS:
     case PR_SET_KEEPCAPS:
     case PR_GET_NO_NEW_PRIVS:
@@ -120,8 +121,6 @@ HANDLER(prctl)
         return proc_filters(proc_self(), true) ? SECCOMP_MODE_FILTER : vcpu->seccomp.mode;
     case PR_SET_SECCOMP:
         return seccomp_set(vcpu, args[1], args[2]);
-    case PR_SET_DUMPABLE:
-        return args[1] > 1 ? -EINVAL : 0;
     case 0x53564d41: /* PR_SET_VMA: a name for a mapping */
         return 0;
     default:

@@ -10,6 +10,8 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Let the folder that the pin is be the root, and the working folder what it was. */
@@ -25,12 +27,25 @@ static int64_t enter_root(const struct vcpu *vcpu)
     return result;
 }
 
+/* Whether the pin is the folder of what a process's descriptors are, where browsers go to have no
+ * files: below it are numbers only. */
+static bool is_of_numbers(const struct vcpu *vcpu)
+{
+    struct proc_file file = {0};
+    struct stat st;
+
+    if (fstat(vcpu->pin, &st) == 0) {
+        proc_look(vcpu->pin, &st, &file);
+    }
+    return file.is_ours && !strcmp(file.last, "fdinfo") && !*file.entry;
+}
+
 /*
  * int chroot(const char *path)
  *
- * A root in a proc(5) is refused: the kernel tells the names of files from there on, which then are
- * not what they are to be judged by. While the other threads stand still, nobody puts such a root,
- * or another working folder, in the place of this one.
+ * Any other root in a proc(5) is refused: the kernel tells the names of files from there on, which
+ * then are not what they are to be judged by. While the other threads stand still, nobody puts such
+ * a root, or another working folder, in the place of this one.
  */
 HANDLER(chroot)
 {
@@ -53,7 +68,7 @@ HANDLER(chroot)
     if (!vcpu->vforked) { /* the child of a vfork has a root of its own, and no threads */
         freeze_all(freeze_of(vcpu));
     }
-    result = proc_has(vcpu->pin) ? -EACCES : enter_root(vcpu);
+    result = proc_has(vcpu->pin) && !is_of_numbers(vcpu) ? -EACCES : enter_root(vcpu);
     if (!vcpu->vforked) {
         freeze_thaw();
     }

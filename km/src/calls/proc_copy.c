@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * proc_copy.c: the files in memory that hold a text of proc_text.c, which a payload gets in the
+ * place of the host's file, and what makes one look like that file.
+ *
+ * It has its name from the host's file, by which every process knows it that gets a descriptor of
+ * it. A payload may give a file of its own such a name: then it is told of a file that it can open,
+ * and its own one gets the text of that.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static const char memory[] = "/memfd:"; /* begins what the kernel calls a file in memory */
+static const char begin[] = "/memfd:/proc/";
+
+int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
+{
+    char name[PROC_AT];
+    int64_t error;
+    int text;
+
+    (void)snprintf(name, sizeof(name), "/proc/%s/%s", file->folder, file->last);
+    text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC);
+    if (text < 0) {
+        return -errno;
+    }
+    error = proc_write(text, file) ? pin_set(vcpu, text) : -EACCES;
+    (void)close(text);
+    return error;
+}
+
+/* ---- which it is ---- */
+
+const char *proc_copy_name(const char *path)
+{
+    return strncmp(path, begin, sizeof(begin) - 1) != 0 ? NULL : path + sizeof(memory) - 1;
+}
+
+bool proc_copy_may_be(const struct stat *st)
+{
+    return !st->st_nlink && S_ISREG(st->st_mode) && !major(st->st_dev);
+}
+
+bool proc_copy_of(int fd, const struct stat *st, struct proc_file *file)
+{
+    char path[PATH_MAX];
+
+    memset(file, 0, sizeof(*file));
+    if (proc_copy_may_be(st) && fd_path(fd, path) > 0 && proc_copy_name(path)) {
+        proc_take_apart(path, file);
+    }
+    file->is_ours = file->pid && proc_is_rewritten(file);
+    return file->is_ours;
+}
+
+bool proc_copy_at(int fd, struct proc_file *file)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && proc_copy_of(fd, &st, file);
+}
+
+/* ---- its text, again ---- */
+
+/* Let the file that is open for writing at `to` have the pin's content. */
+static void copy_text(int to, int from)
+{
+    char part[4096];
+    off_t at = 0;
+    ssize_t n;
+
+    while ((n = pread(from, part, sizeof(part), at)) > 0 && pwrite(to, part, (size_t)n, at) == n) {
+        at += n;
+    }
+    if (!n) {
+        (void)ftruncate(to, at);
+    }
+}
+
+void proc_copy_renew(struct vcpu *vcpu, int fd)
+{
+    struct proc_file file;
+    char name[FD_NAME];
+    int to, folder;
+
+    if (!proc_copy_at(fd, &file) || !proc_is_monitors(&file)) {
+        return;
+    }
+    folder = fd_name(vcpu, fd, name);
+    to = openat(folder, name, O_WRONLY | O_CLOEXEC);
+    if (to >= 0 && proc_rewrite(vcpu, &file) == 0) {
+        copy_text(to, vcpu->pin);
+        pin_clear(vcpu);
+    }
+    if (to >= 0) {
+        (void)close(to);
+    }
+}
