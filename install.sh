@@ -156,7 +156,7 @@ find_tree() {
 	TREE=${SCRIPT%/*}
 	if [ "$SCRIPT" ] && [ -f "$TREE/galaxy.yml" ]; then
 		VERSION=$(sed -n 's/^version: *//p' "$TREE/galaxy.yml")
-		LIBRARY=$TREE/preflight:$TREE/host
+		LIBRARY=$TREE/command:$TREE/host:$TREE/preflight
 		[ -n "$RELEASE_KEY" ] || RELEASE_KEY=$(grep -sv '^-' "$TREE/build/dist/release.pub" | tr -d '\n')
 	elif [ "$SCRIPT" ] && [ -f "$TREE/release/VERSION" ]; then
 		VERSION=$(cat "$TREE/release/VERSION")
