@@ -9,7 +9,7 @@ import re
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import List, Optional
 
 from kontain_host import engines, explain, plans, repair
 from kontain_host import install as installing
@@ -172,15 +172,12 @@ def uninstall(arguments: Namespace) -> int:
 
 def _users_who_registered() -> List[str]:
     """Return a warning for each user whose own docker knows the runtime: only they can change it."""
-    try:
-        from kontain_preflight.engines import rootless_dockers  # noqa: PLC0415  only this verb
-        from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
-    except ImportError:  # a release that is not whole any more can be removed, too
-        return []
+    from kontain_preflight.engines import rootless_dockers  # noqa: PLC0415  only this verb
+
     return [
         f"the docker of uid {uid} still has the runtime in ~/.config/docker/daemon.json; "
         "that user removes it there, or with `kontain unregister docker` before this"
-        for uid, knows in rootless_dockers(CheckedHost()).items()
+        for uid, knows in rootless_dockers(Host()).items()
         if knows
     ]
 
@@ -189,18 +186,18 @@ def support(arguments: Namespace) -> int:
     """Collect what a report of a problem needs."""
     from kontain_preflight import deep_facts  # noqa: PLC0415  only this verb
     from kontain_preflight.checks import CHECKS, run_checks  # noqa: PLC0415
-    from kontain_preflight.host import Host as CheckedHost  # noqa: PLC0415
 
     tell("run the checks")
-    checks = run_checks(CheckedHost(), CHECKS).as_dict()
+    host = Host()
+    checks = run_checks(host, CHECKS).as_dict()
     tell("ask km, and the CPU")
     more = {
-        "facts.json": json.dumps(deep_facts.collect(CheckedHost()), indent=2),
-        "probe.txt": _probe(CheckedHost()),
+        "facts.json": json.dumps(deep_facts.collect(host), indent=2),
+        "probe.txt": _probe(host),
     }
     file = Path(arguments.output or f"kontain-support-{supporting.stamp()}.tar.gz")
     with named(f"cannot write {file}"):
-        names = supporting.write(Host(), file, checks, more)
+        names = supporting.write(host, file, checks, more)
     if arguments.json:
         return print_json({"file": str(file.absolute()), "holds": names})
     print(f"{file}: {', '.join(names)}")
@@ -208,8 +205,8 @@ def support(arguments: Namespace) -> int:
     return 0
 
 
-def _probe(host: Any) -> str:
-    """Return all that km says of the CPU, of KVM, and of a run: the host is that of the checks."""
+def _probe(host: Host) -> str:
+    """Return all that km says of the CPU, of KVM, and of a run."""
     from kontain_preflight.probe import ask  # noqa: PLC0415
 
     if not host.km:

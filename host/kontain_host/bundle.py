@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Dict, FrozenSet, Iterator, List, Mapping, NoReturn, Optional, Set, Tuple
 
-from . import manifest
 from .errors import UNTRUSTED, HostError, named
 from .files import sync_directory
 from .host import Host
+from .looks import manifest
 from .signature import AGAIN, UntrustedError
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.-]+)?")  # semver.org

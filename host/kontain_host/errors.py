@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every failure that a user may see, and the exit status that it has."""
+"""Turn what goes wrong on a host into the two lines that a user may see."""
 
 from __future__ import annotations
 
@@ -7,36 +7,18 @@ import contextlib
 import sys
 from typing import Iterator
 
+from .looks import errors
 from .way_out import way_out
 
-FAILED = 1
-WRONG_USAGE = 2
-HOST_REFUSED = 3
-NOT_ROOT = 4
-UNTRUSTED = 5  # of install.sh also: a bundle or package could not be had
-DRIFTED = 6
-IN_USE = 7
-INTERRUPTED = 130
-
-
-class HostError(Exception):
-    """A failure that the user can act upon: what happened, why, and what to do.
-
-    `str()` gives the two lines of every Kontain message without the program's name before them.
-    """
-
-    def __init__(self, what: str, why: str, fix: str, status: int = FAILED) -> None:
-        """Keep the three parts; none of them ends with a full stop."""
-        super().__init__(what, why, fix, status)
-        self.what = what
-        self.why = why
-        self.fix = fix
-        self.status = status
-        self.difference = ""  # three-way, where somebody else's edit is in the way
-
-    def __str__(self) -> str:
-        """Return the message's two lines."""
-        return f"{self.what}: {self.why}.\nTo fix: {self.fix}."
+DRIFTED = errors.DRIFTED
+FAILED = errors.FAILED
+HOST_REFUSED = errors.HOST_REFUSED
+IN_USE = errors.IN_USE
+INTERRUPTED = errors.INTERRUPTED
+NOT_ROOT = errors.NOT_ROOT
+UNTRUSTED = errors.UNTRUSTED
+WRONG_USAGE = errors.WRONG_USAGE
+HostError = errors.HostError
 
 
 @contextlib.contextmanager

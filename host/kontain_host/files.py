@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
+
+from .looks import manifest
 
 State = Dict[str, Any]
 """What stands at a path, as JSON: `type` absent, file, link, directory or other, and its details.
@@ -29,7 +30,6 @@ _IDENTITY = {
     "member": "present",
     "module": "loaded",
 }
-_CHUNK = 1 << 20
 _KEPT_ATTRIBUTES = ("security.selinux", "system.posix_acl_access")
 
 
@@ -41,15 +41,6 @@ class Meta:
     uid: Optional[int] = None
     gid: Optional[int] = None
     mtime_ns: Optional[int] = None
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def read_state(path: Path) -> State:
@@ -65,7 +56,11 @@ def read_state(path: Path) -> State:
         return {"type": "directory", **owner}
     if not stat.S_ISREG(info.st_mode):
         return {"type": "other", **owner}
-    content = {"sha256": file_digest(path), "size": info.st_size, "mtime_ns": info.st_mtime_ns}
+    content = {
+        "sha256": manifest.file_digest(path),
+        "size": info.st_size,
+        "mtime_ns": info.st_mtime_ns,
+    }
     return {"type": "file", **content, **owner}
 
 

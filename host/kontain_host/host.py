@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only door to the machine, so that a test can hand in another machine or a folder."""
+"""The host as what changes it needs it: locked, told of each step, and trusted to judge a bundle."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-import subprocess
 from pathlib import Path
-from typing import Callable, Iterator, List, Mapping, Optional, Sequence
+from typing import Callable, Iterator, List, Mapping
 
+from . import looks
 from .errors import NOT_ROOT, WRONG_USAGE, HostError
 from .trust import NOTHING_SAID, Trust
 
-PREFIX = "/opt/kontain"
+PREFIX = looks.host.PREFIX
 STATE = "/var/lib/kontain"
 CONFIG = "/etc/kontain"
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
-_COMMAND_TIMEOUT_S = 60
 _MAX_LINKS = 40  # as the kernel's own limit, path_resolution(7)
 
 
@@ -26,16 +24,18 @@ def keep_silent(step: str) -> None:
     """Take a step for granted."""
 
 
-class Host:
-    """A host whose file system begins at `root`.
+class Host(looks.host.Host):
+    """A host that may be changed, whose file system begins at `root`.
 
-    A *host path* is a `str` as the host itself writes it ("/etc/docker/daemon.json"); `path`
-    gives the place where this process finds it.
+    A *host path* is a `str` as the host itself writes it ("/etc/hosts"); `path` gives the place
+    where this process finds it.
     """
+
+    limit_s = 60.0
 
     state = STATE
     """The host path of the folder for the journal and the before-images."""
-    user: Mapping[str, str] = {}
+    environment: Mapping[str, str] = {}
     """The environment of the ordinary user whose part of the host this is; {}: all of it."""
 
     def __init__(
@@ -50,15 +50,14 @@ class Host:
         `tell` hears each step before it is made, as a person reads it. `trust` is what the
         operator says about the bundle of this run.
         """
-        self.root = root
-        self.prefix = _checked_prefix(prefix)
+        super().__init__(root, _checked_prefix(prefix))
         self.tell = tell
         self.warnings: List[str] = []  # what a change on its way back has to say
         self.trust = trust
 
     def path(self, host_path: str) -> Path:
         """Return where this process finds `host_path`."""
-        return Path(self.root, host_path.lstrip("/"))
+        return Path(self.place(host_path))
 
     def resolve(self, host_path: str) -> str:
         """Return the host path that `host_path` leads to when its last part is a symbolic link."""
@@ -72,38 +71,6 @@ class Host:
             f"it passes more than {_MAX_LINKS} symbolic links",
             f"look at `namei -l {host_path}`",
         )
-
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run a command of the host and return what it said; it may fail.
-
-        Raises FileNotFoundError when there is no such command, and HostError when it hangs.
-        """
-        environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": "/root"}
-        try:
-            return subprocess.run(
-                list(command),
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_COMMAND_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise HostError(
-                f"cannot run {command[0]}",
-                f"it gave no answer for {_COMMAND_TIMEOUT_S} s",
-                f"try `{' '.join(command)}` by hand",
-            ) from None
-
-    def which(self, name: str) -> Optional[str]:
-        """Return the host path of the program `name`, or None."""
-        for folder in _PATH.split(":"):
-            place = self.path(f"{folder}/{name}")
-            if place.is_file() and os.access(place, os.X_OK):
-                return f"{folder}/{name}"
-        return None
 
     def require_root(self) -> None:
         """Refuse to change the real host as anybody but root."""

@@ -97,8 +97,8 @@ class Module(Change):
     def apply(self, host: Host, entry: Entry) -> None:
         """Load the module and see that the device appears."""
         del entry
-        answer = host.run(["modprobe", self.name])
-        if answer.returncode != 0 or not host.path(DEVICE).exists():
+        answer = host.run("modprobe", self.name)
+        if answer.status != 0 or not host.path(DEVICE).exists():
             raise HostError(
                 f"cannot load the module {self.name}",
                 answer.stderr.strip() or f"{DEVICE} did not appear",
@@ -114,7 +114,7 @@ class Module(Change):
         if entry.before["loaded"] or not host.path(entry.path).exists():
             return None
         name = entry.path.rpartition("/")[2]
-        if host.run(["modprobe", "-r", name]).returncode != 0:
+        if host.run("modprobe", "-r", name).status != 0:
             return "the module is in use until the next boot"
         return None
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Dict, List
 
-from . import manifest, release
+from . import release
 from .changes import Change, Link
 from .errors import HostError
 from .files import read_state
 from .host import Host
 from .journal import Journal
+from .looks import manifest
 from .report import Report
 from .transaction import perform
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Dict, List, Optional
 
-from . import manifest
 from .bundle import Bundle
 from .changes import Change
 from .errors import HOST_REFUSED, HostError
-from .files import State, file_digest, read_state, sync_directory
+from .files import State, read_state, sync_directory
 from .host import Host
 from .journal import Entry, Journal
+from .looks import manifest
 
 _SPARE = 1.25  # bytecode, and the rounding of file systems
 
@@ -112,14 +112,14 @@ def tree_state(place: Path) -> State:
         listed = manifest.parse((place / manifest.NAME).read_bytes())
         wrong, _ = manifest.differences(place, listed)
         if not wrong:
-            return {"type": "tree", "manifest": file_digest(place / manifest.NAME)}
+            return {"type": "tree", "manifest": manifest.file_digest(place / manifest.NAME)}
     return state
 
 
 def restore_context(host: Host, path: str) -> None:
     """Give files the SELinux context that the host's policy has for them, where it has one."""
     if host.path("/sys/fs/selinux/enforce").exists() and host.which("restorecon"):
-        host.run(["restorecon", "-R", "-F", str(host.path(path))])
+        host.run("restorecon", "-R", "-F", str(host.path(path)))
 
 
 def _require_space(folder: Path, bundle: Bundle) -> None:
@@ -137,17 +137,14 @@ def _require_running(host: Host, km: Path) -> None:
     """Refuse a release whose km runs no program on this host, in the words of its probe (km(1))."""
     if host.root != "/" or not km.exists():
         return
-    ran = host.run([str(km), "--probe"])
-    if (
-        ran.returncode == 0 or not ran.stdout
-    ):  # a km from before there was a probe says nothing there
+    ran = host.run(str(km), "--probe")
+    if ran.status == 0 or not ran.stdout:  # a km from before there was a probe says nothing there
         return
-    lines = [*ran.stderr.strip().splitlines(), "", ""]
+    problem, fix = ran.two_lines
     raise HostError(
         "this host cannot run Kontain",
-        lines[0].rstrip(".") or f"`km --probe` ended with status {ran.returncode}",
-        lines[1].partition("To fix: ")[2].rstrip(".")
-        or "report this with what `kontain check` says",
+        problem or f"`km --probe` ended with status {ran.status}",
+        fix or "report this with what `kontain check` says",
         HOST_REFUSED,
     )
 
@@ -161,7 +158,7 @@ def _compile(host: Host, draft: Path, final: str) -> None:
     library = draft / "lib/python"
     if python and library.is_dir():
         command = [python, "-IS", "-m", "compileall", "-q", "-d", f"{final}/lib/python"]
-        host.run([*command, str(library)])
+        host.run(*command, str(library))
 
 
 def _set_aside(place: Path, aside: Path) -> bool:

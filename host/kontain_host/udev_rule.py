@@ -33,7 +33,7 @@ class UdevRule(File):
 
     def is_settled(self, host: Host) -> bool:
         """Return whether the device has the rule's mode, or there is no udev to give it."""
-        return host.which("udevadm") is None or look(host).get("mode", _MODE) == _MODE
+        return not host.which("udevadm") or look(host).get("mode", _MODE) == _MODE
 
     def settle(self, host: Host) -> None:
         """Let udev read its rules and apply them to the device."""
@@ -43,7 +43,7 @@ class UdevRule(File):
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
         """Remove the rule; the device becomes what other rules make of it, or else what it was."""
         left = super().undo(host, journal, entry)
-        if left is None and host.which("udevadm") is not None:
+        if left is None and host.which("udevadm"):
             _apply_rules(host)
             had, place = entry.params["device"], host.path(DEVICE)
             if had and look(host) != had and place.exists():
@@ -62,5 +62,5 @@ def look(host: Host) -> Dict[str, int]:
 
 
 def _apply_rules(host: Host) -> None:
-    host.run(["udevadm", "control", "--reload"])
-    host.run(["udevadm", "trigger", "--name-match=kvm", "--settle"])
+    host.run("udevadm", "control", "--reload")
+    host.run("udevadm", "trigger", "--name-match=kvm", "--settle")

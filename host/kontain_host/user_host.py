@@ -19,8 +19,10 @@ class UserHost(Host):
     def __init__(self, tell: Callable[[str], None]) -> None:
         """Take the host of this process's user; `tell` as `Host` has it."""
         super().__init__(tell=tell)
-        self.user = {"HOME": pwd.getpwuid(os.geteuid()).pw_dir, **os.environ}
-        folder = self.user.get("XDG_STATE_HOME") or f"{self.user['HOME']}/.local/state"
+        self.environment = {"HOME": pwd.getpwuid(os.geteuid()).pw_dir, **os.environ}
+        folder = (
+            self.environment.get("XDG_STATE_HOME") or f"{self.environment['HOME']}/.local/state"
+        )
         self.state = f"{folder}/kontain"
 
     def require_root(self) -> None:

@@ -21,6 +21,8 @@ _OSTREE = "/run/ostree-booted"
 def way_out(error: OSError) -> str:
     """Return what to do about an error; its `filename`, if any, is where it happened."""
     place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    if isinstance(error, TimeoutError) and not error.errno:  # of a program, which it names
+        return "see by hand why it hangs, then run this again"
     known = _WAYS.get(error.errno or 0)
     return known(place) if known else f"remove the cause, {_AGAIN}"
 

@@ -138,7 +138,6 @@ from ansible_collections.kontain.platform.plugins.module_utils.bundle_options im
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host import (
     engines,
     install,
-    manifest,
     release,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.bundle import (
@@ -166,9 +165,7 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_host.unin
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight import (
     checks,
     deep_facts,
-)
-from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.host import (
-    Host as CheckedHost,
+    manifest,
 )
 from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight.results import (
     FAIL,
@@ -194,10 +191,9 @@ class Visit:
 
     def run(self) -> None:
         """Check, change and prove."""
-        host = CheckedHost(prefix=self.options["prefix"])
-        cpu = deep_facts.read_cpu(host)  # the package py-cpuinfo would take a second
+        cpu = deep_facts.read_cpu(self.host)  # the package py-cpuinfo would take a second
         del cpu["flags"]
-        self.answer["facts"] = {"distribution": deep_facts.distribution(host), "cpu": cpu}
+        self.answer["facts"] = {"distribution": deep_facts.distribution(self.host), "cpu": cpu}
         self._look(checks.CHECKS)
         if self.options["state"] == "present":
             self._converge()
@@ -206,9 +202,7 @@ class Visit:
 
     def _look(self, chosen: Any) -> None:
         """Run checks, and keep what they found; end the module when the host cannot go on."""
-        findings = checks.run_checks(
-            CheckedHost(prefix=self.options["prefix"]), chosen, self.options["ignore"]
-        )
+        findings = checks.run_checks(self.host, chosen, self.options["ignore"])
         kept = [result for result in self.answer.get("results", []) if result["status"] != FAIL]
         kept += [{key: getattr(each, key) for key in KEPT} for each in findings.results]
         self.answer.update(

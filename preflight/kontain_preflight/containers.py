@@ -23,7 +23,8 @@ from .engines import (
     program_version,
     socket_of,
 )
-from .host import HELLO, Host, Output
+from .host import HELLO, Host
+from .programs import Output
 
 _CAP_SYS_RESOURCE = 24  # <linux/capability.h>
 _LOW_LIMIT = 1000  # no host allows less
@@ -110,7 +111,7 @@ def _remove_traces(host: Host, namespace: str) -> None:
     parents += [mount.point for mount in host.mounts() if mount.kind.startswith("cgroup")]
     folders = [f"{parent}/{namespace}" for parent in parents]
     for folder in (*folders, f"{runc}/{namespace}.bundles"):
-        _remove_empty(Path(host.path(folder)))
+        _remove_empty(Path(host.place(folder)))
 
 
 def _remove_empty(folder: Path) -> None:
@@ -149,7 +150,7 @@ def _workplace(host: Host) -> Iterator[Path]:
     try:
         (place / "rootfs").mkdir()
         payload = place / "rootfs" / HELLO
-        shutil.copyfile(host.path(f"{host.release}/share/{HELLO}"), payload)
+        shutil.copyfile(host.place(f"{host.release}/share/{HELLO}"), payload)
         payload.chmod(0o755)
         yield place
     finally:

@@ -87,13 +87,12 @@ def describe(host: Host, engine: Engine) -> Optional[Dict[str, Any]]:
 
 def answers(host: Host, path: str) -> bool:
     """Return whether a daemon that this user may talk to listens on the socket `path`."""
-    return host.is_socket(path) and host.ask(path, b"") is not None
+    return host.listens(path)
 
 
 def _daemon_version(host: Host, path: str) -> str:
     """Return the version of the docker daemon itself, which may be another than its client's."""
-    answer = host.ask(path, b"GET /version HTTP/1.0\r\n\r\n") or ""
-    found = re.search(r'"Version":\s*"([^"]+)"', answer.partition("\r\n\r\n")[2])
+    found = re.search(r'"Version":\s*"([^"]+)"', host.get(path, "/version"))
     return found.group(1) if found else ""
 
 
@@ -120,7 +119,7 @@ def rootless_dockers(host: Host) -> Dict[str, bool]:
     for uid in host.names(folder):
         path = f"{folder}/{uid}/docker.sock"
         if host.is_socket(path):
-            found[uid] = program in (host.ask(path, b"GET /info HTTP/1.0\r\n\r\n") or "")
+            found[uid] = program in host.get(path, "/info")
     return found
 
 

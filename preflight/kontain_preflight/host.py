@@ -7,19 +7,15 @@ import contextlib
 import errno
 import os
 import pwd
-import signal
 import stat
-import subprocess
-import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from .kvm import Kvm
+from .programs import PATH, Output, Process
 
 PREFIX = "/opt/kontain"
 HELLO = "hello.km"  # the payload of proofs, in share/ of a release
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
-TIME_LIMIT_S = 20.0
-_KEPT_VARIABLES = ("HOME", "XDG_RUNTIME_DIR")
+_ANSWER_S = 2.0
 _READ_LIMIT = 1 << 20  # no file that a check reads is that large; one that is may be hostile
 
 
@@ -29,14 +25,6 @@ class User(NamedTuple):
     uid: int
     name: str
     groups: Tuple[int, ...]
-
-
-class Output(NamedTuple):
-    """What a program said; `status` is as that of subprocess: negative for a signal."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 class Mount(NamedTuple):
@@ -50,8 +38,12 @@ class Host:
     """A machine whose file system begins at `root`.
 
     `prefix` is where Kontain is installed; None means the release that this code lies in, and
-    where it lies in none, that nothing is installed. All paths are as the host itself writes them.
+    where it lies in none, that nothing is installed. All paths are as the host itself writes them;
+    `place` gives where this process finds one.
     """
+
+    limit_s = 20.0
+    """How long a program may take for which nobody gave a limit."""
 
     def __init__(
         self, root: str = "/", prefix: Optional[str] = None, km: Optional[str] = None
@@ -69,22 +61,22 @@ class Host:
 
     # ---- files ----
 
-    def path(self, path: str) -> str:
+    def place(self, path: str) -> str:
         """Return where this process finds `path` of the host."""
         return os.path.join(self.root, path.lstrip("/"))
 
     def exists(self, path: str) -> bool:
         """Return whether there is anything at `path`, after symbolic links."""
-        return os.path.exists(self.path(path))
+        return os.path.exists(self.place(path))
 
     def real_path(self, path: str) -> str:
         """Return `path` without symbolic links."""
-        real, root = os.path.realpath(self.path(path)), os.path.realpath(self.root)
+        real, root = os.path.realpath(self.place(path)), os.path.realpath(self.root)
         return real if root == "/" else "/" + os.path.relpath(real, root)
 
     def read(self, path: str) -> str:
         """Return the text of a file; raises OSError."""
-        with open(self.path(path), encoding="utf-8", errors="replace") as file:
+        with open(self.place(path), encoding="utf-8", errors="replace") as file:
             return file.read(_READ_LIMIT)
 
     def read_or(self, path: str, otherwise: str = "") -> str:
@@ -97,13 +89,13 @@ class Host:
     def names(self, folder: str) -> List[str]:
         """Return the names in a folder in their order; none when there is no such folder."""
         try:
-            return sorted(os.listdir(self.path(folder)))
+            return sorted(os.listdir(self.place(folder)))
         except OSError:
             return []
 
     def stat(self, path: str) -> os.stat_result:
         """Ask the kernel about `path`; raises OSError."""
-        return os.stat(self.path(path))
+        return os.stat(self.place(path))
 
     def is_socket(self, path: str) -> bool:
         """Return whether `path` is a socket."""
@@ -116,7 +108,7 @@ class Host:
         """Return the nearest folder above or at `path` that exists, and its file system."""
         while not self.exists(path) and path != "/":
             path = os.path.dirname(path)
-        return path, os.statvfs(self.path(path))
+        return path, os.statvfs(self.place(path))
 
     def mounts(self) -> List[Mount]:
         """Return the mounts that this process sees, in the order in which they were made."""
@@ -150,26 +142,25 @@ class Host:
 
     def open_kvm(self) -> Kvm:
         """Open KVM; raises OSError."""
-        return Kvm(self.path("/dev/kvm"))
+        return Kvm(self.place("/dev/kvm"))
 
-    def ask(self, path: str, request: bytes, limit_s: float = 2.0) -> Optional[str]:
-        """Say something to the daemon behind a socket, and return its answer until it hangs up.
+    def listens(self, path: str) -> bool:
+        """Return whether a daemon that this user may talk to listens on the socket `path`."""
+        from .unix_http import listens  # noqa: PLC0415  # 5 ms that hosts without a daemon need not pay
 
-        An empty request waits for no answer. None when there is no daemon for this user, or one that
-        takes longer than `limit_s` in all, or says more than a file may hold: it may be anybody's.
+        return self.is_socket(path) and listens(self.place(path))
+
+    def get(self, path: str, target: str) -> str:
+        """Return what the daemon behind the socket `path` says at `target` by HTTP, "" where it says nothing.
+
+        Nothing is also what takes long, or has more than a file may hold: it may be anybody's.
         """
-        import socket  # noqa: PLC0415  # 5 ms that hosts without a daemon need not pay
+        from .unix_http import get  # noqa: PLC0415  # likewise
 
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(limit_s)
-            try:
-                connection.connect(self.path(path))
-                connection.sendall(request)
-                return (
-                    _answer(connection.recv, limit_s).decode(errors="replace") if request else ""
-                )
-            except OSError:
-                return None
+        try:
+            return get(self.place(path), target, _ANSWER_S, _READ_LIMIT).decode(errors="replace")
+        except OSError:
+            return ""
 
     # ---- Kontain ----
 
@@ -195,7 +186,7 @@ class Host:
     def which(self, name: str) -> str:
         """Return the path of the program `name`, or ""."""
         for folder in PATH.split(":"):
-            place = self.path(f"{folder}/{name}")
+            place = self.place(f"{folder}/{name}")
             if os.path.isfile(place) and os.access(place, os.X_OK):
                 return f"{folder}/{name}"
         return ""
@@ -203,20 +194,27 @@ class Host:
     def start(self, *command: str) -> None:
         """Start a program whose output `run` will ask for later; one that fails to start waits too."""
         with contextlib.suppress(OSError):
-            self._started[command] = Process(self.path(command[0]), command)
+            self._started[command] = Process(command, self._program(command[0]))
 
     def run(
-        self, *command: str, stdin: Optional[int] = None, limit_s: float = TIME_LIMIT_S
+        self, *command: str, stdin: Optional[int] = None, limit_s: Optional[float] = None
     ) -> Output:
-        """Run a program, named by its path, to its end.
+        """Run a program, named by its path or its name, to its end.
 
         Raises OSError when it cannot be started, and TimeoutError, after it was killed with all
-        that it started, when it needs longer than `limit_s`.
+        that it started, when it needs longer than `limit_s` (default: the host's own).
         """
-        process = self._started.pop(command, None) or Process(
-            self.path(command[0]), command, stdin
-        )
-        return process.finish(limit_s)
+        process = self._started.pop(command, None)
+        if process is None:
+            process = Process(command, self._program(command[0]), stdin=stdin)
+        return process.finish(self.limit_s if limit_s is None else limit_s)
+
+    def _program(self, name: str) -> str:
+        """Return where this process finds a program; raises FileNotFoundError for an unknown name."""
+        path = name if "/" in name else self.which(name)
+        if not path:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return self.place(path)
 
     def close(self) -> None:
         """Give back what was opened and started."""
@@ -226,62 +224,6 @@ class Host:
         for process in self._started.values():
             process.kill()
         self._started = {}
-
-
-class Process:
-    """A started program, in a process group of its own."""
-
-    def __init__(self, place: str, command: Sequence[str], stdin: Optional[int] = None) -> None:
-        """Start `command`, which lies at `place` for this process."""
-        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        if os.geteuid() == 0:  # whoever called: root's programs read no user's configuration
-            kept = {"HOME": "/root"}
-        self._command = command
-        self._popen = subprocess.Popen(
-            (place, *command[1:]),
-            env={"PATH": PATH, "LC_ALL": "C", **kept},
-            stdin=subprocess.DEVNULL if stdin is None else stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-
-    def finish(self, limit_s: float) -> Output:
-        """Wait for the end of the program, and return what it said."""
-        began = time.monotonic()
-        try:
-            stdout, stderr = self._popen.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            took = time.monotonic() - began
-            raise TimeoutError(
-                f"`{' '.join(self._command)}` gave no answer for {took:.0f} s"
-            ) from None
-        except BaseException:
-            self.kill()
-            raise
-        return Output(self._popen.returncode, stdout, stderr)
-
-    def kill(self) -> None:
-        """End the program and all that it started, and forget what it said."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        for stream in (self._popen.stdout, self._popen.stderr):
-            if stream is not None:
-                stream.close()
-        self._popen.wait()
-
-
-def _answer(receive: Callable[[int], bytes], limit_s: float) -> bytes:
-    """Return what comes until the other side hangs up; OSError for too much, or too late."""
-    answer, deadline = bytearray(), time.monotonic() + limit_s
-    while chunk := receive(1 << 16):
-        answer += chunk
-        if len(answer) > _READ_LIMIT or time.monotonic() > deadline:
-            raise OSError(errno.EMSGSIZE, "no daemon's answer")
-    return bytes(answer)
 
 
 def _own_release() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
-from .host import Host, Output
+from .host import Host
+from .programs import Output
 
 _FAILED = 125  # km's status where km itself fails
 _CHUNK = 1 << 20
@@ -43,11 +44,12 @@ def _read(output: Output) -> Optional[Probe]:
         return None
     pairs = [line.partition("=") for line in output.stdout.splitlines()]
     values = {name: value for name, _, value in pairs if name not in ("step", "host", "cpuid")}
-    why, fix = _two_lines(output)
+    why, fix = output.two_lines
+    why = why.partition("km: ")[2] or why
     return Probe(
         good=output.status == 0 and values.get("result") == "ok",
-        why=why,
-        fix=fix,
+        why=why or f"it ended with status {output.status} and said nothing",
+        fix=fix or "report this with the output of `km --probe`",
         step=next((v for name, _, v in pairs if name == "step" and " error=" in v), ""),
         took_us=sum(_microseconds([v for name, _, v in pairs if name == "step"])),
         values=values,
@@ -62,21 +64,12 @@ def _microseconds(steps: List[str]) -> Iterator[int]:
             yield int(number)
 
 
-def _two_lines(output: Output) -> Tuple[str, str]:
-    """Return what km said went wrong, and what to do."""
-    lines = output.stderr.strip().splitlines()
-    why = lines[0] if lines else f"it ended with status {output.status} and said nothing"
-    fixes = [line for line in lines if line.startswith("To fix: ")]
-    fix = fixes[0][len("To fix: ") :] if fixes else "report this with the output of `km --probe`"
-    return (why.partition("km: ")[2] or why).rstrip("."), fix.rstrip(".")
-
-
 @contextlib.contextmanager
 def _copy_in_memory(host: Host, km: str) -> Iterator[str]:
     """Give a path by which a program runs that lies where none may."""
     writing = os.memfd_create("km", os.MFD_CLOEXEC)
     try:
-        with open(host.path(km), "rb") as file:  # noqa: PTH123  a str
+        with open(host.place(km), "rb") as file:  # noqa: PTH123  a str
             for chunk in iter(lambda: file.read(_CHUNK), b""):
                 os.write(writing, chunk)
         reading = os.open(f"/proc/self/fd/{writing}", os.O_RDONLY | os.O_CLOEXEC)

@@ -22,14 +22,14 @@ from .engines import (
     socket_of,
 )
 from .facts import install_command
-from .host import HELLO, Host, Output
+from .host import HELLO, Host
+from .programs import Output
 from .results import Result, failed, passed, skipped
 
 _RELEASE = re.compile(r"\S+\.kontain\.KVM(?=\s|$)")
 _UNKNOWN_RUNTIME = re.compile(
     r"unknown (?:or invalid )?runtime|OCI runtime \S+ not found", re.IGNORECASE
 )
-_FIX = "To fix: "
 _PARSER = "apparmor_parser"
 
 
@@ -141,13 +141,11 @@ def _judge(output: Output, took: float, advice: str) -> Result:
             "wanted a kernel release that ends in .kontain.KVM",
             "install this release of Kontain again: `sudo ./install.sh`",
         )
-    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    fixes = [line[len(_FIX) :].rstrip(".") for line in lines if line.startswith(_FIX)]
-    problems = [line.rstrip(".") for line in lines if not line.startswith(_FIX)]
+    problem, fix = output.two_lines
     return failed(
-        problems[-1] if problems else "it said nothing",
+        problem or "it said nothing",
         f"the exit status is {output.status}, wanted 0",
-        fixes[-1] if fixes else advice,
+        fix or advice,
     )
 
 

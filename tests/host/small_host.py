@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any, Union
 
 from kontain_host.host import Host
 from kontain_host.trust import Trust
+from kontain_preflight.programs import Output
 
 from .signing import PUBLIC, signed
 
 ROOT = Path(__file__).resolve().parents[2]
 KONTAIN = str(ROOT / "command/bin/kontain")
-PYTHON_PATH = {**os.environ, "PYTHONPATH": f"{ROOT}/host:{ROOT}"}
+PYTHON_PATH = {**os.environ, "PYTHONPATH": f"{ROOT}/host:{ROOT}/preflight:{ROOT}"}
 GROUPS = "root:x:0:\nkvm:x:106:carol\nusers:x:100:\n"
 PASSWORDS = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"
 
@@ -47,13 +47,14 @@ class SmallHost(Host):
         place.chmod(0o755)
         self.answers[name] = answer
 
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, stdin: int | None = None, limit_s: float | None = None) -> Output:
         """Answer as the test has set, for the program of that name."""
+        del stdin, limit_s
         self.ran.append(list(command))
         answer = self.answers[command[0].rpartition("/")[2]]
         status, output = answer(command) if callable(answer) else answer
         said = ("", output) if status else (output, "")
-        return subprocess.CompletedProcess(list(command), status, *said)
+        return Output(status, *said)
 
 
 def make_root(folder: Path) -> Path:

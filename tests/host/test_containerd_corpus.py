@@ -18,10 +18,10 @@ from kontain_host.engines.containerd_runtimes import (
     shared_options,
 )
 from kontain_host.engines.containerd_view import dump
-from kontain_host.engines.toml_text import Document
 from kontain_host.host import Host
 from kontain_host.transaction import perform
 from kontain_host.uninstall import withdraw
+from kontain_preflight.toml_text import Document
 
 from .small_host import PYTHON_PATH, snapshot
 from .toml_corpus import DEBIAN_CONTAINERD, KUBEADM_CONTAINERD

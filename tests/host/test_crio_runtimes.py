@@ -20,11 +20,11 @@ import tomllib
 from kontain_host import engines
 from kontain_host.engines import crio
 from kontain_host.engines.crio import DROP_IN
-from kontain_host.engines.unix_http import get
 from kontain_host.errors import HostError
 from kontain_host.report import Report
 from kontain_host.transaction import perform
 from kontain_host.uninstall import uninstall
+from kontain_preflight.unix_http import get
 
 from .small_host import SmallHost, snapshot
 

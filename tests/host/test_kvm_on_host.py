@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from kontain_host.errors import HostError
 from kontain_host.report import Report
 from kontain_host.transaction import perform
 from kontain_host.uninstall import uninstall
+from kontain_preflight.programs import Output
 
 from .small_host import GROUPS, SmallHost, snapshot
 
@@ -98,10 +97,10 @@ def test_a_missing_group_is_an_error(host: SmallHost) -> None:
 class LoadingHost(SmallHost):
     """A host whose modprobe does what modprobe does to the file system."""
 
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, stdin: int | None = None, limit_s: float | None = None) -> Output:
         """Load or unload."""
-        done = super().run(command)
-        if done.returncode == 0:
+        done = super().run(*command, stdin=stdin, limit_s=limit_s)
+        if done.status == 0:
             name = self.path(f"/sys/module/{command[-1]}")
             if "-r" in command:
                 name.rmdir()

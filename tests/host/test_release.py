@@ -179,7 +179,7 @@ def test_python_is_compiled_for_the_commands(host: SmallHost, make_bundle: Bundl
         run = super(SmallHost, host).run
 
     real = RealCommands(Path(host.root))
-    real.add_command("python3")
+    real.path("/usr/bin/python3").symlink_to("/usr/bin/python3")
     release.install(real, make_bundle(files={**FILES, "lib/python/krun/a.py": b"def f(): 1/0\n"}))
     package = host.path("/opt/kontain/versions/0.1.0/lib/python/krun")
     assert sorted(item.name.split(".")[0] for item in (package / "__pycache__").iterdir()) == [

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kontain_host.engines.toml_edit import Wish, holds, merge, unmerge
-from kontain_host.engines.toml_text import ARRAY_ITEM, Document, TomlError, dotted, quoted
+from kontain_preflight.toml_text import ARRAY_ITEM, Document, TomlError, dotted, quoted
 
 from .toml_corpus import ALL, BROKEN, DOTTED, HOSTILE, KUBEADM_CONTAINERD, PODMAN, REAL, SCHEMA_3
 

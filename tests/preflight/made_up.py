@@ -85,7 +85,7 @@ class MadeUpHost(Host):
 
     def write(self, path: str, text: str) -> None:
         """Make a file, executable where it is a program."""
-        place = Path(self.path(path))
+        place = Path(self.place(path))
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
         place.chmod(0o755)
@@ -106,7 +106,7 @@ class MadeUpHost(Host):
         """Give the host a CPU with these flags, and these modules."""
         self.write("/proc/cpuinfo", f"processor\t: 0\nflags\t\t: fpu {flags}\n\n")
         for module in modules:
-            Path(self.path(f"/sys/module/{module}")).mkdir(parents=True)
+            Path(self.place(f"/sys/module/{module}")).mkdir(parents=True)
 
     def uname(self) -> os.uname_result:
         """Return the chosen kernel and machine."""

@@ -34,10 +34,10 @@ def dockerd(host: MadeUpHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     host.program("/usr/bin/docker", "Docker version 28.2.2, build e6534b4")
     host.program("/usr/sbin/dockerd", "")
-    Path(host.path("/run")).mkdir()
+    Path(host.place("/run")).mkdir()
     body = json.dumps({"Components": [{"Name": "Engine", "Version": "20.10.24"}], "Version": "x"})
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(host.path("/run/docker.sock"))
+    listener.bind(host.place("/run/docker.sock"))
     listener.listen()
 
     def serve() -> None:
@@ -245,12 +245,12 @@ def test_another_krun_is_a_warning(host: MadeUpHost) -> None:
     """Libkrun's krun keeps its name; a link of ours in PATH is no other program."""
     assert find(host, "name-krun").status == PASS
     host.write("/opt/kontain/versions/0.1.0/bin/krun", "")
-    Path(host.path("/usr/local/bin")).mkdir(parents=True)
-    Path(host.path("/usr/local/bin/krun")).symlink_to(
-        host.path("/opt/kontain/versions/0.1.0/bin/krun")
+    Path(host.place("/usr/local/bin")).mkdir(parents=True)
+    Path(host.place("/usr/local/bin/krun")).symlink_to(
+        host.place("/opt/kontain/versions/0.1.0/bin/krun")
     )
     assert find(host, "name-krun").status == PASS
-    Path(host.path("/usr/local/bin/krun")).unlink()
+    Path(host.place("/usr/local/bin/krun")).unlink()
     host.program("/usr/bin/krun", "")
     result = find(host, "name-krun")
     assert (result.status, result.details) == (WARN, {"path": "/usr/bin/krun"})
@@ -278,10 +278,10 @@ def test_docker_as_a_snap_is_a_warning(host: MadeUpHost) -> None:
 )
 def test_rootless_docker_is_asked(host: MadeUpHost, answer: bytes, status: str) -> None:
     """The users whose own docker runs without the runtime are named; a hostile one is no harm."""
-    Path(host.path("/run/user/1000")).mkdir(parents=True)
-    Path(host.path("/run/user/1001")).mkdir(parents=True)
+    Path(host.place("/run/user/1000")).mkdir(parents=True)
+    Path(host.place("/run/user/1001")).mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(host.path("/run/user/1001/docker.sock"))
+        listener.bind(host.place("/run/user/1001/docker.sock"))
         listener.listen()
         thread = threading.Thread(target=_answer, args=(listener, answer))
         thread.start()

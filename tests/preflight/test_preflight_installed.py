@@ -21,6 +21,7 @@ from kontain_preflight.check_installed import (
 from kontain_preflight.engines import RANCHERS, containerd_runtime, rancher_runtime
 from kontain_preflight.host import Host
 from kontain_preflight.results import FAIL, PASS, SKIP, WARN, Result
+from kontain_preflight.toml_text import Document
 
 REGISTERED = [
     check_registered_docker,
@@ -63,10 +64,10 @@ def rancher(root: str | Path, name: str) -> Path:
 
 def configure(host: Host, krun: str) -> None:
     """Register a program as kontain in all engines, which have loaded it."""
-    docker = Path(host.path("/etc/docker/daemon.json"))
-    podman = Path(host.path("/etc/containers/containers.conf.d/kontain.conf"))
-    containerd = Path(host.path("/etc/containerd/conf.d/kontain.toml"))
-    crio = Path(host.path("/etc/crio/crio.conf.d/50-kontain.conf"))
+    docker = Path(host.place("/etc/docker/daemon.json"))
+    podman = Path(host.place("/etc/containers/containers.conf.d/kontain.conf"))
+    containerd = Path(host.place("/etc/containerd/conf.d/kontain.toml"))
+    crio = Path(host.place("/etc/crio/crio.conf.d/50-kontain.conf"))
     for file in (docker, podman, containerd, crio):
         file.parent.mkdir(parents=True)
     table = "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kontain"
@@ -74,7 +75,7 @@ def configure(host: Host, krun: str) -> None:
     for name in RANCHERS:
         tables = f'{table}.options]\n  BinaryName = "{krun}"\n  SystemdCgroup = '
         template = '{{/* comment */}}\n{{ template "base" . }}\n'
-        folder = rancher(host.path("/"), name)
+        folder = rancher(host.place("/"), name)
         (folder / "config-v3.toml.tmpl").write_text(
             f"{template}{tables}{{{{ .SystemdCgroup }}}}\n"
         )
@@ -94,7 +95,7 @@ def test_intact_files_pass(host: Host) -> None:
 @pytest.mark.parametrize("damage", ["changed", "missing", "directory"])
 def test_each_damaged_file_is_named(host: Host, name: str, damage: str) -> None:
     """A changed byte, a missing file, a folder in its place: fail, with the file's name."""
-    place = Path(host.path(f"{host.release}/{name}"))
+    place = Path(host.place(f"{host.release}/{name}"))
     content = place.read_bytes()
     place.unlink()
     if damage == "changed":
@@ -112,7 +113,7 @@ def test_registration_is_judged(host: Host, check: Callable[[Host], Result]) -> 
     assert (check(host).status, "--engines" in check(host).fix) == (SKIP, True)
     configure(host, "/opt/kontain/bin/krun")
     assert check(host).status == PASS
-    Path(host.path("/opt/kontain/versions/1.0.0/bin/krun")).unlink()
+    Path(host.place("/opt/kontain/versions/1.0.0/bin/krun")).unlink()
     assert (check(host).status, check(host).cause) == (FAIL, "it is missing")
 
 
@@ -130,7 +131,6 @@ def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None
     """The check finds the runtime in what the installer itself writes for containerd."""
     from kontain_host.engines.containerd_runtimes import wishes  # noqa: PLC0415  the other part
     from kontain_host.engines.toml_edit import merge  # noqa: PLC0415  the other part
-    from kontain_host.engines.toml_text import Document  # noqa: PLC0415  the other part
 
     place = tmp_path / "etc/containerd/config.toml"
     place.parent.mkdir(parents=True)
@@ -147,8 +147,8 @@ def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema:
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
 
-    krun, there = "/opt/kontain/bin/krun", Writer(host.path("/"))
-    (rancher(host.path("/"), name) / "config.toml").write_text(f"version = {schema}\n")
+    krun, there = "/opt/kontain/bin/krun", Writer(host.place("/"))
+    (rancher(host.place("/"), name) / "config.toml").write_text(f"version = {schema}\n")
     perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
     assert rancher_runtime(host, name) == krun
     result = rancher_check(name)(host)
@@ -162,8 +162,8 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
 
-    krun, there = "/opt/kontain/bin/krun", Writer(host.path("/"))
-    config = rancher(host.path("/"), name) / "config.toml"
+    krun, there = "/opt/kontain/bin/krun", Writer(host.place("/"))
+    config = rancher(host.place("/"), name) / "config.toml"
     folder = f"/var/lib/rancher/{name}/agent/etc/containerd/config-v3.toml.d"
     config.write_text(f'version = 3\nimports = ["{folder}/*.toml"]\n')
     os.utime(config, (1000, 1000))
@@ -176,7 +176,7 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
 def test_containerd_itself_says_what_it_has(host: Host) -> None:
     """A file that does not count, for an import replaced its table, is no registration."""
     configure(host, "/opt/kontain/bin/krun")
-    program = Path(host.path("/usr/bin/containerd"))
+    program = Path(host.place("/usr/bin/containerd"))
     program.write_text("#!/bin/sh\necho '[plugins.x.containerd.runtimes.runc]'\n")
     assert check_registered_containerd(host).status == SKIP
     table = "[plugins.x.containerd.runtimes.kontain.options]"
@@ -194,7 +194,7 @@ def test_a_container_outside_of_its_slice_warns(host: Host) -> None:
         8: "0::/kubepods-pody.slice:cri-containerd:2",
     }
     for pid, group in groups.items():
-        place = Path(host.path(f"/proc/{pid}/cgroup"))
+        place = Path(host.place(f"/proc/{pid}/cgroup"))
         place.parent.mkdir(parents=True)
         place.write_text(f"{group}\n")
     result = check_registered_containerd(host)

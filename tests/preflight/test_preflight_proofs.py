@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kontain_preflight import containers, proof
-from kontain_preflight.host import Output
+from kontain_preflight.programs import Output
 from kontain_preflight.results import FAIL, PASS, SKIP
 
 from .made_up import MadeUpHost

@@ -61,15 +61,15 @@ def test_python_is_asked_for_its_version(host: MadeUpHost, text: str, status: st
 
 def test_python_is_known_by_its_name_without_running_it(host: MadeUpHost) -> None:
     """A name such as python3.12 behind the symbolic link says the version."""
-    os.unlink(host.path("/usr/bin/python3"))  # noqa: PTH108
+    os.unlink(host.place("/usr/bin/python3"))  # noqa: PTH108
     host.program("/usr/bin/python3.12", "must not run", status=1)
-    os.symlink("python3.12", host.path("/usr/bin/python3"))  # noqa: PTH211
+    os.symlink("python3.12", host.place("/usr/bin/python3"))  # noqa: PTH211
     assert "3.12" in check_system.check_python(host).found
 
 
 def test_missing_python_names_the_command_of_the_package_manager(host: MadeUpHost) -> None:
     """The fix is a command of the host's own package manager."""
-    os.unlink(host.path("/usr/bin/python3"))  # noqa: PTH108
+    os.unlink(host.place("/usr/bin/python3"))  # noqa: PTH108
     host.program("/usr/bin/dnf", "")
     result = check_system.check_python(host)
     assert result.status == FAIL

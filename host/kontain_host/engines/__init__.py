@@ -56,7 +56,7 @@ def plan(
             "give one of them",
             WRONG_USAGE,
         )
-    if host.user and engine != docker.OWNER:
+    if host.environment and engine != docker.OWNER:
         raise HostError(
             f"cannot register a runtime in {engine}",
             f"an ordinary user has an own configuration of {docker.OWNER} only; "
@@ -64,7 +64,7 @@ def plan(
             "run the same with sudo",
             NOT_ROOT,
         )
-    if registration and registration.builds and (engine != docker.OWNER or host.user):
+    if registration and registration.builds and (engine != docker.OWNER or host.environment):
         raise HostError(
             f"cannot let {engine} build in VMs",
             "it is for root's docker alone, whose service is changed",

@@ -18,6 +18,7 @@ from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..journal import Entry, Journal
+from ..looks import Document, quoted
 from ..report import Report
 from . import containerd_daemon, distributions
 from .containerd_runtimes import (
@@ -34,7 +35,6 @@ from .containerd_view import dump, table_file
 from .registration import Registration
 from .toml_edit import Wish, merge
 from .toml_file import TomlMerge, document
-from .toml_text import Document, quoted
 
 OWNER = "containerd"
 DROP_IN = "/etc/containerd/conf.d/kontain.toml"
@@ -48,7 +48,7 @@ _DEEP_IMPORTS = (2, 0)  # the first version whose imports do not replace whole p
 
 def is_present(host: Host) -> bool:
     """Return whether this host has containerd, of its own or inside a distribution of Kubernetes."""
-    return host.which("containerd") is not None or bool(distributions.present(host))
+    return bool(host.which("containerd")) or bool(distributions.present(host))
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _warn(host: Host, changes: List[Change], report: Report) -> None:
 
 def _require_version(host: Host) -> Tuple[int, int]:
     program = host.which("containerd")
-    answer = host.run([program, "--version"]).stdout if program else ""
+    answer = host.run(program, "--version").stdout if program else ""
     match = re.search(r"\sv?(\d+)\.(\d+)", answer)
     if match:
         return int(match[1]), int(match[2])

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
@@ -12,7 +11,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 from .. import processes
 from ..errors import HostError
 from ..host import Host
-from .toml_text import Document, TomlError
+from ..looks import Document, TomlError, unix_http
 
 DEFAULT_CONFIG = "/etc/containerd/config.toml"
 UNIT = "containerd.service"
@@ -58,9 +57,9 @@ def is_loaded(host: Host, files: Sequence[str]) -> bool:
 
 def restart(host: Host, files: Sequence[str]) -> None:
     """Restart containerd by its unit, and wait until the new one answers."""
-    answer = host.run(["systemctl", "restart", UNIT])
+    answer = host.run("systemctl", "restart", UNIT)
     deadline = time.monotonic() + _PATIENCE_S
-    while answer.returncode == 0 and time.monotonic() < deadline:
+    while answer.status == 0 and time.monotonic() < deadline:
         pid = find(host, files[0])
         if pid and is_loaded(host, files) and _answers(pid, files[0]):
             return
@@ -97,7 +96,5 @@ def _answers(pid: int, config: str) -> bool:
     with contextlib.suppress(OSError, TomlError, UnicodeDecodeError):
         own = Document(Path(f"/proc/{pid}/root{config}").read_bytes().decode())
         place = own.value(("grpc", "address")) or _SOCKET
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(f"/proc/{pid}/root{place}")
-            return True
+        return unix_http.listens(f"/proc/{pid}/root{place}")
     return False

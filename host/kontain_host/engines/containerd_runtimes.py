@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence
 
+from ..looks import Document, Key, quoted
 from .toml_edit import Wish
-from .toml_text import Document, Key, quoted
 
 CRI: Dict[int, str] = {  # the plugin that has the runtimes, by the schema of the file
     1: "cri",

@@ -8,9 +8,9 @@ from typing import List, Tuple
 
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
+from ..looks import Document, TomlError
 from .containerd_runtimes import CRI, schema_of
 from .toml_file import document
-from .toml_text import Document, TomlError
 
 _MOST_FILES = 1000
 
@@ -22,12 +22,11 @@ def dump(host: Host, config: str) -> Document:
     """
     verb = "dump" if host.path(config).exists() else "default"
     program = host.which("containerd") or "containerd"
-    answer = host.run([program, "--config", str(host.path(config)), "config", verb])
-    lines = answer.stderr.strip().splitlines()
+    answer = host.run(program, "--config", str(host.path(config)), "config", verb)
     try:
-        if answer.returncode == 0:
+        if answer.status == 0:
             return Document(answer.stdout)
-        why = lines[-1] if lines else f"status {answer.returncode}"
+        why = answer.last_words
     except TomlError as error:
         why = f"it is not TOML: {error}"
     raise HostError(

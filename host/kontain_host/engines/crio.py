@@ -16,12 +16,11 @@ from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..journal import Entry, Journal
+from ..looks import Key, quoted, unix_http
 from ..report import Report
 from .registration import Registration
 from .toml_edit import Wish, merge
 from .toml_file import document
-from .toml_text import Key, quoted
-from .unix_http import get
 
 OWNER = "crio"
 DROP_IN = "/etc/crio/crio.conf.d/50-kontain.conf"
@@ -38,7 +37,7 @@ _POLL_S = 0.05
 
 def is_present(host: Host) -> bool:
     """Return whether this host has CRI-O."""
-    return host.which("crio") is not None
+    return bool(host.which("crio"))
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _taken(host: Host, names: List[str]) -> Dict[str, Optional[str]]:
 
 def _version(host: Host) -> Optional[Tuple[int, int]]:
     program = host.which("crio")
-    answer = host.run([program, "--version"]).stdout if program else ""
+    answer = host.run(program, "--version").stdout if program else ""
     match = re.search(r"(\d+)\.(\d+)", answer)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -147,7 +146,7 @@ def _known(host: Host, names: Iterable[str]) -> Set[str]:
 
     It gives its configuration as TOML at /config of its socket (server/inspect.go).
     """
-    text = get(str(host.path(_SOCKET)), "/config").decode(errors="replace")
+    text = unix_http.get(str(host.path(_SOCKET)), "/config").decode(errors="replace")
     heading = r"(?m)^\s*\[crio\.runtime\.runtimes\.\"?{}\"?\]"
     return {name for name in names if re.search(heading.format(re.escape(name)), text)}
 

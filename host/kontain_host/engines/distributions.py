@@ -21,11 +21,11 @@ from typing import List, Optional, Sequence
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
+from ..looks import Document, TomlError
 from ..report import Report
 from .containerd_runtimes import CRI, schema_of, shared_options, wishes
 from .toml_edit import merge
 from .toml_file import TomlMerge, document, read_text
-from .toml_text import Document, TomlError
 
 OWNER = "containerd"
 BASE = '{{ template "base" . }}'

@@ -22,7 +22,7 @@ OWNER = "docker"
 
 def is_present(host: Host) -> bool:
     """Return whether this host has docker's daemon; a command `docker` alone may be podman's."""
-    return host.which("dockerd") is not None
+    return bool(host.which("dockerd"))
 
 
 def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
@@ -223,14 +223,14 @@ def _known_of(daemon: dockerd.Dockerd, ours: Mapping[str, str]) -> List[str]:
 def _validate(host: Host, content: bytes, config: str) -> None:
     """Let the host's dockerd judge the new file where it can (23.0 and newer)."""
     program = host.which("dockerd")
-    if program is None:
+    if not program:
         return
     with tempfile.NamedTemporaryFile(suffix=".json") as draft:
         draft.write(content)
         draft.flush()
-        verdict = host.run([program, "--validate", "--config-file", draft.name])
+        verdict = host.run(program, "--validate", "--config-file", draft.name)
     complaint = (verdict.stderr or verdict.stdout).strip()
-    if verdict.returncode != 0 and "unknown flag" not in complaint:
+    if verdict.status != 0 and "unknown flag" not in complaint:
         raise HostError(
             f"cannot edit {config}",
             f"dockerd would refuse it: {complaint}",

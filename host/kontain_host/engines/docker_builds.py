@@ -131,7 +131,7 @@ def _defaults_file(host: Host) -> str:
 
 def _require_version(host: Host) -> None:
     program = host.which("dockerd")
-    answer = host.run([program, "--version"]).stdout if program else ""
+    answer = host.run(program, "--version").stdout if program else ""
     match = re.search(r"(\d+)\.(\d+)", answer)
     version: Optional[Tuple[int, int]] = (int(match[1]), int(match[2])) if match else None
     if version is not None and version >= _OLDEST:

@@ -7,7 +7,6 @@ dockerd itself is asked over its socket, never the command `docker`, which may b
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import re
@@ -20,7 +19,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 from .. import processes
 from ..errors import HostError
 from ..host import Host
-from .unix_http import request
+from ..looks import unix_http
 
 _DEFAULT_CONFIG = "/etc/docker/daemon.json"
 _DEFAULT_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
@@ -110,12 +109,12 @@ class Dockerd:
 
     def _get(self, path: str) -> Any:
         try:
-            status, content = request(self.socket, path)
+            status, content = unix_http.request(self.socket, path)
         except OSError as error:
             raise self._silent(error) from None
-        if status == http.client.NOT_FOUND:
+        if status == unix_http.NOT_FOUND:
             return None  # a container that has gone meanwhile
-        if status != http.client.OK:
+        if status != unix_http.OK:
             raise self._silent(f"{path} gave the status {status}")
         return json.loads(content)
 
@@ -157,19 +156,19 @@ def find_config(host: Host) -> str:
     docker's daemon is the one at the usual socket, which the command `docker` asks; where none runs,
     its unit says what it will read. An ordinary user's is their own, which runs rootless.
     """
-    usual, sockets = _defaults(host.user)
+    usual, sockets = _defaults(host.environment)
     for daemon in _running():
         is_here = processes.same_place(daemon.pid, "/", host.root)
         if is_here and daemon.socket in sockets:
             return daemon.config
-    return usual if host.user else _config_of_unit(host) or usual
+    return usual if host.environment else _config_of_unit(host) or usual
 
 
 def _config_of_unit(host: Host) -> Optional[str]:
     """Return the configuration that the unit of docker names, drop-in files included, or None."""
-    if host.which("systemctl") is None:
+    if not host.which("systemctl"):
         return None
-    answer = host.run(["systemctl", "show", "--property=ExecStart", "docker.service"])
+    answer = host.run("systemctl", "show", "--property=ExecStart", "docker.service")
     found = re.search(r"\s--config-file[= ](/[^\s;]+)", answer.stdout)
     return found[1] if found else None
 

@@ -15,12 +15,12 @@ from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..journal import Entry
+from ..looks import Document, quoted
 from ..report import Report
 from . import podman_view
 from .registration import Registration
 from .toml_edit import Wish
 from .toml_file import TomlMerge, document
-from .toml_text import Document, quoted
 
 OWNER = "podman"
 DROP_IN = "/etc/containers/containers.conf.d/kontain.conf"
@@ -41,7 +41,7 @@ _OLDEST = (2, 0)  # the first that reads containers.conf
 
 def is_present(host: Host) -> bool:
     """Return whether this host has podman."""
-    return host.which("podman") is not None
+    return bool(host.which("podman"))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _content(names: List[str], path: str, lists: Mapping[str, str]) -> bytes:
 def _require_version(host: Host) -> Optional[Tuple[int, int]]:
     """Return podman's version, or None where there is no podman yet."""
     program = host.which("podman")
-    if program is None:
+    if not program:
         return None
     answer = podman_view.version_text(host, program)
     match = re.search(r"(\d+)\.(\d+)", answer)

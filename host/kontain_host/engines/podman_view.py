@@ -9,8 +9,8 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
+from ..looks import Document, Output, TomlError
 from .toml_file import read_text
-from .toml_text import Document, TomlError
 
 _CONFIGS = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
 _FOLDERS = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
@@ -20,9 +20,9 @@ _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 
 def version_text(host: Host, program: str) -> str:
     """Return what `podman --version` says; with files that it refuses, podman does not even say that."""
-    answer = host.run([program, "--version"])
-    said = _said(answer.stderr, answer.returncode)
-    if answer.returncode != 0 and _OF_FILES.search(said):
+    answer = host.run(program, "--version")
+    said = _said(answer)
+    if answer.status != 0 and _OF_FILES.search(said):
         raise _refused("its configuration", said)
     return answer.stdout
 
@@ -49,7 +49,7 @@ def _tree(host: Host, path: str) -> Dict[str, Any]:
 
 def judge(host: Host, programs: Sequence[Tuple[str, str]]) -> None:
     """Raise HostError unless podman, where there is one, finds the programs under their names."""
-    if host.which("podman") is None:
+    if not host.which("podman"):
         return
     for name, program in programs:
         found, said = _ask(host, name)
@@ -89,19 +89,19 @@ def _ask(host: Host, name: Optional[str] = None) -> Tuple[str, str]:
         command += ["--tmpdir", f"{folder}/t", "--storage-driver", "vfs"]
         command += [_network_option(host, program), f"{folder}/n"]
         command += ["--runtime", name] if name else []
-        answer = host.run([*command, "info", "--format", "{{.Host.OCIRuntime.Path}}"])
-    said = _said(answer.stderr, answer.returncode)
-    return answer.stdout.strip() if answer.returncode == 0 else "", said
+        answer = host.run(*command, "info", "--format", "{{.Host.OCIRuntime.Path}}")
+    said = _said(answer)
+    return answer.stdout.strip() if answer.status == 0 else "", said
 
 
 def _network_option(host: Host, program: str) -> str:
     """Return the option that keeps podman from making files below /etc; 4.0 renamed it."""
-    is_old = re.search(r"\b[23]\.\d", host.run([program, "--version"]).stdout)
+    is_old = re.search(r"\b[23]\.\d", host.run(program, "--version").stdout)
     return "--cni-config-dir" if is_old else "--network-config-dir"
 
 
-def _said(complaints: str, status: int) -> str:
+def _said(answer: Output) -> str:
     """Return the last line of what podman complains of, without what a log puts around it."""
-    last = (complaints.strip().splitlines() or [f"it ended with status {status}"])[-1]
+    last = answer.last_words
     message = _MESSAGE.search(last)
     return message[1].replace('\\"', '"') if message else last

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from .toml_text import Document, Key, Statement, TomlError, dotted, items
+from ..looks import Document, Key, Statement, TomlError, dotted, items
 
 Splice = Tuple[int, int, str]
 """What stands between two offsets becomes this text."""

@@ -11,8 +11,8 @@ from ..changes import Edit
 from ..errors import HostError
 from ..host import Host
 from ..journal import Entry
+from ..looks import Document, TomlError
 from .toml_edit import Wish, holds, merge, unmerge
-from .toml_text import Document, TomlError
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterator, List, Tuple
 
-from .files import file_digest
-
 NAME = "MANIFEST"
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(.+)")
 _CACHE = "__pycache__"
+_CHUNK = 1 << 20
 
 
 def parse(content: bytes) -> Dict[str, str]:
@@ -37,6 +36,15 @@ def is_safe(path: str) -> bool:
     """Return whether a path stays below the folder that it is relative to, and can be printed."""
     parts = path.split("/")
     return path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def digest(content: bytes) -> str:

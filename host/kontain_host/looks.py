@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this package takes of kontain_preflight, the part that looks and that it stands on.
+
+Ansible sends both packages to a host below another name, where only a relative import finds the other;
+so this is the one file that knows how.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or __package__ == "kontain_host":
+    from kontain_preflight import errors, host, manifest, unix_http
+    from kontain_preflight.programs import Output
+    from kontain_preflight.toml_text import (
+        Document,
+        Key,
+        Statement,
+        TomlError,
+        dotted,
+        items,
+        quoted,
+    )
+else:
+    from ..kontain_preflight import errors, host, manifest, unix_http
+    from ..kontain_preflight.programs import Output
+    from ..kontain_preflight.toml_text import (
+        Document,
+        Key,
+        Statement,
+        TomlError,
+        dotted,
+        items,
+        quoted,
+    )
+
+__all__ = [
+    "Document",
+    "Key",
+    "Output",
+    "Statement",
+    "TomlError",
+    "dotted",
+    "errors",
+    "host",
+    "items",
+    "manifest",
+    "quoted",
+    "unix_http",
+]

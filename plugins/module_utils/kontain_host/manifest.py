@@ -1,1 +1,0 @@
-../../../host/kontain_host/manifest.py

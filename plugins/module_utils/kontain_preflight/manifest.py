@@ -1,0 +1,1 @@
+../../../preflight/kontain_preflight/manifest.py

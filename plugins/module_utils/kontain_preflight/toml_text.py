@@ -1,0 +1,1 @@
+../../../preflight/kontain_preflight/toml_text.py

@@ -1,0 +1,1 @@
+../../../preflight/kontain_preflight/unix_http.py
