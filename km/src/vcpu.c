@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -192,6 +193,28 @@ static void prepare(struct vcpu *vcpu)
     gdb_enter_guest(vcpu);
 }
 
+/*
+ * On PVM the guest's RDTSC is judged by the host's CR4 alone: so the host forbids it, as long as
+ * the guest runs, for the monitor asks for the time, too.
+ */
+static int run_without_tsc(struct vcpu *vcpu)
+{
+    int result, error;
+
+    (void)prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+    result = kvm_ioctl(vcpu->fd, KVM_RUN, 0);
+    error = errno;
+    (void)prctl(PR_SET_TSC, PR_TSC_ENABLE);
+    errno = error;
+    return result;
+}
+
+static int run_once(struct vcpu *vcpu)
+{
+    return vcpu->tsc_forbidden && !vcpu->vm->hardware ? run_without_tsc(vcpu)
+                                                      : kvm_ioctl(vcpu->fd, KVM_RUN, 0);
+}
+
 /* KVM_RUN, with the registers on both sides of it. */
 static bool run(struct vcpu *vcpu)
 {
@@ -199,12 +222,12 @@ static bool run(struct vcpu *vcpu)
     int error;
 
     if (vcpu->vm->shares_registers) {
-        return kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+        return run_once(vcpu) == 0;
     }
     if (!cpu_give_registers(vcpu)) {
         return false;
     }
-    entered = kvm_ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+    entered = run_once(vcpu) == 0;
     error = errno;
     if (!cpu_take_registers(vcpu)) {
         return false;

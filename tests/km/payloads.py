@@ -300,6 +300,10 @@ HOSTILE = (
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )
 
+CALL_KINDS = ("clone", "exec", "memory", "vectors", "sockets", "settings", "signals")
+
+ANSWERS = (Payload("call_errors", ("glibc",), _each(CALL_KINDS)),)
+
 FILTERS = (
     Payload(
         "filters",
@@ -315,7 +319,17 @@ FILTERS = (
     ),
 )  # fmt: skip
 
-PAYLOADS = (*PROCESS, *FILES, *COMPUTING, *MEMORY, *SIGNALS, *THREADS, *FILTERS, *HOSTILE)
+PAYLOADS = (
+    *PROCESS,
+    *FILES,
+    *COMPUTING,
+    *MEMORY,
+    *SIGNALS,
+    *THREADS,
+    *FILTERS,
+    *ANSWERS,
+    *HOSTILE,
+)
 
 
 def find(name: str) -> Payload:

@@ -38,6 +38,7 @@ enum arg_kind {
     ARG_IN,    /* memory that the kernel reads */
     ARG_OUT,   /* memory that the kernel writes */
     ARG_INOUT,
+    ARG_MAPPED, /* a stretch of mappings, not their content */
     ARG_IOV_IN, /* struct iovec[], copied once; its buffers are read */
     ARG_IOV_OUT,
 };
@@ -153,6 +154,10 @@ struct syscall {
     enum waiting waits;
     enum helped helped;
 };
+
+/* Where no program has memory: the kernel answers EFAULT, when it comes to that, whatever the
+ * length is. */
+#define NOWHERE 0xffff800000000000UL
 
 #define SYSCALL_COUNT 470
 extern const struct syscall syscall_table[SYSCALL_COUNT];
@@ -558,6 +563,10 @@ HANDLER(mprotect);
 HANDLER(brk);
 HANDLER(mremap);
 HANDLER(madvise);
+HANDLER(mincore);
+HANDLER(mlock);
+HANDLER(mlock2);
+HANDLER(mlockall);
 HANDLER(remap_file_pages);
 HANDLER(get_mempolicy);
 HANDLER(pkey_mprotect);

@@ -260,29 +260,26 @@ HANDLER(execve)
     return exec_path(vcpu, path_is_own_exe(path) ? image.path : path, args[1], args[2]);
 }
 
-/* int execveat(int dirfd, const char *pathname, char *const argv[], char *const envp[], int flags)
- */
-HANDLER(execveat)
+/* A program that is named by a descriptor, as execveat names it. */
+static int64_t exec_below(struct vcpu *vcpu, const uint64_t *args, const char *path)
 {
-    char path[PATH_MAX], name[PATH_MAX + 32];
-    int64_t error = guest_read_path(path, args[1]);
+    char name[PATH_MAX + 32];
     struct script script = {0};
-    int fd;
+    int closes = fcntl((int)args[0], F_GETFD), fd;
+    int64_t error;
 
-    if (error < 0 && !(error == -ENOENT && args[4] & AT_EMPTY_PATH)) {
-        return error;
-    }
-    if (args[4] & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
-        return -EINVAL;
-    }
-    if ((int)args[0] == AT_FDCWD || *path == '/') {
-        return exec_path(vcpu, path, args[2], args[3]);
+    if (closes < 0) {
+        return -EBADF;
     }
     (void)snprintf(name, sizeof(name), "/proc/self/fd/%d%s%s", (int)args[0], *path ? "/" : "",
                    path);
     error = check_file(name);
     if (!error) {
-        error = check_elf(vcpu, name); /* a script's interpreter could not open it by this name */
+        error = check_elf(vcpu, name);
+    }
+    if (error == -ENOEXEC) { /* a script's interpreter opens it by this name */
+        (void)snprintf(name, sizeof(name), "/dev/fd/%d%s%s", (int)args[0], *path ? "/" : "", path);
+        return closes ? -ENOENT : exec_path(vcpu, name, args[2], args[3]);
     }
     if (error < 0) {
         return error;
@@ -294,4 +291,33 @@ HANDLER(execveat)
     error = become(vcpu, name, fd, &script, args[2], args[3]);
     (void)close(fd);
     return error;
+}
+
+/* int execveat(int dirfd, const char *pathname, char *const argv[], char *const envp[], int flags)
+ */
+HANDLER(execveat)
+{
+    char path[PATH_MAX];
+    uint32_t flags = (uint32_t)args[4];
+    int64_t error = guest_read_path(path, args[1]);
+    struct stat st;
+
+    if (error == -ENOENT && flags & AT_EMPTY_PATH) {
+        *path = 0;
+        error = 0;
+    }
+    if (error < 0) {
+        return error;
+    }
+    if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
+        return -EINVAL;
+    }
+    if (*path && flags & AT_SYMLINK_NOFOLLOW &&
+        fstatat((int)args[0], path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+        return -ELOOP;
+    }
+    if (*path == '/' || ((int)args[0] == AT_FDCWD && *path)) {
+        return exec_path(vcpu, path_is_own_exe(path) ? image.path : path, args[2], args[3]);
+    }
+    return (int)args[0] == AT_FDCWD ? -EACCES : exec_below(vcpu, args, path);
 }

@@ -9,6 +9,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -45,7 +46,33 @@ HANDLER(clone)
         .tls = args[0] & CLONE_SETTLS ? args[4] : 0,
     };
 
+    if (args[0] & CLONE_PIDFD && args[0] & CLONE_PARENT_SETTID) {
+        return -EINVAL; /* one pointer for both */
+    }
     return process_clone(vcpu, &how);
+}
+
+#define CLONE3_LEAST 64    /* CLONE_ARGS_SIZE_VER0 */
+#define SET_TID_MAX 32     /* MAX_PID_NS_LEVEL */
+#define CLONE3_SIGNAL 0x7f /* CSIGNAL without CLONE_NEWTIME, which is the bit above */
+#define INTO_CGROUP CLONE_INTO_CGROUP
+
+/* What the kernel says of the structure itself: copy_clone_args_from_user, clone3_args_valid. */
+static int64_t judge_clone3(const struct clone *how, uint64_t size)
+{
+    uint64_t known = UINT32_MAX | CLONE_CLEAR_SIGHAND | INTO_CGROUP;
+    uint64_t both = CLONE_SIGHAND | CLONE_CLEAR_SIGHAND;
+
+    return how->set_tid_size > SET_TID_MAX || !how->set_tid != !how->set_tid_size ||
+                   how->exit_signal > SIGNAL_MAX ||
+                   (how->flags & INTO_CGROUP && (how->cgroup > INT_MAX || size < sizeof(*how))) ||
+                   how->flags & ~known || how->flags & (CLONE_DETACHED | CLONE3_SIGNAL) ||
+                   (how->flags & both) == both ||
+                   (how->flags & (CLONE_THREAD | CLONE_PARENT) && how->exit_signal) ||
+                   !how->stack != !how->stack_size ||
+                   (how->stack && !guest_ok(how->stack, how->stack_size))
+               ? -EINVAL
+               : 0;
 }
 
 /* long clone3(struct clone_args *args, size_t size) */
@@ -53,17 +80,28 @@ HANDLER(clone3)
 {
     struct clone how = {0};
     uint64_t size = args[1] < sizeof(how) ? args[1] : sizeof(how);
+    int64_t error;
+    uint8_t more;
 
-    if (args[1] < 64 || args[1] > PAGE_SIZE) { /* CLONE_ARGS_SIZE_VER0 */
-        return args[1] < 64 ? -EINVAL : -E2BIG;
+    if (args[1] < CLONE3_LEAST || args[1] > PAGE_SIZE) {
+        return args[1] < CLONE3_LEAST ? -EINVAL : -E2BIG;
     }
     if (guest_read(&how, args[0], size) < 0) {
         return -EFAULT;
     }
-    if (how.set_tid_size || how.cgroup) {
-        return -EPERM;
+    for (uint64_t i = size; i < args[1]; i++) {
+        if (guest_read(&more, args[0] + i, 1) < 0) {
+            return -EFAULT;
+        }
+        if (more) {
+            return -E2BIG;
+        }
     }
-    return process_clone(vcpu, &how);
+    error = judge_clone3(&how, args[1]);
+    if (error) {
+        return error;
+    }
+    return how.set_tid_size ? -EPERM : process_clone(vcpu, &how);
 }
 
 /*

@@ -104,6 +104,76 @@ HANDLER(madvise)
     LOCKED(mm_advise(args[0], args[1], (int)args[2]));
 }
 
+/* ---- which pages are there ---- */
+
+static uint32_t locks; /* some page may be locked, and so be there untouched */
+
+static int64_t lock_pages(uint64_t number, const uint64_t *args)
+{
+    __atomic_store_n(&locks, 1, __ATOMIC_RELAXED);
+    return host_syscall(number, args);
+}
+
+/* int mlock(const void *addr, size_t len), and its kin */
+HANDLER(mlock)
+{
+    (void)vcpu;
+    return lock_pages(__NR_mlock, args);
+}
+
+HANDLER(mlock2)
+{
+    (void)vcpu;
+    return lock_pages(__NR_mlock2, args);
+}
+
+HANDLER(mlockall)
+{
+    (void)vcpu;
+    return lock_pages(__NR_mlockall, args);
+}
+
+#define LOOKED_AT_MAX 1024 /* pages of one call */
+
+/* Whether a page, which is there for the host, is the payload's own and all zero. */
+static bool is_untouched(uint64_t page)
+{
+    static const char zeroes[PAGE_SIZE];
+    const struct vma *vma = vma_find(page);
+    char content[PAGE_SIZE];
+
+    return vma && vma->start <= page && vma->flags & MAP_ANONYMOUS && vma->flags & MAP_PRIVATE &&
+           guest_read(content, page, sizeof(content)) == 0 &&
+           !memcmp(content, zeroes, sizeof(content));
+}
+
+/*
+ * int mincore(void *addr, size_t length, unsigned char *vec)
+ *
+ * prefault.c brings pages before they are touched. One of only zeroes is said not to be there: the
+ * kernel, too, takes such a page back when it likes.
+ */
+HANDLER(mincore)
+{
+    int64_t result = host_syscall(__NR_mincore, args);
+    uint64_t pages = ROUND_UP(args[1], PAGE_SIZE) / PAGE_SIZE;
+    unsigned char vec[LOOKED_AT_MAX];
+
+    (void)vcpu;
+    if (result < 0 || pages > LOOKED_AT_MAX || __atomic_load_n(&locks, __ATOMIC_RELAXED) ||
+        guest_read(vec, args[2], pages) < 0) {
+        return result;
+    }
+    mm_lock();
+    for (uint64_t i = 0; i < pages; i++) {
+        if (vec[i] & 1 && is_untouched(args[0] + i * PAGE_SIZE)) {
+            vec[i] &= 0xfe;
+        }
+    }
+    mm_unlock();
+    return guest_write(args[2], vec, pages);
+}
+
 /*
  * int remap_file_pages(void *addr, size_t size, int prot, size_t pgoff, int flags)
  *

@@ -21,6 +21,8 @@
 /* The kernel's struct new_utsname: six strings of 65 bytes. */
 #define RELEASE_SUFFIX ".kontain.KVM"
 
+#define PR_SET_VMA_ 0x53564d41
+
 /* void exit_group(int status) */
 HANDLER(exit_group)
 {
@@ -79,26 +81,22 @@ HANDLER(personality)
     return host_syscall(__NR_personality, persona == 0xffffffff ? args : with_copy);
 }
 
-/* int prctl(int option, ...): what concerns the process alone */
-HANDLER(prctl)
-{
-    char name[16] = {0};
+/* ---- prctl ---- */
 
-    switch (args[0]) {
-    case PR_SET_NAME:
-    case PR_GET_PDEATHSIG:
-    case PR_GET_CHILD_SUBREAPER:
-        if (!guest_ok(args[1], sizeof(name))) {
-            return -EFAULT;
-        }
-        return host_syscall(157, args);
-    case PR_GET_NAME:
-        if (prctl(PR_GET_NAME, name) < 0) {
-            return -errno;
-        }
-        return guest_write(args[1], name, sizeof(name));
-    case PR_GET_TID_ADDRESS:
-        return guest_write(args[1], &vcpu->clear_tid, sizeof(vcpu->clear_tid));
+/* Whether the thread may ask what time the CPU counts. */
+static int64_t set_tsc(struct vcpu *vcpu, uint64_t how)
+{
+    if (how != PR_TSC_ENABLE && how != PR_TSC_SIGSEGV) {
+        return -EINVAL;
+    }
+    cpu_forbid_tsc(vcpu, how == PR_TSC_SIGSEGV);
+    return 0;
+}
+
+/* What the host's kernel answers: it concerns the process alone, and holds no pointer. */
+static bool is_the_hosts(uint64_t option)
+{
+    switch (option) {
     case PR_SET_PDEATHSIG:
     case PR_SET_CHILD_SUBREAPER:
     case PR_GET_DUMPABLE:
@@ -109,6 +107,8 @@ HANDLER(prctl)
     case PR_SET_NO_NEW_PRIVS:
     case PR_GET_TIMERSLACK:
     case PR_SET_TIMERSLACK:
+    case PR_GET_TIMING:
+    case PR_SET_TIMING:
     case PR_CAPBSET_READ:
     case PR_CAPBSET_DROP:
     case PR_CAP_AMBIENT:
@@ -116,12 +116,48 @@ HANDLER(prctl)
     case PR_SET_SECUREBITS:
     case PR_GET_THP_DISABLE:
     case PR_SET_THP_DISABLE:
-        return host_syscall(157, args);
+    case PR_MCE_KILL:
+    case PR_MCE_KILL_GET:
+    case PR_GET_SPECULATION_CTRL:
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* int prctl(int option, ...): what concerns the process alone */
+HANDLER(prctl)
+{
+    uint64_t option = (uint32_t)args[0];
+    int32_t tsc = vcpu->tsc_forbidden ? PR_TSC_SIGSEGV : PR_TSC_ENABLE;
+    char name[16] = {0};
+
+    if (is_the_hosts(option)) {
+        return host_syscall(__NR_prctl, args);
+    }
+    switch (option) {
+    case PR_SET_NAME:
+    case PR_GET_PDEATHSIG:
+    case PR_GET_CHILD_SUBREAPER:
+        return guest_ok(args[1], sizeof(name)) ? host_syscall(__NR_prctl, args) : -EFAULT;
+    case PR_GET_NAME:
+        if (prctl(PR_GET_NAME, name) < 0) {
+            return -errno;
+        }
+        return guest_write(args[1], name, sizeof(name));
+    case PR_GET_TID_ADDRESS:
+        return guest_write(args[1], &vcpu->clear_tid, sizeof(vcpu->clear_tid));
+    case PR_GET_TSC:
+        return guest_write(args[1], &tsc, sizeof(tsc));
+    case PR_SET_TSC:
+        return set_tsc(vcpu, args[1]);
     case PR_GET_SECCOMP: /* of the payload, not of the monitor */
         return proc_filters(proc_self(), true) ? SECCOMP_MODE_FILTER : vcpu->seccomp.mode;
     case PR_SET_SECCOMP:
         return seccomp_set(vcpu, args[1], args[2]);
-    case 0x53564d41: /* PR_SET_VMA: a name for a mapping */
+    case PR_SET_VMA_: /* a name for a mapping */
         return 0;
     default:
         return -EINVAL;

@@ -136,44 +136,41 @@ HANDLER(rt_sigsuspend)
     return signal_call_under_mask(vcpu, &mask, __NR_rt_sigsuspend, with_copy);
 }
 
+#define ALTSTACK_MIN 2048 /* MINSIGSTKSZ */
+
+static int64_t set_altstack(struct vcpu *vcpu, uint64_t addr)
+{
+    struct altstack new;
+    uint32_t how;
+
+    if (guest_read(&new, addr, sizeof(new)) < 0) {
+        return -EFAULT;
+    }
+    how = new.flags & ~SS_AUTODISARM;
+    if (how && how != SS_DISABLE && how != SS_ONSTACK) {
+        return -EINVAL;
+    }
+    if (how == SS_DISABLE) {
+        new.sp = new.size = 0;
+    } else if (new.size < ALTSTACK_MIN) {
+        return -ENOMEM;
+    }
+    new.padding = 0;
+    vcpu->altstack = new;
+    return 0;
+}
+
 /* int sigaltstack(const stack_t *ss, stack_t *old_ss) */
 HANDLER(sigaltstack)
 {
-    uint8_t old[sizeof(vcpu->altstack)], new[sizeof(vcpu->altstack)];
-    uint64_t rsp = vcpu->regs->rsp;
-    bool inside = vcpu->altstack.size && rsp > vcpu->altstack.sp &&
-                  rsp - vcpu->altstack.sp <= vcpu->altstack.size;
+    struct altstack old = vcpu->altstack;
+    uint32_t disarms = old.flags & SS_AUTODISARM;
+    bool inside = !disarms && old.size && on_altstack(vcpu, vcpu->regs->rsp);
+    int64_t error = 0;
 
-    memcpy(old, &vcpu->altstack, sizeof(old));
-    if (inside || !vcpu->altstack.size) {
-        int32_t flags = inside ? SS_ONSTACK : SS_DISABLE;
-
-        memcpy(old + 8, &flags, sizeof(flags));
-    }
+    old.flags = disarms | (!old.size ? SS_DISABLE : inside ? SS_ONSTACK : 0U);
     if (args[0]) {
-        int32_t flags;
-        uint64_t size;
-
-        if (guest_read(new, args[0], sizeof(new)) < 0) {
-            return -EFAULT;
-        }
-        memcpy(&flags, new + 8, sizeof(flags));
-        memcpy(&size, new + 16, sizeof(size));
-        if (inside) {
-            return -EPERM;
-        }
-        if (flags & ~(SS_DISABLE | SS_ONSTACK)) {
-            return -EINVAL;
-        }
-        if (!(flags & SS_DISABLE) && size < 2048) {
-            return -ENOMEM;
-        }
-        memcpy(&vcpu->altstack, new, sizeof(new));
-        vcpu->altstack.flags = 0;
-        if (flags & SS_DISABLE) {
-            memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
-            vcpu->altstack.flags = SS_DISABLE;
-        }
+        error = inside ? -EPERM : set_altstack(vcpu, args[0]);
     }
-    return args[1] ? guest_write(args[1], old, sizeof(old)) : 0;
+    return !error && args[1] ? guest_write(args[1], &old, sizeof(old)) : error;
 }

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
+
+#define NANOSECONDS 1000000000L
 
 /* The kernel's struct user_msghdr; musl's has other types at the same places. */
 struct message {
@@ -77,6 +80,14 @@ static int64_t copy_message(struct vcpu *vcpu, uint64_t addr, struct message *me
                : -EFAULT;
 }
 
+/* A message was refused, which the kernel says only of what is a socket. */
+static int64_t refuse(uint64_t number, uint64_t fd, int64_t error)
+{
+    int64_t said = host_syscall(number, (uint64_t[6]){fd, NOWHERE});
+
+    return said == -EFAULT ? error : said;
+}
+
 static int64_t send_one(struct vcpu *vcpu, uint64_t fd, uint64_t addr, uint64_t flags)
 {
     struct message message;
@@ -95,7 +106,7 @@ static int64_t send_one(struct vcpu *vcpu, uint64_t fd, uint64_t addr, uint64_t 
         }
         message.control = (uint64_t)control;
     }
-    return error < 0 ? error : host_syscall(__NR_sendmsg, args);
+    return error < 0 ? refuse(__NR_sendmsg, fd, error) : host_syscall(__NR_sendmsg, args);
 }
 
 static int64_t receive_one(struct vcpu *vcpu, uint64_t fd, uint64_t addr, uint64_t flags)
@@ -105,7 +116,7 @@ static int64_t receive_one(struct vcpu *vcpu, uint64_t fd, uint64_t addr, uint64
     int64_t result = copy_message(vcpu, addr, &message);
 
     if (result < 0) {
-        return result;
+        return refuse(__NR_recvmsg, fd, result);
     }
     result = host_syscall(__NR_recvmsg, args);
     if (result >= 0 &&
@@ -152,13 +163,54 @@ HANDLER(sendmmsg)
     return done ? done : result;
 }
 
+/* A timeout, relative as the payload gives it: 0 with the time that it ends at, or -errno. */
+static int64_t read_timeout(uint64_t addr, struct timespec *end)
+{
+    struct timespec after;
+
+    if (guest_read(&after, addr, sizeof(after)) < 0) {
+        return -EFAULT;
+    }
+    if (after.tv_sec < 0 || (uint64_t)after.tv_nsec >= NANOSECONDS) {
+        return -EINVAL;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, end);
+    end->tv_nsec += after.tv_nsec;
+    if (__builtin_add_overflow(end->tv_sec, after.tv_sec + end->tv_nsec / NANOSECONDS,
+                               &end->tv_sec)) {
+        end->tv_sec = INT64_MAX;
+    }
+    end->tv_nsec %= NANOSECONDS;
+    return 0;
+}
+
+/* What is left of it, not below 0; whether that is anything. */
+static bool time_left(const struct timespec *end, struct timespec *left)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, left);
+    left->tv_sec = end->tv_sec - left->tv_sec;
+    left->tv_nsec = end->tv_nsec - left->tv_nsec;
+    if (left->tv_nsec < 0) {
+        left->tv_nsec += NANOSECONDS;
+        left->tv_sec--;
+    }
+    if (left->tv_sec < 0) {
+        *left = (struct timespec){0, 0};
+    }
+    return left->tv_sec || left->tv_nsec;
+}
+
 /* int recvmmsg(int sockfd, struct mmsghdr *, unsigned vlen, int flags, struct timespec *timeout) */
 HANDLER(recvmmsg)
 {
     uint64_t count = (uint32_t)args[2] < 1024 ? (uint32_t)args[2] : 1024;
     uint64_t flags = args[3] & ~(uint64_t)MSG_WAITFORONE;
-    int64_t done = 0, result = 0;
+    struct timespec end, left = {0};
+    int64_t done = 0, result = args[4] ? read_timeout(args[4], &end) : 0;
 
+    if (result < 0) {
+        return result;
+    }
     for (; (uint64_t)done < count; done++) {
         uint64_t at = args[1] + (uint64_t)done * MMSGHDR;
         uint32_t bytes;
@@ -172,6 +224,13 @@ HANDLER(recvmmsg)
         if (result < 0 || guest_write(at + 56, &bytes, sizeof(bytes)) < 0) {
             break;
         }
+        if (args[4] && !time_left(&end, &left)) { /* which is looked at after each message only */
+            done++;
+            break;
+        }
+    }
+    if (done && args[4] && guest_write(args[4], &left, sizeof(left)) < 0) {
+        return -EFAULT;
     }
     return done ? done : result;
 }

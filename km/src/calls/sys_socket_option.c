@@ -9,6 +9,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* Levels of the kernel's linux/socket.h whose options are bytes, but for those below. */
@@ -74,18 +75,31 @@ static bool holds_pointers(uint32_t level, uint32_t option)
     return false;
 }
 
-/* The kernel takes level and option as ints: the upper halves of the registers do not count. */
-static bool is_refused(const uint64_t *args)
+#define NO_LEVEL 0x7ff0 /* of no protocol */
+#define NO_OPTION 0x7fffff00
+
+/*
+ * Let the kernel answer what is refused as what it does not know, in its own order of errors. It
+ * takes level and option as ints: the upper halves of the registers do not count.
+ */
+static void judge(const uint64_t *args, uint64_t judged[6])
 {
-    return !level_is_known((uint32_t)args[1]) ||
-           holds_pointers((uint32_t)args[1], (uint32_t)args[2]);
+    memcpy(judged, args, 6 * sizeof(*judged));
+    if (!level_is_known((uint32_t)args[1])) {
+        judged[1] = NO_LEVEL;
+    } else if (holds_pointers((uint32_t)args[1], (uint32_t)args[2])) {
+        judged[2] = NO_OPTION;
+    }
 }
 
 /* int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen) */
 HANDLER(getsockopt)
 {
+    uint64_t judged[6];
+
     (void)vcpu;
-    return is_refused(args) ? -ENOPROTOOPT : host_syscall(__NR_getsockopt, args);
+    judge(args, judged);
+    return host_syscall(__NR_getsockopt, judged);
 }
 
 /* struct sock_fprog, of a classic BPF filter: { uint16_t count; struct sock_filter *filter; } */
@@ -111,16 +125,15 @@ static int64_t attach_filter(const uint64_t *args)
 HANDLER(setsockopt)
 {
     uint32_t option = (uint32_t)args[2];
+    uint64_t judged[6];
 
     (void)vcpu;
-    if (is_refused(args)) {
-        return -ENOPROTOOPT;
-    }
     if ((uint32_t)args[1] == SOL_SOCKET &&
         (option == SO_ATTACH_FILTER || option == SO_ATTACH_REUSEPORT_CBPF)) {
         return attach_filter(args);
     }
-    return host_syscall(__NR_setsockopt, args);
+    judge(args, judged);
+    return host_syscall(__NR_setsockopt, judged);
 }
 
 /* int socket(int domain, int type, int protocol): not of the kinds whose memory is shared by

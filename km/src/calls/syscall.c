@@ -55,6 +55,9 @@ struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64
     }
     *error = guest_read(copy, addr, count * sizeof(*copy));
     for (uint64_t i = 0; !*error && i < count; i++) {
+        *error = copy[i].iov_len > SSIZE_MAX ? -EINVAL : 0;
+    }
+    for (uint64_t i = 0; !*error && i < count; i++) {
         if (!guest_ok((uint64_t)copy[i].iov_base, copy[i].iov_len) && copy[i].iov_len) {
             *error = -EFAULT;
         }
@@ -62,8 +65,21 @@ struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64
     return *error ? NULL : copy;
 }
 
+/* What is mapped at [args[i], + length) is not the payload's: let the kernel look where nothing is.
+ */
+static void name_hole(const struct syscall *call, uint64_t *args, unsigned i)
+{
+    unsigned length = call->args[i].len_arg;
+
+    args[i] = GUEST_TOP + args[i] % PAGE_SIZE;
+    if (length < 6) {
+        args[length] = 1;
+    }
+}
+
 /* Check one argument. Where it must be a copy, `args` gets the copy's address. */
-static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *args, unsigned i)
+static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *args, unsigned i,
+                     bool handled)
 {
     const struct arg *arg = &call->args[i];
     struct iovec *iov;
@@ -77,11 +93,23 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
         args[i] = pid_map_to_host(args[i]);
         return 0;
     case ARG_PATH:
-        return guest_ok(args[i], 0) ? 0 : -EFAULT;
+        if (guest_ok(args[i], 0)) {
+            return 0;
+        }
+        args[i] = NOWHERE;
+        return handled ? -EFAULT : 0; /* to a handler it would be a path of the monitor's */
+    case ARG_MAPPED:
+        if (args[i] < HOST_TOP && !guest_ok(args[i], syscall_arg_length(call, i, args))) {
+            name_hole(call, args, i);
+        }
+        return 0;
     case ARG_IN:
     case ARG_OUT:
     case ARG_INOUT:
-        return !args[i] || guest_ok(args[i], syscall_arg_length(call, i, args)) ? 0 : -EFAULT;
+        if (args[i] && !guest_ok(args[i], syscall_arg_length(call, i, args))) {
+            args[i] = NOWHERE; /* another argument may be wrong, which the kernel says first */
+        }
+        return 0;
     case ARG_IOV_IN:
     case ARG_IOV_OUT:
         iov = iovec_copy(vcpu, args[i], args[arg->len_arg], &error);
@@ -92,22 +120,32 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
     }
 }
 
+/* Whether a descriptor among the arguments before `i` is not open, which the kernel says first. */
+static bool has_closed(const struct syscall *call, const uint64_t *args, unsigned i)
+{
+    for (unsigned before = 0; before < i; before++) {
+        if (call->args[before].kind == ARG_FD && fcntl((int)args[before], F_GETFD) < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
                      const uint64_t *args)
 {
-    syscall_handler handler;
+    syscall_handler handler = syscall_handlers[number];
     uint64_t checked[6];
 
     memcpy(checked, args, sizeof(checked));
     vcpu->scratch_used = 0;
     for (unsigned i = 0; i < 6 && call->args[i].kind != ARG_NONE; i++) {
-        int64_t error = check(vcpu, call, checked, i);
+        int64_t error = check(vcpu, call, checked, i, handler);
 
         if (error < 0) {
-            return error;
+            return has_closed(call, checked, i) ? -EBADF : error;
         }
     }
-    handler = syscall_handlers[number];
     return handler ? handler(vcpu, checked) : host_syscall(number, checked);
 }
 

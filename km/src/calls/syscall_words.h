@@ -19,8 +19,7 @@
 #define DIRFD {ARG_DIRFD, NO_ARG, 0, SHOW_PLAIN}
 #define ADDR {ARG_ADDR, NO_ARG, 0, SHOW_PLAIN}
 #define STRINGS {ARG_ADDR, NO_ARG, 0, SHOW_STRINGS}
-/* What is named is a stretch of mappings, not their content. */
-#define MAPPED(arg) {ARG_IN, arg, 1, SHOW_ADDRESS}
+#define MAPPED(arg) {ARG_MAPPED, arg, 1, SHOW_PLAIN}
 #define PATH {ARG_PATH, NO_ARG, 0, SHOW_PLAIN}
 /* The size is a number of bytes, or a structure below. */
 #define IN(...) {ARG_IN, NO_ARG, __VA_ARGS__}

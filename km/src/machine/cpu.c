@@ -164,6 +164,7 @@ static void set_msrs(struct vcpu *vcpu)
     }
 }
 
+#define CR4_TSD (1UL << 2)
 #define CR4_UMIP (1UL << 11)
 #define CR4_FSGSBASE (1UL << 16)
 #define CR4_OSXSAVE (1UL << 18)
@@ -380,6 +381,19 @@ static void set_segment_base(struct vcpu *vcpu, size_t segment, uint64_t base)
     if (!wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses the segment base 0x%lx: %m", base);
     }
+}
+
+void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden)
+{
+    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+
+    if (!(vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS) &&
+        kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    }
+    sregs->cr4 = forbidden ? sregs->cr4 | CR4_TSD : sregs->cr4 & ~CR4_TSD;
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+    vcpu->tsc_forbidden = forbidden;
 }
 
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base)

@@ -26,6 +26,13 @@ struct exception {
     uint64_t error, cr2;
 };
 
+/* stack_t of sigaltstack(2). */
+struct altstack {
+    uint64_t sp;
+    uint32_t flags, padding;
+    uint64_t size;
+};
+
 /* One vCPU, driven by one host thread. Each room has members of its own here. */
 struct vcpu {
     /* ---- machine ---- */
@@ -38,6 +45,7 @@ struct vcpu {
     uint8_t *stub;          /* in system memory: its code and its data, a page each */
     void *tss;              /* in system memory: the exception stack, see cpu.c */
     bool tsc_is_host;       /* RDTSC in the guest is RDTSC on the host */
+    bool tsc_forbidden;     /* RDTSC is a fault: prctl(PR_SET_TSC) */
     bool poisoned;          /* KVM has found memory that the hardware has lost */
     struct vcpu *next_free; /* in the list of vCPUs without a thread */
 
@@ -62,11 +70,7 @@ struct vcpu {
     uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
     uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
     struct exception fault;    /* of the forced signal, for its frame */
-    struct {
-        uint64_t sp;
-        int32_t flags, padding;
-        uint64_t size;
-    } altstack; /* stack_t */
+    struct altstack altstack;
 
     /* ---- calls ---- */
 
@@ -194,6 +198,9 @@ int cpu_fpe_code(struct vcpu *vcpu, unsigned vector);
 
 /* RFLAGS as a payload may have them. */
 uint64_t cpu_clean_flags(uint64_t rflags);
+
+/* Let RDTSC be a general protection fault, or not. */
+void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden);
 
 /* Set the payload's FS or GS base. */
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base);

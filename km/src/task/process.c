@@ -16,12 +16,15 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FLAGS_THREAD ((uint64_t)CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
@@ -32,7 +35,8 @@
      CLONE_NEWPID | CLONE_NEWNET)
 #define FLAGS_KNOWN                                                                                \
     (FLAGS_THREAD | FLAGS_TIDS | FLAGS_SPACES | CLONE_VFORK | CLONE_SYSVSEM | CLONE_DETACHED |     \
-     CLONE_UNTRACED | CLONE_PIDFD | CLONE_PARENT | CLONE_IO | CLONE_CLEAR_SIGHAND)
+     CLONE_UNTRACED | CLONE_PIDFD | CLONE_PARENT | CLONE_IO | CLONE_CLEAR_SIGHAND | CLONE_PTRACE | \
+     CLONE_INTO_CGROUP)
 
 /* The state that the child begins with: the parent's, with what clone was told. */
 static void child_state(struct vcpu *vcpu, const struct clone *how, struct cpu_state *state)
@@ -47,6 +51,42 @@ static void child_state(struct vcpu *vcpu, const struct clone *how, struct cpu_s
     }
 }
 
+/* ---- a control group to begin in ---- */
+
+/* Let how->cgroup be where the child asks to be moved to it. 0, or -errno. */
+static int64_t open_cgroup(struct clone *how)
+{
+    struct statfs fs;
+    int fd;
+
+    if (!(how->flags & CLONE_INTO_CGROUP)) {
+        return 0;
+    }
+    if (fd_is_hidden(how->cgroup) || fstatfs((int)how->cgroup, &fs) < 0 ||
+        fs.f_type != CGROUP2_SUPER_MAGIC) {
+        return -EBADF;
+    }
+    fd = openat((int)how->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    how->cgroup = (uint64_t)fd;
+    return fd < 0 ? -errno : 0;
+}
+
+static void close_cgroup(const struct clone *how)
+{
+    if (how->flags & CLONE_INTO_CGROUP) {
+        (void)close((int)how->cgroup);
+    }
+}
+
+/* In the child, before its first instruction. */
+static void enter_cgroup(const struct clone *how)
+{
+    if (how->flags & CLONE_INTO_CGROUP) {
+        (void)!write((int)how->cgroup, "0", 1);
+        close_cgroup(how);
+    }
+}
+
 /* ---- fork ---- */
 
 /* In the child: from the copy of the parent's memory make a process that can run. */
@@ -54,6 +94,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
 {
     int32_t tid = pid_map_shown(getpid());
 
+    enter_cgroup(how);
     thread_after_fork();
     vcpu->vforked = false;
     vcpu->children_apart = false;
@@ -62,6 +103,9 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     hooks.after_fork(vcpu);
     vm_restore(vcpu->vm, vcpu);
     cpu_load(vcpu, state);
+    if (vcpu->tsc_forbidden) { /* which the new VM does not know */
+        cpu_forbid_tsc(vcpu, true);
+    }
     stub_after_fork(vcpu, how->flags & CLONE_NEWUSER);
     mm_unlock();
     thread_unlock();
@@ -122,18 +166,19 @@ static int64_t fork_process(struct vcpu *vcpu, const struct clone *how)
 struct vfork {
     struct vcpu *vcpu;
     const struct cpu_state *state;
-    bool clear_handlers;
+    const struct clone *clone;
 };
 
 static int vfork_main(void *argument)
 {
-    struct vfork *how = argument;
+    const struct vfork *how = argument;
     struct vcpu *vcpu = how->vcpu;
 
+    enter_cgroup(how->clone);
     cpu_load(vcpu, how->state);
     vcpu->vforked = true;
     vcpu->children_apart = false;
-    if (how->clear_handlers) {
+    if (how->clone->flags & CLONE_CLEAR_SIGHAND) {
         signal_clear_handlers();
     }
     signal_release(vcpu);
@@ -151,7 +196,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     struct actions own, *actions;
     uint64_t limit = core_limit;
     struct cpu_state parent, child;
-    struct vfork start = {vcpu, &child, how->flags & CLONE_CLEAR_SIGHAND};
+    struct vfork start = {vcpu, &child, how};
     struct vcpu thread;
     int64_t pid;
     void *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE,
@@ -202,14 +247,24 @@ static int64_t new_thread(struct vcpu *vcpu, const struct clone *how)
     return thread_start(vcpu, how->flags, &state, how->parent_tid, how->child_tid);
 }
 
-static int64_t new_process(struct vcpu *vcpu, const struct clone *how)
+static int64_t new_process(struct vcpu *vcpu, const struct clone *asked)
 {
-    int64_t pid = how->flags & CLONE_VM ? vfork_process(vcpu, how) : fork_process(vcpu, how);
-    int32_t tid = pid_map_shown((pid_t)pid), pidfd;
+    struct clone own = *asked, *how = &own;
+    int64_t pid = open_cgroup(how);
+    int32_t tid, pidfd;
 
-    if (pid <= 0) {
+    if (pid < 0) {
         return pid;
     }
+    pid = how->flags & CLONE_VM ? vfork_process(vcpu, how) : fork_process(vcpu, how);
+    if (!pid) {
+        return 0;
+    }
+    close_cgroup(how);
+    if (pid < 0) {
+        return pid;
+    }
+    tid = pid_map_shown((pid_t)pid);
     if (how->flags & CLONE_PARENT_SETTID) {
         (void)guest_write(how->parent_tid, &tid, sizeof(tid));
     }
@@ -232,12 +287,41 @@ static void note_tracer(uint64_t flags)
     }
 }
 
+static bool has(uint64_t flags, uint64_t all)
+{
+    return (flags & all) == all;
+}
+
+/* What copy_process() in the kernel says of flags that do not go together, and of a pidfd's place.
+ */
+static int64_t judge(const struct clone *how)
+{
+    int32_t pidfd;
+
+    if (how->flags & ~FLAGS_KNOWN || has(how->flags, CLONE_NEWNS | CLONE_FS) ||
+        has(how->flags, CLONE_NEWUSER | CLONE_FS) ||
+        has(how->flags, CLONE_NEWIPC | CLONE_SYSVSEM) ||
+        (how->flags & CLONE_THREAD && !(how->flags & CLONE_SIGHAND)) ||
+        (how->flags & CLONE_SIGHAND && !(how->flags & CLONE_VM)) ||
+        has(how->flags, CLONE_PIDFD | CLONE_DETACHED)) {
+        return -EINVAL;
+    }
+    if (how->tls >= GUEST_TOP && how->flags & CLONE_SETTLS) {
+        return -EPERM;
+    }
+    return how->flags & CLONE_PIDFD && (guest_read(&pidfd, how->pidfd, sizeof(pidfd)) < 0 ||
+                                        guest_write(how->pidfd, &pidfd, sizeof(pidfd)) < 0)
+               ? -EFAULT
+               : 0;
+}
+
 int64_t process_clone(struct vcpu *vcpu, const struct clone *how)
 {
     bool thread = how->flags & CLONE_THREAD;
+    int64_t error = judge(how);
 
-    if (how->flags & ~FLAGS_KNOWN || how->exit_signal > SIGNAL_MAX || how->tls >= GUEST_TOP) {
-        return -EINVAL;
+    if (error) {
+        return error;
     }
     if (thread && (how->flags & (FLAGS_THREAD | FLAGS_SPACES)) != FLAGS_THREAD) {
         return -EINVAL; /* a thread that does not share all that threads share */

@@ -38,7 +38,7 @@ struct sigframe {
     uint64_t restorer, uc_flags, uc_link;
     struct {
         uint64_t sp;
-        int32_t flags, padding;
+        uint32_t flags, padding;
         uint64_t size;
     } stack;
     struct sigcontext_64 context;
@@ -52,6 +52,7 @@ struct sw_reserved {
     uint32_t xstate_size, padding[7];
 };
 
+/* Where the image goes, below sp; written, where it fits. */
 static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
 {
     struct kvm_xsave *xsave = (struct kvm_xsave *)vcpu->scratch;
@@ -69,18 +70,22 @@ static bool push_fpu(struct vcpu *vcpu, uint64_t *sp)
         memcpy((uint8_t *)xsave + SW_RESERVED, &reserved, sizeof(reserved));
     }
     *sp = ROUND_DOWN(*sp - size - sizeof(magic2), 64);
-    if (guest_write(*sp, xsave, size) < 0 ||
-        (size > FXSAVE_SIZE && guest_write(*sp + size, &magic2, sizeof(magic2)) < 0)) {
-        return false;
-    }
-    memset(xsave, 0, sizeof(*xsave)); /* the handler begins with the unit as a program finds it */
+    return guest_write(*sp, xsave, size) == 0 &&
+           (size <= FXSAVE_SIZE || guest_write(*sp + size, &magic2, sizeof(magic2)) == 0);
+}
+
+/* The handler begins with the unit as a program finds it. */
+static void reset_fpu(struct vcpu *vcpu)
+{
+    struct kvm_xsave *xsave = (struct kvm_xsave *)vcpu->scratch;
+
+    memset(xsave, 0, sizeof(*xsave));
     xsave->region[0] = 0x37f;
     xsave->region[MXCSR / 4] = 0x1f80;
     xsave->region[XSTATE_BV / 4] = XFEATURE_SSE; /* KVM takes MXCSR only with it */
     if (kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, xsave) < 0) {
         die(STATUS_FAILED, FIX_CPU, "KVM takes no new state (KVM_SET_XSAVE): %m");
     }
-    return true;
 }
 
 static void save_context(const struct vcpu *vcpu, struct sigcontext_64 *to)
@@ -114,10 +119,23 @@ static void save_context(const struct vcpu *vcpu, struct sigcontext_64 *to)
     };
 }
 
-/* Whether sp lies on the alternate stack. */
-static bool on_altstack(const struct vcpu *vcpu, uint64_t sp)
+bool on_altstack(const struct vcpu *vcpu, uint64_t sp)
 {
     return sp > vcpu->altstack.sp && sp - vcpu->altstack.sp <= vcpu->altstack.size;
+}
+
+/* The top of the stack that the handler's frame goes to. */
+static uint64_t frame_top(const struct vcpu *vcpu, const struct action *action, bool *alternate)
+{
+    uint64_t sp = vcpu->regs->rsp;
+    bool disarms = vcpu->altstack.flags & SS_AUTODISARM;
+
+    *alternate = !disarms && on_altstack(vcpu, sp);
+    if (action->flags & SA_ONSTACK && vcpu->altstack.size && !*alternate) {
+        *alternate = true;
+        return vcpu->altstack.sp + vcpu->altstack.size;
+    }
+    return sp - RED_ZONE;
 }
 
 bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask)
@@ -128,11 +146,10 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
                              .uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
                              .mask = old_mask};
 
+    bool alternate;
+
     cpu_leave_stub(vcpu);
-    sp = regs->rsp - RED_ZONE;
-    if (action->flags & SA_ONSTACK && vcpu->altstack.size && !on_altstack(vcpu, regs->rsp)) {
-        sp = vcpu->altstack.sp + vcpu->altstack.size;
-    }
+    sp = frame_top(vcpu, action, &alternate);
     if (!push_fpu(vcpu, &sp)) {
         return false;
     }
@@ -141,10 +158,16 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
     frame.context.fpstate = sp;
     frame.context.old_mask = old_mask;
     memcpy(&frame.stack, &vcpu->altstack, sizeof(frame.stack));
+    frame.stack.flags |= frame.stack.size ? 0 : SS_DISABLE;
     memcpy(frame.info, vcpu->signal_info, sizeof(frame.info));
     sp = ROUND_DOWN(sp - sizeof(frame), 16) - 8;
-    if (guest_write(sp, &frame, sizeof(frame)) < 0) {
+    if ((alternate && !on_altstack(vcpu, sp)) || guest_write(sp, &frame, sizeof(frame)) < 0) {
         return false;
+    }
+    reset_fpu(vcpu);
+    if (vcpu->altstack.flags & SS_AUTODISARM) {
+        memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
+        vcpu->altstack.flags = SS_DISABLE;
     }
     regs->rsp = sp;
     regs->rip = action->handler;

@@ -36,8 +36,9 @@ int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t numbe
     return result;
 }
 
-/* Enter the payload's handler for signo, whose siginfo is in vcpu->signal_info. */
-static void enter_handler(struct vcpu *vcpu, int signo)
+/* Enter the payload's handler for signo, whose siginfo is in vcpu->signal_info. False where its
+ * frame cannot be written. */
+static bool push_handler(struct vcpu *vcpu, int signo)
 {
     struct action action = *signal_action(signo);
     uint64_t old = vcpu->mask_lent ? vcpu->own_mask : vcpu->signal_mask;
@@ -45,15 +46,47 @@ static void enter_handler(struct vcpu *vcpu, int signo)
         vcpu->signal_mask | action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signo));
 
     hooks.signal_handled(vcpu, signo);
-    if (!(action.flags & SA_RESTORER) || action.handler >= GUEST_TOP ||
+    if (action.flags & SA_RESETHAND) {
+        struct action reset = action;
+
+        reset.handler = (uint64_t)SIG_DFL;
+        (void)signal_set_action(signo, &reset);
+    }
+    if (action.handler >= GUEST_TOP || !(action.flags & SA_RESTORER) ||
         !sigframe_push(vcpu, &action, signo, old)) {
-        signal_die(SIGSEGV);
+        return false;
     }
     vcpu->mask_lent = false;
-    if (action.flags & SA_RESETHAND) {
-        (void)signal_set_action(signo, &(struct action){.handler = (uint64_t)SIG_DFL});
-    }
     signal_set_mask(vcpu, mask);
+    return true;
+}
+
+/* Whether the payload handles SIGSEGV, also now. */
+static bool handles_fault(const struct vcpu *vcpu)
+{
+    uint64_t handler = signal_action(SIGSEGV)->handler;
+
+    return handler != (uint64_t)SIG_DFL && handler != (uint64_t)SIG_IGN &&
+           !(vcpu->signal_mask & SIGNAL_BIT(SIGSEGV));
+}
+
+/* The same, or the handler of what Linux sends in its place, force_sigsegv() in the kernel. */
+static void enter_handler(struct vcpu *vcpu, int signo)
+{
+    const siginfo_t unwritten = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+
+    if (push_handler(vcpu, signo)) {
+        return;
+    }
+    if (vcpu->mask_lent) { /* no signal may come yet */
+        vcpu->mask_lent = false;
+        vcpu->signal_mask = vcpu->own_mask;
+    }
+    memcpy(vcpu->signal_info, &unwritten, sizeof(vcpu->signal_info));
+    vcpu->fault = (struct exception){0};
+    if (signo == SIGSEGV || !handles_fault(vcpu) || !push_handler(vcpu, SIGSEGV)) {
+        signal_die(SIGSEGV);
+    }
 }
 
 /* ---- a fault that none was ---- */

@@ -133,6 +133,13 @@ uint32_t mxcsr_mask(void);
 
 /* ---- sigframe.c: what the kernel leaves on the stack for a handler ---- */
 
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1U << 31)
+#endif
+
+/* Whether sp lies on the alternate stack. */
+bool on_altstack(const struct vcpu *vcpu, uint64_t sp);
+
 /* Save the payload's state on its stack and enter its handler. False when the stack is not there.
  */
 bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, uint64_t old_mask);

@@ -30,6 +30,7 @@ struct start {
     struct vcpu *vcpu;
     const struct cpu_state *state;
     uint64_t flags, parent_tid, child_tid, mask;
+    bool tsc_forbidden;
     void *(*main)(void *);
     int64_t tid;
     sem_t ready;
@@ -67,6 +68,9 @@ static void *thread_main(void *argument)
     vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
     vcpu->robust_list = 0;
     cpu_load(vcpu, start->state);
+    if (vcpu->tsc_forbidden != start->tsc_forbidden) {
+        cpu_forbid_tsc(vcpu, start->tsc_forbidden);
+    }
     if (start->flags & CLONE_CHILD_SETTID) {
         (void)guest_write(start->child_tid, &shown, sizeof(shown));
     }
@@ -185,6 +189,7 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
         .parent_tid = parent_tid,
         .child_tid = child_tid,
         .mask = parent->signal_mask,
+        .tsc_forbidden = parent->tsc_forbidden,
         .main = thread_main,
     };
 
