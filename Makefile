@@ -101,6 +101,7 @@ rooms: venv km
 
 words: venv
 	codespell
+	$(PY) tools/docs/words.py
 
 unit: venv hello ## the tests that need neither KVM nor root nor time
 	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" tests molecule

@@ -16,8 +16,8 @@ from .blocks import Block, find_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 CLONE = "/root/platform"
-# These begin with a bare host, and the last two leave one; the others begin with an installed one.
-WHOLE = [ROOT / "docs/getting-started.md", ROOT / "README.md", ROOT / "docs/tutorial.md"]
+# These begin with a bare host and leave one; the others begin with an installed one.
+WHOLE = [ROOT / "docs/getting-started.md", ROOT / "README.md"]
 PAGES = [*WHOLE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in PAGES)
 RUN = [page for page in PAGES if any(not block.reason for block in find_blocks(page, ROOT))]

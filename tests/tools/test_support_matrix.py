@@ -54,10 +54,10 @@ def test_a_run_is_a_line_with_its_tests_and_time() -> None:
 
 
 def test_what_was_compared_is_shown() -> None:
-    """A run that compares programs shows how many, and how often they ran by km and natively."""
-    figures = {"programs": 214, "runs by km": 1200, "runs natively": 900}
+    """A run that compares programs shows how many, and how often they ran by km and on the host."""
+    figures = {"programs": 214, "runs by km": 1200, "runs on the host": 900}
     page = support_matrix.render({"x": a_run(figures=figures)}, TABLE)
-    assert "5 passed, 1 skipped: 214 programs, 1,200 runs by km, 900 runs natively |" in page
+    assert "5 passed, 1 skipped: 214 programs, 1,200 runs by km, 900 runs on the host |" in page
 
 
 def test_a_failed_run_names_its_step() -> None:

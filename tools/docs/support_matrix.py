@@ -62,7 +62,7 @@ Made by `tools/docs/support_matrix.py`, which says from what; do not edit it.
 Each line is a run of a scenario of `molecule/` on a whole host of that release, in a virtual machine with AMD's SVM, systemd and the release's own kernel and engines.
 QEMU emulates its CPU, so the times are those of a CPU some ten times slower than yours, on two cores that may have had other work.
 `km_on_vmx` is on CPUs with Intel's VMX, which Bochs emulates a hundred times slower: the release's kernel and Python alone, in memory.
-There and in `km_on_svm` a test is a payload of km's tests, in one or several builds, which runs by km with each of its lists of arguments, and natively where that is the judge.
+There and in `km_on_svm` a test is a payload of km's tests, in one or several builds, which runs in km with each of its lists of arguments, and on the host where that is the judge.
 """
 NOTHING = "No run is recorded yet: `make molecule-all` records them.\n"
 ELSEWHERE = """\
@@ -125,7 +125,7 @@ def _compared(run: dict[str, Any]) -> str:
     figures = run.get("figures", {})
     if "programs" not in figures:
         return ""
-    numbers = ", ".join(f"{figures[what]:,} {what}" for what in ("runs by km", "runs natively"))
+    numbers = ", ".join(f"{figures[what]:,} {what}" for what in ("runs by km", "runs on the host"))
     return f": {figures['programs']} programs, {numbers}"
 
 

@@ -210,7 +210,7 @@ class Machines:
         self._folders = tmp_path_factory
         self._running = contextlib.ExitStack()
         self._consoles: dict[Cpu, Console] = {}
-        self.figures = {"programs": 0, "runs by km": 0, "runs natively": 0}
+        self.figures = {"programs": 0, "runs by km": 0, "runs on the host": 0}
 
     def console(self, cpu: Cpu) -> Console:
         """Return the console of a machine with this CPU, whose KVM is Intel's with what it has."""
@@ -270,4 +270,4 @@ def test_payload_is_the_same_in_a_vm(machines: Machines, cpu: Cpu, name: str) ->
         console.judge(program)
         machines.figures["programs"] += 1
         machines.figures["runs by km"] += len(payload.runs)
-        machines.figures["runs natively"] += len(payload.runs) * (payload.judge == NATIVE)
+        machines.figures["runs on the host"] += len(payload.runs) * (payload.judge == NATIVE)
