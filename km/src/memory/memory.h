@@ -13,10 +13,14 @@
 struct vma {
     uint64_t start, end; /* [start, end), page aligned */
     int prot;            /* PROT_READ, PROT_WRITE, PROT_EXEC as the payload asked */
-    int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_ANONYMOUS, or VMA_VDSO */
+    int flags;           /* of VMA_MMAP_FLAGS, VMA_DENSE, or VMA_VDSO */
 };
 
+#define VMA_SPARSE (MAP_NORESERVE | MAP_STACK) /* little of it is used, or much later */
+#define VMA_MMAP_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | VMA_SPARSE)
 #define VMA_VDSO 0x10000000 /* backed by vdso.c, not by the host's memory at the same address */
+
+#define VMA_DENSE 0x40000000 /* of huge pages from the first touch on */
 
 /* System V shared memory; with the attachment's number, so that neighbours are not merged. */
 #define VMA_SHM(number) (0x20000000 | (int)(((number) & 0xffff) << 8))
@@ -122,15 +126,29 @@ void mm_distrust(void);
 uint64_t mm_find_gap(uint64_t len);
 /* Make [addr, addr + len) present in the guest before it is touched. */
 void mm_populate(uint64_t addr, uint64_t len);
+/* So, with what is likely to be used of it, when it was just mapped with these of mmap(2). */
+void mm_bring(uint64_t addr, uint64_t len, int prot, int flags);
 
 /* ---- prefault.c ---- */
 
-/* [addr, addr + len) was just mapped with these of mmap(2): bring what is likely to be used. */
-void prefault(uint64_t addr, uint64_t len, int prot, int flags);
+struct span {
+    uint64_t start, end; /* [start, end), page aligned */
+};
 
-/* [addr, addr + len) is about to be written first at addr: bring it when what is below is in use.
+/*
+ * [addr, addr + len) was just mapped with these of mmap(2): bring what is likely to be used. The
+ * size of that, from addr on.
  */
-void prefault_next(uint64_t addr, uint64_t len);
+uint64_t prefault_new(uint64_t addr, uint64_t len, int prot, int flags);
+
+/* Whether new memory that is mapped with these will be used all over, as one that is large is. */
+bool prefault_is_dense(uint64_t len, int prot, int flags);
+
+/*
+ * A page of private memory without a file is touched, which the guest does not have: bring what
+ * will be touched with it. What of the mapping the guest is to have.
+ */
+struct span prefault_touched(const struct vma *vma, uint64_t page, bool write);
 
 /* ---- backing.c: payload memory that the host has from a snapshot's file ---- */
 

@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#define FILE_WINDOW (16UL << 20) /* 32 KiB of page tables */
+
 static struct vm *vm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t changes;
@@ -78,6 +80,12 @@ static uint64_t map_block(const struct vma *vma, uint64_t gva, uint64_t start, u
     return part.end;
 }
 
+/* Private memory without a file: the host makes each page when it is touched. */
+static bool is_new(int flags)
+{
+    return (flags & (MAP_ANONYMOUS | MAP_PRIVATE)) == (MAP_ANONYMOUS | MAP_PRIVATE);
+}
+
 void mm_populate(uint64_t addr, uint64_t len)
 {
     uint64_t end = addr + len;
@@ -90,6 +98,16 @@ void mm_populate(uint64_t addr, uint64_t len)
             gva = map_block(vma, gva, gva, stop); /* without a slot, a touch will tell */
         }
     }
+}
+
+void mm_bring(uint64_t addr, uint64_t len, int prot, int flags)
+{
+    uint64_t brought = prefault_new(addr, len, prot, flags);
+
+    if (flags & MAP_POPULATE || (len <= POPULATE_MAX && !is_new(flags))) {
+        brought = len;
+    }
+    mm_populate(addr, brought);
 }
 
 /* ---- page faults ---- */
@@ -116,27 +134,21 @@ static void zap(uint64_t start, uint64_t size, int prot)
 static unsigned
     doubts; /* so many faults are looked at page by page, since the host has none for one */
 
-/*
- * Enter what is around a page into the page tables. New memory comes in windows of a huge page, so
- * that one which follows a window that was used can be brought whole.
- */
+/* Enter what is around a page into the page tables: of a large file, some of it. */
 static bool fault_in(const struct vma *vma, uint64_t page, bool write)
 {
-    uint64_t start = ROUND_DOWN(page, HUGE_SIZE), end = start + HUGE_SIZE;
+    struct span around = {ROUND_DOWN(page, FILE_WINDOW),
+                          ROUND_DOWN(page, FILE_WINDOW) + FILE_WINDOW};
 
     if (doubts) {
         doubts--;
         return map_block(vma, page, page, page + PAGE_SIZE);
     }
-    if ((vma->flags & (MAP_ANONYMOUS | MAP_PRIVATE)) != (MAP_ANONYMOUS | MAP_PRIVATE)) {
-        return map_block(vma, page, vma->start, vma->end);
+    if (is_new(vma->flags)) {
+        around = prefault_touched(vma, page, write);
     }
-    start = start > vma->start ? start : vma->start;
-    end = end < vma->end ? end : vma->end;
-    if (write && page == start && start >= vma->start + HUGE_SIZE) {
-        prefault_next(start, end - start);
-    }
-    return map_block(vma, page, start, end);
+    return map_block(vma, page, around.start > vma->start ? around.start : vma->start,
+                     around.end < vma->end ? around.end : vma->end);
 }
 
 int mm_fault(uint64_t addr, uint64_t error, int *code)
@@ -188,10 +200,18 @@ void mm_distrust(void)
 
 /* ---- mprotect ---- */
 
-/* All of a mapping but its lowest pages, the guard: a thread's stack, of which little is used. */
-static bool vma_is_stack(const struct vma *vma, uint64_t from, uint64_t to)
+/*
+ * Of what was reserved before, little is used at first: of all but the lowest pages, the guard of a
+ * thread's stack, and of the first piece of a heap, which has no memory in use below.
+ */
+static bool is_sparse(const struct vma *vma, uint64_t from, uint64_t to)
 {
-    return from > vma->start && to == vma->end;
+    const struct vma *below = vma_find(vma->start - 1);
+
+    if (from > vma->start) {
+        return to == vma->end;
+    }
+    return to < vma->end && (below == vma || !(below->prot & PROT_WRITE));
 }
 
 static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, int prot)
@@ -210,9 +230,6 @@ static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, in
         pt_protect(vm, from, size, guest_rights(vma->prot));
         return error;
     }
-    if (before == PROT_NONE && !vma_is_stack(vma, from, to)) {
-        prefault(from, size, prot, vma->flags & ~MAP_NORESERVE);
-    }
     if (before == after && vma->prot & PROT_EXEC && !(prot & PROT_EXEC)) {
         zap(from, size, prot);
     }
@@ -222,7 +239,10 @@ static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, in
 int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
 {
     uint64_t end = addr + ROUND_UP(len, PAGE_SIZE);
+    bool was_reserved; /* of the first mapping, as programs do it */
+    struct vma first;
     int64_t error;
+    int flags;
 
     if (addr % PAGE_SIZE || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) {
         return -EINVAL;
@@ -233,6 +253,11 @@ int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
     if (!guest_ok(addr, len) || !vma_covers(addr, end)) {
         return -ENOMEM;
     }
+    first = *vma_find(addr);
+    first.end = first.end < end ? first.end : end;
+    flags = first.flags & ~MAP_NORESERVE;
+    flags |= is_sparse(vma_find(addr), addr, first.end) ? MAP_STACK : 0;
+    was_reserved = is_new(flags) && mm_host_prot(first.prot) == PROT_NONE;
     for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
         error = protect_vma(vma, vma->start > addr ? vma->start : addr,
                             vma->end < end ? vma->end : end, prot);
@@ -241,7 +266,9 @@ int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
         }
     }
     error = vma_set_prot(addr, end, prot);
-    if (!error && len <= POPULATE_MAX) {
+    if (!error && was_reserved) {
+        mm_bring(addr, first.end - addr, prot, flags);
+    } else if (!error && len <= POPULATE_MAX) {
         mm_populate(addr, len);
     }
     return error;

@@ -10,10 +10,6 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
-/* Larger mappings are often touched here and there only, where huge pages would cost by the touch.
- */
-#define DENSE_MAX (256UL << 20)
-
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
 /* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
@@ -78,6 +74,7 @@ static bool gap_at(uint64_t addr, uint64_t len)
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
 {
     int exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    bool dense = prefault_is_dense(len, prot, flags);
     int64_t error = -EEXIST;
 
     if (!len || (exact && addr % PAGE_SIZE)) {
@@ -115,19 +112,16 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     error = vma_add((struct vma){.start = addr,
                                  .end = addr + len,
                                  .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
-                                 .flags = flags & (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS)});
+                                 .flags = (flags & VMA_MMAP_FLAGS) | (dense ? VMA_DENSE : 0)});
     if (error < 0) {
         (void)munmap((void *)addr, len);
         return error;
     }
-    if (flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && !(flags & MAP_NORESERVE) &&
-        len >= HUGE_SIZE && len <= DENSE_MAX) {
+    if (dense) {
         (void)madvise((void *)addr, len, MADV_HUGEPAGE);
+    } else {
+        mm_bring(addr, len, prot, flags | (exact & MAP_FIXED));
     }
-    if (len <= POPULATE_MAX || flags & MAP_POPULATE) {
-        mm_populate(addr, len);
-    }
-    prefault(addr, len, prot, flags);
     return (int64_t)addr;
 }
 

@@ -3,8 +3,9 @@
  * prefault.c: have the host's pages present before the guest touches them.
  *
  * A guest's touch that finds no page of the host costs several times one that does, and the host
- * brings many at once for little (docs/explanation/performance.md). So what is small, or is used in
- * all likelihood, is brought when it is mapped. Failure costs only time: the touch will tell.
+ * brings many at once for little (docs/explanation/performance.md). What is brought and not used
+ * is memory that no other program has. So the first pieces are small, and each touch that follows
+ * what is in use brings as much again. Failure costs only time: the touch will tell.
  */
 #include "base/base.h"
 #include "memory/memory.h"
@@ -19,39 +20,139 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-#define WRITTEN_MAX (1UL << 20) /* of memory that is new: heaps and buffers */
-#define FILE_MAX (4UL << 20)    /* of a file */
-#define DENSE_PAGES 448         /* of the 512 of a huge page: its neighbour will be used as well */
-#define FAULT_AROUND (64UL << 10) /* what the host maps of a cached file at one touch */
+#ifndef MADV_COLLAPSE /* Linux 6.1 */
+#define MADV_COLLAPSE 25
+#endif
 
-void prefault(uint64_t addr, uint64_t len, int prot, int flags)
+#define WHOLE_MAX (256UL << 10) /* new memory of this size is used whole: heaps and buffers */
+#define FIRST (64UL << 10)      /* of what is larger */
+#define DENSE_MAX (256UL << 20) /* larger memory is often touched here and there only */
+#define DATA_MAX (2UL << 20)    /* of a program's data, which its loader relocates */
+#define STEP (32UL << 10)       /* eight pages: what KVM enters at one touch where they are there */
+#define SPARSE_STEP (16UL << 10) /* of stacks, and of what is reserved for much later */
+#define WINDOW_PAGES (HUGE_SIZE / PAGE_SIZE)
+#define DENSE_PAGES 448     /* of a window: the next one will be used as well */
+#define SCATTERED_PAGES 128 /* of a window, here and there: the rest of it will be used as well */
+
+uint64_t prefault_new(uint64_t addr, uint64_t len, int prot, int flags)
 {
-    char byte;
+    uint64_t size = len <= WHOLE_MAX ? len : FIRST;
 
-    if (!(flags & MAP_ANONYMOUS)) { /* only read: a copy would not follow the file */
-        for (uint64_t at = 0; prot && at < len && at < FILE_MAX; at += FAULT_AROUND) {
-            (void)guest_read(&byte, addr + at, 1);
-        }
-    } else if (prot & PROT_WRITE && len <= WRITTEN_MAX && flags & MAP_PRIVATE &&
-               !(flags & MAP_NORESERVE)) {
-        (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
+    if (!(flags & MAP_ANONYMOUS)) { /* only a loader's: a copy does not follow the file */
+        size = flags & MAP_FIXED && len <= DATA_MAX ? len : 0;
     }
+    if (!(prot & PROT_WRITE) || !(flags & MAP_PRIVATE) || flags & VMA_SPARSE ||
+        madvise((void *)addr, size, MADV_POPULATE_WRITE) < 0) {
+        return 0;
+    }
+    return size;
 }
 
-void prefault_next(uint64_t addr, uint64_t len)
+/* What is mapped at a place of its own is a piece of what was reserved, for much later often. */
+bool prefault_is_dense(uint64_t len, int prot, int flags)
 {
-    unsigned char present[HUGE_SIZE / PAGE_SIZE];
-    unsigned count = 0;
+    int sparse = VMA_SPARSE | MAP_POPULATE | MAP_FIXED | MAP_FIXED_NOREPLACE;
 
-    if (mincore((void *)(addr - HUGE_SIZE), HUGE_SIZE, present) < 0) {
-        return;
+    return flags & MAP_ANONYMOUS && flags & MAP_PRIVATE && !(flags & sparse) && prot & PROT_WRITE &&
+           len >= HUGE_SIZE && len <= DENSE_MAX;
+}
+
+static size_t count_present(const unsigned char *pages, size_t count)
+{
+    size_t present = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        present += pages[i] & 1;
     }
-    for (size_t i = 0; i < sizeof(present); i++) {
-        count += present[i] & 1;
+    return present;
+}
+
+/*
+ * Bring a window whole: as a huge page, which the host is not to make again of what is given back.
+ * Before Linux 6.1 there is no such request.
+ */
+static void bring_window(struct span window)
+{
+    uint64_t size = window.end - window.start;
+
+    if (size == HUGE_SIZE && madvise(NULL, 0, MADV_COLLAPSE) < 0) {
+        (void)madvise((void *)window.start, size, MADV_HUGEPAGE);
+    } else if (size == HUGE_SIZE) {
+        (void)madvise((void *)window.start, PAGE_SIZE, MADV_POPULATE_WRITE);
+        if (madvise((void *)window.start, size, MADV_COLLAPSE) == 0) {
+            return;
+        }
     }
-    if (count >= DENSE_PAGES) {
-        (void)madvise((void *)addr, len, MADV_POPULATE_WRITE);
+    (void)madvise((void *)window.start, size, MADV_POPULATE_WRITE);
+}
+
+static struct span clamp(struct span span, struct span to)
+{
+    return (struct span){span.start > to.start ? span.start : to.start,
+                         span.end < to.end ? span.end : to.end};
+}
+
+/*
+ * What belongs to a touch of pages[at] of `seen`, not present itself: as much as is present right
+ * below or above, else its step; or all of a window of which much is in use.
+ */
+static struct span around(const unsigned char *pages, size_t at, struct span seen,
+                          struct span window)
+{
+    uint64_t page = seen.start + at * PAGE_SIZE, step = ROUND_DOWN(page, STEP), size;
+    size_t count = (seen.end - seen.start) / PAGE_SIZE, below = 0, above = 0;
+
+    while (below < at && pages[at - below - 1] & 1) {
+        below++;
     }
+    while (at + above + 1 < count && pages[at + above + 1] & 1) {
+        above++;
+    }
+    size = (below ? below : above) * PAGE_SIZE;
+    size = size > STEP ? size : STEP;
+    if (below) {
+        return (struct span){page, page + size};
+    }
+    if (above) {
+        return (struct span){page + PAGE_SIZE - size, page + PAGE_SIZE};
+    }
+    if (count_present(&pages[(window.start - seen.start) / PAGE_SIZE],
+                      (window.end - window.start) / PAGE_SIZE) >= SCATTERED_PAGES) {
+        return window;
+    }
+    return (struct span){step, step + STEP};
+}
+
+struct span prefault_touched(const struct vma *vma, uint64_t page, bool write)
+{
+    struct span mapping = {vma->start, vma->end}, window, seen, bring;
+    uint64_t start = ROUND_DOWN(page, HUGE_SIZE);
+    unsigned char pages[3 * WINDOW_PAGES];
+    size_t at;
+
+    window = clamp((struct span){start, start + HUGE_SIZE}, mapping);
+    seen = clamp((struct span){start - HUGE_SIZE, start + 2 * HUGE_SIZE}, mapping);
+    at = (page - seen.start) / PAGE_SIZE;
+    if (mincore((void *)seen.start, seen.end - seen.start, pages) < 0 || pages[at] & 1) {
+        return window;
+    }
+    if (write && at == WINDOW_PAGES && count_present(pages, WINDOW_PAGES) >= DENSE_PAGES) {
+        bring_window(window);
+        return window;
+    }
+    if (vma->flags & VMA_DENSE) {
+        return window;
+    }
+    bring =
+        (struct span){ROUND_DOWN(page, SPARSE_STEP), ROUND_DOWN(page, SPARSE_STEP) + SPARSE_STEP};
+    if (!(vma->flags & VMA_SPARSE)) {
+        bring = around(pages, at, seen, window);
+    }
+    bring = clamp(bring, window);
+    if (write) {
+        (void)madvise((void *)bring.start, bring.end - bring.start, MADV_POPULATE_WRITE);
+    }
+    return bring;
 }
 
 void prefault_piece(uint64_t addr, uint64_t len, int prot)

@@ -108,7 +108,7 @@ static void stack_map(struct builder *b, bool executable)
             "no memory for a stack of %lu KiB", size >> 10);
     }
     mm_populate(top - LAYOUT_STACK_MIN, LAYOUT_STACK_MIN);
-    prefault(top - STACK_USED, STACK_USED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    prefault_new(top - STACK_USED, STACK_USED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
     *b = (struct builder){.at = top, .bottom = top - size};
 }
 
