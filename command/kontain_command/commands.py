@@ -116,6 +116,9 @@ def _add_install(group: Any) -> None:
     text = "make this host a Kontain host from a release's bundle"
     parser = _add(group, "install", text, verbs.install)
     _add_bundle(parser)
+    parser.add_argument(
+        "--restart", action="store_true", help="also restart containerd, if it must be"
+    )
     _add_trust(parser)
     _add_dry_run(parser)
 

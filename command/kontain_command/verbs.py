@@ -71,7 +71,13 @@ def install(arguments: Namespace) -> int:
         host.require_root()  # before the bundle, which a user may not even be able to read
     chosen = _engines(arguments.engines)
     tell(f"read {arguments.bundle}")
-    report = installing.install(host, Path(arguments.bundle), chosen, check=arguments.dry_run)
+    report = installing.install(
+        host,
+        Path(arguments.bundle),
+        chosen,
+        restart=arguments.restart,
+        check=arguments.dry_run,
+    )
     return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
 
 

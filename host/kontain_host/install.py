@@ -16,14 +16,20 @@ from .transaction import perform
 
 
 def install(
-    host: Host, bundle_file: Path, chosen: Optional[Sequence[str]] = None, *, check: bool = False
+    host: Host,
+    bundle_file: Path,
+    chosen: Optional[Sequence[str]] = None,
+    *,
+    restart: bool = False,
+    check: bool = False,
 ) -> Report:
     """Install a bundle and register its runtime in the `chosen` engines (default: `engines.usual`).
 
-    Raises HostError; then the host is as before.
+    With `restart`, an engine that has to start anew to know the runtime does so, now and when the
+    installation is taken back. Raises HostError; then the host is as before.
     """
     bundle = open_bundle(host, bundle_file)
-    plan = planner(host, bundle, engines_of(host, chosen))
+    plan = planner(host, bundle, engines_of(host, chosen), restart=restart)
     report = perform(host, f"install {bundle.version}", plan, check=check)
     if report.changed and not check:
         release.collect(host, report)
@@ -37,14 +43,17 @@ def engines_of(host: Host, chosen: Optional[Sequence[str]]) -> List[str]:
     return names
 
 
-def planner(host: Host, bundle: Bundle, names: Sequence[str]) -> Callable[[Report], List[Change]]:
+def planner(
+    host: Host, bundle: Bundle, names: Sequence[str], *, restart: bool = False
+) -> Callable[[Report], List[Change]]:
     """Return what plans the installation of a bundle with the runtime in these engines."""
 
     def plan(report: Report) -> List[Change]:
         changes = release.plan(host, bundle, report)
         changes += kvm.plan(host, "leave", (), report)
         for name in names:
-            changes += engines.plan(host, name, report)
+            wish = engines.Registration(restart=restart and name == engines.RESTARTED)
+            changes += engines.plan(host, name, report, wish)
         return changes
 
     return plan

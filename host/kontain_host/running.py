@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Dict, List, Optional, Set
 
 from . import processes
-from .engines import docker
+from .engines import containerd_tasks, docker
 from .host import Host
 from .journal import Journal
 
@@ -22,6 +22,7 @@ _CONMONS = (
 def containers(host: Host, journal: Journal) -> List[str]:
     """Return a line for each container that runs by our runtime, naming engine and container."""
     found = [f"podman container {name}" for name in _conmon_containers(host)]
+    found += containerd_tasks.containers(host)
     for entry in journal.active():
         if entry.kind == docker.DockerRuntimes.kind:
             names = docker.containers(host, entry.params["runtimes"], entry.path)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kontain_host import processes, release
-from kontain_host.errors import HostError
+from kontain_host.errors import IN_USE, HostError
 from kontain_host.uninstall import uninstall
 
 from .small_host import BundleMaker, SmallHost
@@ -78,3 +79,33 @@ def test_a_conmon_that_was_upgraded_since_is_one(real: SmallHost) -> None:
         place.unlink()
         with pytest.raises(HostError, match="podman container web"):
             uninstall(real)
+
+
+def test_pods_of_containerd_are_named(host: SmallHost, make_bundle: BundleMaker) -> None:
+    """A node is not uninstalled under its pods: each is named, and those of runc are no matter."""
+    release.install(host, make_bundle())
+    tasks = host.path("/run/containerd/io.containerd.runtime.v2.task")
+    for place, runtime, notes in (
+        (
+            "k8s.io/1",
+            "/opt/kontain/bin/krun",
+            {"sandbox-name": "web", "sandbox-namespace": "shop"},
+        ),
+        (
+            "k8s.io/2",
+            "/opt/kontain/bin/krun",
+            {"sandbox-name": "web", "sandbox-namespace": "shop"},
+        ),
+        ("default/mine", "/opt/kontain/bin/krun", {}),
+        ("k8s.io/3", "runc", {"sandbox-name": "dns", "sandbox-namespace": "kube-system"}),
+    ):
+        (tasks / place).mkdir(parents=True)
+        (tasks / place / "runtime").write_text(runtime)
+        named = {f"io.kubernetes.cri.{key}": value for key, value in notes.items()}
+        (tasks / place / "config.json").write_text(json.dumps({"annotations": named}))
+    with pytest.raises(HostError, match=r"mine, pod shop/web\.\n") as refused:
+        uninstall(host)
+    assert refused.value.status == IN_USE
+
+    shutil.rmtree(tasks)
+    assert uninstall(host).changed

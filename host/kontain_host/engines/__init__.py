@@ -24,6 +24,8 @@ _PRESENT: Dict[str, Callable[[Host], bool]] = {
     podman.OWNER: podman.is_present,
 }
 ENGINES = sorted(_PRESENT)
+RESTARTED = containerd.OWNER
+"""The one that reads its configuration only when it starts."""
 USUAL = (docker.OWNER, podman.OWNER)
 """Those that get the runtime when nobody chose any, as far as a host has them.
 
