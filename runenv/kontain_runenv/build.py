@@ -66,12 +66,12 @@ class Builder:
         self._folder = folder
         self._stacks: dict[str, _Stack] = {}
 
-    def build(self, recipe: Recipe) -> Image:
-        """Return the image of RECIPE."""
+    def build(self, recipe: Recipe, version: str = "") -> Image:
+        """Return the image of RECIPE; without a VERSION of its own it is the latest of its package."""
         with _lock(self._folder):
             stack = self._stack(recipe)
-        version = stack.packages[recipe.shown].version
-        reference = f"{PREFIX}/{recipe.name}:latest"
+        reference = f"{PREFIX}/{recipe.name}:{version or 'latest'}"
+        version = version or stack.packages[recipe.shown].version
         settings = Settings(
             user=f"{USER}:{USER}",
             entrypoint=recipe.entrypoint,

@@ -7,6 +7,8 @@ The same sources make the same bytes: members are sorted and have no owner and o
 It runs where install.sh builds, so it wants nothing but Python 3.9.
 """
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import io
@@ -18,7 +20,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Optional
 
 from .manpage import ManError, convert
 
@@ -74,8 +76,8 @@ def read_file(path: Path) -> File:
         raise BundleError(f"{problem.filename}: {problem.strerror}") from problem
 
 
-def read_release(root: Path, version: str, key: bytes = b"") -> Tree:
-    """Return the tree of a release of the sources and builds below `root`.
+def read_release(root: Path, version: str, key: bytes = b"", more: Optional[Tree] = None) -> Tree:
+    """Return the tree of a release of the sources and builds below `root`, and of the files `more`.
 
     `key` is the public key by which the host that has it shall judge the next (PEM).
     """
@@ -89,6 +91,7 @@ def read_release(root: Path, version: str, key: bytes = b"") -> Tree:
         name = page.name[: -len(".md")]
         roff = convert(page.read_text(encoding="utf-8"), page.name, version)
         tree[f"share/man/man{name[-1]}/{name}"] = (roff.encode(), 0o644)
+    tree.update(more or {})
     if key:
         tree[RELEASE_KEY] = (key, 0o644)
     tree["VERSION"] = (f"{version}\n".encode(), 0o644)
@@ -192,10 +195,19 @@ def write(path: Path, contents: bytes) -> None:
             raise
 
 
-def make_bundle(root: Path, version: str, collections: list[Path], key: bytes = b"") -> Tree:
-    """Return the tree of the bundle, whose release and collections have the public `key`."""
+def make_bundle(
+    root: Path,
+    version: str,
+    collections: list[Path],
+    key: bytes = b"",
+    more: Optional[Tree] = None,
+) -> Tree:
+    """Return the tree of the bundle, whose release and collections have the public `key`.
+
+    `more` are further files of the release.
+    """
     top = f"kontain-{version}"
-    release = read_release(root, version, key)
+    release = read_release(root, version, key, more)
     tree = {f"{top}/release/{path}": file for path, file in release.items()}
     tree[f"{top}/install.sh"] = read_file(root / "install.sh")
     for collection in collections:
