@@ -9,7 +9,7 @@ COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
 SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' '^\#!/bin/(ba)?sh' .)
 C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard tests/km/payloads/*.[ch]) # what is wrong in these is so on purpose
-PARTS       = preflight host command fleet krun toolchain runenv examples tools bench molecule tests
+PARTS       = preflight host command fleet krun toolchain runenv deploy examples tools bench molecule tests
 STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
 BESIDE     := molecule# its emulated CPU keeps one core busy, the other stages the other
 
@@ -17,8 +17,8 @@ export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv km krun hello runenv collection bundle ruff mypy shell ansible c rooms words $(STAGES)
-.PHONY: unit test molecule-all site sources bench clean dist
+.PHONY: help deps venv km krun hello runenv collection bundle node-image ruff mypy shell ansible c rooms words $(STAGES)
+.PHONY: unit test test-cluster molecule-all site sources bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -49,6 +49,9 @@ collection: venv ## build the collection's tarball
 
 runenv: ## build the payload-only images, build/runenv/*.tar
 	command/bin/kontain image build --all --output $(BUILD)/runenv
+
+node-image: venv bundle ## build the image of Kubernetes nodes, build/node/kubernetes.tar
+	PYTHONPATH=host:preflight:runenv $(PY) -m tools.release.node_image $(VERSION)
 
 # install.sh makes a bundle where there is no Ansible yet; such a bundle has no collection in it.
 HAS_VENV := $(wildcard $(VENV)/.stamp)
@@ -111,8 +114,9 @@ test: deps ## set up, and prove everything: `check`, then each of the stages bel
 	$(MAKE) bundle
 	$(PY) -m tools.ci.stages --beside $(BESIDE) $(STAGES)
 
-test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools and bench
-	$(PYTEST) $(addprefix tests/,preflight host fleet toolchain tools bench)
+test-parts: venv km krun hello ## preflight, host, fleet, deploy, toolchain, tools and bench
+	$(PYTEST) --ignore=tests/deploy/test_cluster.py \
+	    $(addprefix tests/,preflight host fleet deploy toolchain tools bench)
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
 	$(PYTEST) tests/km
@@ -128,6 +132,9 @@ test-collection: venv bundle ## the collection's tarball, and install.sh in a co
 
 test-docs: venv bundle ## every command of README.md and docs/
 	$(PYTEST) tests/docs
+
+test-cluster: venv bundle ## a cluster of Debian's Kubernetes, built from its source package once
+	$(PYTEST) tests/deploy/test_cluster.py
 
 molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a commit needs
 	$(PY) tools/vm/scenarios

@@ -14,6 +14,7 @@ PACKAGES = {  # package → its folder
     "kontain_runenv": "runenv/kontain_runenv",
     "kontain_fleet": "fleet/kontain_fleet",
     "kontain_command": "command/kontain_command",
+    "kontain_node": "deploy/node/kontain_node",
     "krun": "krun/src/krun",
 }
 

@@ -31,6 +31,8 @@ ENGINE_STATE = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
 DOCKERD = ("dockerd", "--bridge=none", "--iptables=false")  # leaves this machine's network alone
 
 UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL")
+NETWORK = ("--net", "--uts", "--ipc")
+"""Further namespaces of a sandbox that is another machine on the network."""
 
 # PID 1 of the sandbox: make the mounts, enter them, say "ready", then reap whatever dies. The Python
 # environment of the tests stays where it is, also when that is below a folder that is made anew.
@@ -102,12 +104,13 @@ def _is_whiteout(info: os.stat_result) -> bool:
 class Sandbox:
     """The copy, until it is closed."""
 
-    def __init__(self, own: Sequence[str] = ()) -> None:
+    def __init__(self, own: Sequence[str] = (), spaces: Sequence[str] = ()) -> None:
         """Make it, which takes no time, for nothing is copied.
 
         The folders `own` are empty and on a real file system, like the engines': a sandbox in a
-        sandbox wants /var/tmp.
+        sandbox wants /var/tmp. `spaces` are further namespaces, such as those of NETWORK.
         """
+        self._spaces = tuple(spaces)
         self._own = (*ENGINE_STATE, *own)
         self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
         for name in ("bare", "upper", "work", "root", "state"):
@@ -127,7 +130,9 @@ class Sandbox:
         """Start PID 1 over these layers."""
         arguments = [str(self._folder), " ".join(self._own), sys.prefix, lower, upper]
         self._init = subprocess.Popen(
-            [*UNSHARE, "sh", "-c", INIT, "init", *arguments], stdout=subprocess.PIPE, text=True
+            [*UNSHARE, *self._spaces, "sh", "-c", INIT, "init", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self._pid = ""
         if not self._init.stdout or self._init.stdout.readline() != "ready\n":
@@ -149,7 +154,8 @@ class Sandbox:
 
     def command(self, *argv: str) -> list[str]:
         """Return what runs `argv` in the sandbox, for subprocess."""
-        return ["nsenter", "--target", self._pid, "--mount", "--pid", "--wdns=/", "--", *argv]
+        enter = ["nsenter", "--target", self._pid, "--mount", "--pid", *self._spaces]
+        return [*enter, "--wdns=/", "--", *argv]
 
     def run(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command in the sandbox as root, and return what it said."""

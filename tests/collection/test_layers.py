@@ -15,7 +15,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "kontain_host": {"kontain_preflight"},
     "kontain_runenv": {"kontain_preflight", "kontain_host"},
     "kontain_fleet": {"kontain_preflight", "kontain_host"},
-    "kontain_command": set(PACKAGES) - {"kontain_command", "krun"},
+    "kontain_command": set(PACKAGES) - {"kontain_command", "kontain_node", "krun"},
+    "kontain_node": set(),
     "krun": set(),
 }
 """Each part, and the parts that it may import; nothing imports kontain_command."""
