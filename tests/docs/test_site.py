@@ -56,7 +56,7 @@ def site() -> Path:
 def test_site_has_every_page(site: Path) -> None:
     """Each document, man page and README stands on the site, and so does each module of Ansible."""
     for page in site_pages.find_pages():
-        made = page.replace("README.md", "index.html").replace(".md", ".html")
+        made = site_pages.place(page).replace("README.md", "index.html").replace(".md", ".html")
         assert (site / made).exists(), page
     modules = (site / "docs/reference/modules.html").read_text()
     for module in (ROOT / "plugins/modules").glob("[a-z]*.py"):

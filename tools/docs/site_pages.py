@@ -23,6 +23,8 @@ import yaml  # type: ignore[import-untyped]  # MkDocs brings it, without types
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = ROOT / "build" / "site-src"
+LANDING = "docs/landing.md"
+NOT_A_PAGE = "README.md"  # the repository's own front, as long as a page of a repository
 REPOSITORY = "https://github.com/kontainapp/platform"
 PAGES = ("*.md", "docs/**/*.md", "docs/**/*.svg", "examples/**/*.md", "*/man/*.md", "roles/*/*.md")
 LINK = re.compile(r"(?P<text>\[[^]]*\])\((?P<path>[^)#: ]+)(?P<anchor>#[^)]*)?\)")
@@ -30,9 +32,24 @@ FENCE = re.compile(r"^```.*?^```\n", re.DOTALL | re.MULTILINE)
 
 
 def find_pages() -> list[str]:
-    """Return the paths of what the site is made of, relative to the repository."""
+    """Return the paths of the site's pages, relative to the repository."""
     found = {path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)}
-    return sorted(map(str, found))
+    return sorted({*map(str, found)} - {NOT_A_PAGE})
+
+
+def place(page: str) -> str:
+    """Return the path of a page on the site: the landing page stands at its root."""
+    return "index.md" if page == LANDING else page
+
+
+def from_root(text: str) -> str:
+    """Return the landing page's text with its links as they are at the root of the site."""
+
+    def lead(link: re.Match[str]) -> str:
+        path = normpath(f"{dirname(LANDING)}/{link['path']}")
+        return f"{link['text']}({path}{link['anchor'] or ''})"
+
+    return LINK.sub(lead, text)
 
 
 def lead_out(text: str, page: str, pages: set[str]) -> str:
@@ -94,7 +111,9 @@ def stage() -> None:
         (STAGE / page).parent.mkdir(parents=True, exist_ok=True)
         if page.endswith(".md"):
             text = (ROOT / page).read_text(encoding="utf-8")
-            (STAGE / page).write_text(lead_out(text, page, set(pages)), encoding="utf-8")
+            text = from_root(text) if page == LANDING else text
+            text = lead_out(text, place(page), set(pages))
+            (STAGE / place(page)).write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(ROOT / page, STAGE / page)
     lines = ["# Ansible's modules\n", "`ansible-doc kontain.platform.NAME` shows the same.\n"]
