@@ -258,13 +258,13 @@ static void check_combination(void)
         die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
     }
     if (options.live && !options.snapshot) {
-        die(STATUS_FAILED, "give --snapshot FILE as well", "--live says how, but not what");
+        die(STATUS_FAILED, "add --snapshot FILE", "--live requires --snapshot FILE");
     }
     if (options.snapshot && (options.gdb || options.gdb_session)) {
         die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
     }
     if (options.verbose && !options.probe) {
-        die(STATUS_FAILED, "give --probe as well", "--verbose says how, but not what");
+        die(STATUS_FAILED, "add --probe", "--verbose requires --probe");
     }
 }
 

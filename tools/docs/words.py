@@ -26,6 +26,8 @@ WORDS = {
     r"\bbeside\b": "next to, compared with, relative to, together with",
     r"(^|[.:;|] )(Who|Whoever|Whom)\b(?![^.|]*\?)": "name the actor: a user who, a process that",
     r"(^|[.:;|] )(What|Whatever)\b(?![^.|]*\?)": "name the thing: a file that, the part that",
+    r"[:;] (who|whoever|what|whatever)\b": "name the actor or the thing",
+    r"\b(by|of|for|to|from|with|and|or) who(ever|m)?\b": "name the actor",
     r"\b(is|are|was|were) told\b": "name the actor: the installer tells Docker",
     r"\banew\b": "again",
     r"\bsomebody( else)?\b": "name the actor: another user, another program",
