@@ -49,7 +49,8 @@ static const char *const whole_map[] = {"0", "0", "4294967295"}; /* of no user n
 struct call {
     const char *root, *id;
     const struct verb *verb;
-    char **words; /* for the backend */
+    bool has_option; /* the verb's own */
+    char **words;    /* for the backend */
     int count;
 };
 
@@ -133,6 +134,7 @@ static bool take_verb(struct call *call, char **argv)
                                         strcmp(*argv, call->verb->letter) != 0)) {
                 return false;
             }
+            call->has_option = true;
         } else if (++arguments == 2) { /* the verb is the first */
             call->id = *argv;
         }
@@ -145,24 +147,36 @@ static bool plain(const char *id)
 {
     const char *characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
 
-    return *id && !id[strspn(id, characters)];
+    return *id && !id[strspn(id, characters)] && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
 }
 
-/* Whether krun itself has to add something to what the backend says of the container. */
-static bool has_more(const struct call *call)
+/* Whether krun keeps a folder of the container, or may: krun/src/krun/state.py, shadow_path(). */
+static bool has_own(const struct call *call)
 {
     char path[PATH_MAX];
     size_t length = strlen(call->root);
 
-    if (strcmp(call->verb->name, "state") != 0) {
-        return false;
-    }
     while (length > 0 && call->root[length - 1] == '/') {
         length--;
     }
     return snprintf(path, sizeof(path), "%.*s.bundles/%s", (int)length, call->root, call->id) >=
                PATH_MAX ||
            exists(path);
+}
+
+/* Whether krun itself has to add something to what the backend says of the container. */
+static bool has_more(const struct call *call)
+{
+    return strcmp(call->verb->name, "state") == 0 && has_own(call);
+}
+
+/* Whether the container that is to be deleted by force is gone: engines ask so after each end. */
+static bool is_gone(const struct call *call)
+{
+    char path[PATH_MAX];
+
+    return strcmp(call->verb->name, "delete") == 0 && call->has_option && !has_own(call) &&
+           join(path, call->root, "/", call->id) && !exists(path);
 }
 
 /* Become the backend that made the container; return where there is none. */
@@ -213,6 +227,9 @@ static void try_backend(int argc, char **argv)
 
     if (call.words && understand(&call, argc, argv) && !has_more(&call)) {
         become(&call);
+        if (is_gone(&call)) {
+            exit(0);
+        }
     }
     free(call.words);
 }

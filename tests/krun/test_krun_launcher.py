@@ -56,6 +56,12 @@ VERBS = [
     ["kill", "-r", "of-.*", "9"],
     ["delete", "--force", "of-runc"],
     ["delete", "-f", "missing"],
+    ["delete", "missing", "--force"],
+    ["delete", "missing"],
+    ["delete", "-f", "other"],
+    ["delete", "-f", ".."],
+    ["delete", "-f", "missing", "of-crun"],
+    ["delete", "-f", "-r", "missing"],
     ["delete", "--regex", "of-.*"],
     ["pause", "of-runc"],
     ["resume", "--", "of-runc"],
@@ -114,6 +120,29 @@ def test_backend_is_reached_without_python(host: Path) -> None:
         status, said, errors = call(host, Path(program[0]), [*program[1:], *words])
         assert (status, errors) == (7, "")
         assert said.splitlines()[1:4] == ["--log=/x", "--log-format=json", "--systemd-cgroup"]
+
+
+def test_container_that_is_gone_is_deleted_by_force(host: Path) -> None:
+    """Engines ask so once more after each end: it is done, without Python and without a backend."""
+    no_programs = (
+        'for name in python3 crun runc; do mount --bind "$0" /usr/bin/$name; done; exec "$@"'
+    )
+    program = ["unshare", "-m", "sh", "-ec", no_programs, str(host / "backend"), str(KRUN)]
+    root = ["--root", str(host / "state")]
+    for words in (["--force", "gone"], ["gone", "-f"]):
+        ran = subprocess.run(
+            [*program, *root, "delete", *words], capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("program", [KRUN, SCRIPT], ids=["launcher", "python"])
+def test_what_a_create_left_is_deleted_by_force(host: Path, program: Path) -> None:
+    """A folder of krun's own is removed, by the program that made it."""
+    left = host / "state.bundles" / "left"
+    left.mkdir()
+    assert call(host, program, ["--root", "ROOT", "delete", "--force", "left"])[0] == 7
+    assert not left.exists()
 
 
 def without_python(*words: str) -> list[str]:
