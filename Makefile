@@ -10,15 +10,17 @@ SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclu
 C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard tests/km/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host command fleet krun toolchain runenv deploy examples tools bench molecule tests
-STAGES     := check test-parts test-km test-krun test-runenv test-collection test-docs molecule
-BESIDE     := molecule# its emulated CPU keeps one core busy, the other stages the other
+STAGES     := molecule test-cluster test-parts test-km test-krun test-collection test-runenv test-docs
+LANE       :=# short or long, see tests/long.md; else both
+LANE_short := -m 'not long'
+LANE_long  := -m long
 
 export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv km krun hello runenv collection bundle node-image ruff mypy shell ansible c rooms words $(STAGES)
-.PHONY: unit test test-cluster molecule-all site sources bench clean dist
+.PHONY: help deps venv km krun hello runenv collection bundle node-image ruff mypy shell ansible c rooms words check $(STAGES)
+.PHONY: unit test test-long molecule-all site sources bench clean dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 17
@@ -107,37 +109,44 @@ words: venv
 	$(PY) tools/docs/words.py
 
 unit: venv hello ## the tests that need neither KVM nor root nor time
-	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" tests molecule
+	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" tests
 
-test: deps ## set up, and prove everything: `check`, then each of the stages below
+# Two at a time: the first emulates a CPU, and the others wait a lot.
+IN_STAGES = $(PY) -m tools.ci.stages --at-once 2 --made bundle --lane
+
+test: deps ## set up, and prove each part: `check`, then the short lane of the stages below
 	$(MAKE) venv
 	$(MAKE) bundle
-	$(PY) -m tools.ci.stages --beside $(BESIDE) $(STAGES)
+	$(IN_STAGES) short check $(STAGES)
 
-test-parts: venv km krun hello ## preflight, host, fleet, deploy, toolchain, tools and bench
-	$(PYTEST) --ignore=tests/deploy/test_cluster.py \
-	    $(addprefix tests/,preflight host fleet deploy toolchain tools bench)
+test-long: deps ## set up, and prove the rest: the long lane, which tests/long.md lists
+	$(MAKE) venv
+	$(MAKE) bundle
+	$(IN_STAGES) long $(STAGES)
+
+test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools, bench and molecule's driver
+	$(PYTEST) $(LANE_$(LANE)) $(addprefix tests/,preflight host fleet toolchain tools bench molecule)
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
-	$(PYTEST) tests/km
+	$(PYTEST) $(LANE_$(LANE)) tests/km
 
 test-krun: venv bundle ## krun: over runc and crun, and under podman and docker
-	$(PYTEST) tests/krun
+	$(PYTEST) $(LANE_$(LANE)) tests/krun
 
 test-runenv: venv bundle ## the payload-only images and the examples, under podman and docker
-	$(PYTEST) tests/runenv tests/examples
+	$(PYTEST) $(LANE_$(LANE)) tests/runenv tests/examples
 
 test-collection: venv bundle ## the collection's tarball, and install.sh in a copy of this system
-	$(PYTEST) tests/collection
+	$(PYTEST) $(LANE_$(LANE)) tests/collection
 
 test-docs: venv bundle ## every command of README.md and docs/
-	$(PYTEST) tests/docs
+	$(PYTEST) $(LANE_$(LANE)) tests/docs
 
-test-cluster: venv bundle ## a cluster of Debian's Kubernetes, built from its source package once
-	$(PYTEST) tests/deploy/test_cluster.py
+test-cluster: venv bundle ## Kubernetes: manifests, and a cluster, built from Debian's source package once
+	$(PYTEST) $(LANE_$(LANE)) tests/deploy
 
 molecule: venv bundle ## whole hosts, in virtual machines with real SVM: what a commit needs
-	$(PY) tools/vm/scenarios
+	$(PY) tools/vm/scenarios $(addprefix --lane ,$(LANE))
 
 molecule-all: venv bundle ## the same on each distribution, with all tests; fills the support matrix
 	$(PY) tools/vm/scenarios --all --record; status=$$?; $(PY) -m tools.docs.support_matrix; exit $$status

@@ -67,7 +67,7 @@ def run(host: Sandbox, commands: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.needs_root
 @pytest.mark.needs_kvm
 @pytest.mark.slow
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_run_as_written(host: Sandbox, page: Path) -> None:
     """Every command of a page runs in its order, and prints what the page says."""
     if page not in WHOLE:

@@ -31,19 +31,33 @@ def test_every_stage_runs_and_is_told_of(tmp_path: Path) -> None:
     assert "1 failed" in (tmp_path / "build/log/bad.log").read_text()
 
 
-def test_stage_beside_the_others_is_shown_after_them(tmp_path: Path) -> None:
-    """One that waits for a later stage ends: they run at a time; and its output comes whole."""
+def test_stages_run_at_once_and_each_is_shown_whole(tmp_path: Path) -> None:
+    """One that waits for a later stage ends: they run at a time; and no line is in another's."""
     (tmp_path / "tools/ci").mkdir(parents=True)
     shutil.copy(TOOLS / "ci/stages.py", tmp_path / "tools/ci")
-    wait = "long: ; @while [ ! -e done ]; do sleep 0.1; done; echo long is done\n"
-    (tmp_path / "Makefile").write_text(f"{wait}short: ; @touch done; echo short is done\n")
-    command = [sys.executable, "-m", "tools.ci.stages", "--beside", "long", "long", "short"]
+    wait = (
+        "long: ; @echo long begins; while [ ! -e done ]; do sleep 0.1; done; echo long is done\n"
+    )
+    (tmp_path / "Makefile").write_text(f"{wait}short: ; @echo short is done; touch done\n")
+    command = [sys.executable, "-m", "tools.ci.stages", "--at-once", "2", "long", "short"]
     ran = subprocess.run(
         command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
     )
-    assert ran.returncode == 0
-    said = [line for line in ran.stdout.splitlines() if line.endswith("done")]
-    assert said == ["short is done", "long is done"]
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "\n*** long\nlong begins\nlong is done\n*** long ended" in ran.stdout
+    assert "\n*** short\nshort is done\n*** short ended" in ran.stdout
+
+
+def test_stages_know_their_lane_and_make_nothing_twice(tmp_path: Path) -> None:
+    """The lane is make's variable and the folder of the logs; what is made is not made again."""
+    (tmp_path / "tools/ci").mkdir(parents=True)
+    shutil.copy(TOOLS / "ci/stages.py", tmp_path / "tools/ci")
+    stages = ".PHONY: one two bundle\none two: bundle ; @echo lane $(LANE)\nbundle: ; @echo made\n"
+    (tmp_path / "Makefile").write_text(stages)
+    command = [sys.executable, "-m", "tools.ci.stages", "--lane", "long", "--made", "bundle"]
+    subprocess.run([*command, "one", "two"], cwd=tmp_path, check=True, timeout=60)
+    for name in ("one", "two"):
+        assert (tmp_path / f"build/log/long/{name}.log").read_text() == "lane long\n"
 
 
 def test_version_is_that_of_the_collection(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run targets of make one after the other: `python3 -m tools.ci.stages [--beside TARGET] TARGET...`.
+"""Run targets of make: `python3 -m tools.ci.stages [--at-once N] [--lane LANE] TARGET...`.
 
-Every stage runs, whatever became of the ones before. What they print passes through and is kept in
-`build/log/TARGET.log`; the end is a table of times, and of what pytest said last in each stage.
-The target after `--beside`, where it is one of them, runs while the others do, and is shown after
-them. The exit status is 0 when all are good, else 1.
+Every stage runs, whatever became of the ones before; N of them at a time, begun in their order. What
+a stage prints is shown whole when it ends, and kept in `build/log/LANE/TARGET.log`; the end is a
+table of times, and of what pytest said last in each stage. LANE goes to make as a variable. The
+targets after `--made` are there already: no stage makes them again. The exit status is 0 when all
+stages are good, else 1.
 """
 
 import argparse
@@ -29,44 +30,47 @@ class Stage:
     name: str
     status: int
     seconds: float
-    summaries: list[str]
-    skips: list[str]
+    output: str
+
+    def summaries(self) -> list[str]:
+        """Return what pytest said at its ends."""
+        return [
+            found[1] for line in self.output.splitlines() if (found := PYTEST_SUMMARY.match(line))
+        ]
+
+    def skips(self) -> list[str]:
+        """Return what was skipped, with the reasons."""
+        return [line for line in self.output.splitlines() if SKIPPED.match(line)]
 
 
-def run(name: str, *, show: bool = True) -> Stage:
-    """Run a target, keep what it prints, and show it."""
-    if show:
-        print(f"\n*** {name}", flush=True)
-    LOGS.mkdir(parents=True, exist_ok=True)
+def run(name: str, lane: str, made: list[str]) -> Stage:
+    """Run a target, keep what it prints, and show it when it has ended."""
+    log = LOGS / lane / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f"*** {name} begins; see {log}", flush=True)
     start = time.monotonic()
-    lines = []
-    with (
-        (LOGS / f"{name}.log").open("w", encoding="utf-8") as log,
-        subprocess.Popen(
-            [os.environ.get("MAKE", "make"), "--no-print-directory", "--keep-going", name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+    make = [os.environ.get("MAKE", "make"), "--no-print-directory", "--keep-going"]
+    make += [f"--old-file={target}" for target in made]
+    with log.open("w", encoding="utf-8") as file:
+        status = subprocess.run(
+            [*make, *([f"LANE={lane}"] if lane else []), name],
+            check=False,
             stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-        ) as process,
-    ):
-        for line in process.stdout or ():
-            if show:
-                print(line, end="", flush=True)
-            log.write(line)
-            lines.append(line.rstrip("\n"))
-    summaries = [found[1] for line in lines if (found := PYTEST_SUMMARY.match(line))]
-    skips = [line for line in lines if SKIPPED.match(line)]
-    return Stage(name, process.returncode, time.monotonic() - start, summaries, skips)
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ).returncode
+    seconds = time.monotonic() - start
+    stage = Stage(name, status, seconds, log.read_text(encoding="utf-8", errors="replace"))
+    print(f"\n*** {name}\n{stage.output}*** {name} ended after {seconds:.0f} s\n", flush=True)
+    return stage
 
 
 def report(stages: list[Stage]) -> str:
     """Return what was skipped, and a table with a line for each stage."""
-    lines = ["", *(f"{stage.name}: {skip}" for stage in stages for skip in stage.skips), ""]
+    lines = ["", *(f"{stage.name}: {skip}" for stage in stages for skip in stage.skips()), ""]
     for stage in stages:
         verdict = "good" if stage.status == 0 else f"failed (status {stage.status})"
-        what = "; ".join([verdict, *stage.summaries])
+        what = "; ".join([verdict, *stage.summaries()])
         lines.append(f"{stage.name:<16} {stage.seconds:7.1f} s  {what}")
     return "\n".join(lines)
 
@@ -75,21 +79,14 @@ def main(arguments: list[str]) -> int:
     """Run the targets of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="+", metavar="TARGET")
-    parser.add_argument("--beside", metavar="TARGET")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N")
+    parser.add_argument("--lane", default="", help="short or long")
+    parser.add_argument("--made", action="append", default=[], metavar="TARGET")
     options = parser.parse_args(arguments)
     start = time.monotonic()
-    with ThreadPoolExecutor() as pool:
-        beside = [
-            pool.submit(run, name, show=False)
-            for name in options.targets
-            if name == options.beside
-        ]
-        stages = [run(name) for name in options.targets if name != options.beside]
-        for stage in beside:
-            stages.append(stage.result())
-            print(
-                f"\n*** {stages[-1].name}", (LOGS / f"{stages[-1].name}.log").read_text(), sep="\n"
-            )
+    with ThreadPoolExecutor(options.at_once) as pool:
+        runs = [pool.submit(run, name, options.lane, options.made) for name in options.targets]
+        stages = [one.result() for one in runs]
     print(report(stages))
     print(f"{'all':<16} {time.monotonic() - start:7.1f} s")
     return 1 if any(stage.status for stage in stages) else 0
