@@ -261,7 +261,10 @@ HOSTILE = (
     Payload("monitor_memory", judge=ITSELF),
     Payload("table_places", STATIC, judge=ITSELF),
     Payload("monitor_file", judge=ITSELF),
-    Payload("hunter", runs=_each(f"{seed} 20" for seed in range(1, 4)), judge=ITSELF),
+    Payload("hunter", runs=_each(["4 5"]), judge=ITSELF),
+    Payload(
+        "hunt", runs=_each(f"{seed} 20" for seed in range(1, 4)), source="hunter", judge=ITSELF
+    ),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),
