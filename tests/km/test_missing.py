@@ -147,6 +147,14 @@ def test_setting_is_done_without(name: str, km: Path) -> None:
     _same(SETTINGS[name], km)
 
 
+def test_stat_has_no_address_of_the_monitor_where_none_can_be_set(km: Path) -> None:
+    """Without PR_SET_MM, /proc/PID/stat shows no address: those there are the monitor's."""
+    done = _run(SETTINGS["PR_SET_MM"], km, "/bin/cat", "/proc/self/stat")
+    fields = done.stdout.rpartition(")")[2].split()
+    shown = [fields[n - 3] for n in (*range(26, 31), *range(45, 52))]
+    assert (len(fields), set(shown)) == (50, {"0"}), done
+
+
 @pytest.mark.parametrize("words", REFUSED)
 def test_missing_lock_is_named(words: str, km: Path) -> None:
     """Where km cannot lock itself in, or keep its memory from children, it says so and runs nothing."""

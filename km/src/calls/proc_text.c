@@ -57,21 +57,42 @@ static unsigned long count_threads(pid_t pid, unsigned long all)
 
 /* ---- stat, status ---- */
 
-/* The number of threads is the 20th field; the second is in parentheses and may hold anything. */
+#define STAT_THREADS 20
+
+/* Of code, stack and registers, of data, arguments and environment; proc_pid_stat(5). The kernel
+ * counts the fields from 1. */
+static bool is_address(int field)
+{
+    return (field >= 26 && field <= 30) || (field >= 45 && field <= 51);
+}
+
+/*
+ * The second field is in parentheses and may hold anything. An address is the monitor's where the
+ * kernel lets nobody set it (PR_SET_MM), and where a process is just ending.
+ */
 static void write_stat(FILE *to, char *line, pid_t pid)
 {
-    char *field = strrchr(line, ')'), *rest;
-    unsigned long all;
+    char *at = strrchr(line, ')');
 
-    for (int i = 2; field && i < 20; i++) {
-        field = strchr(field + 1, ' ');
+    if (!at) {
+        return;
     }
-    if (field) {
-        all = strtoul(field, &rest, 10);
-        (void)fprintf(to, "%.*s %lu%s\n", (int)(field - line), line, count_threads(pid, all), rest);
-    } else {
-        (void)fprintf(to, "%s\n", line);
+    (void)fprintf(to, "%.*s", (int)(at + 1 - line), line);
+    at++;
+    for (int field = 3; *at == ' '; field++) {
+        size_t length = strcspn(++at, " ");
+        uint64_t value = strtoul(at, NULL, 10);
+
+        if (field == STAT_THREADS) {
+            (void)fprintf(to, " %lu", count_threads(pid, value));
+        } else if (is_address(field) && (value >= GUEST_TOP || !stack_is_shown())) {
+            (void)fputs(" 0", to);
+        } else {
+            (void)fprintf(to, " %.*s", (int)length, at);
+        }
+        at += length;
     }
+    (void)fputc('\n', to);
 }
 
 /* The signals that the payload handles: the host also has the monitor's own. */

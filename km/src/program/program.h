@@ -77,6 +77,9 @@ struct stack_shown {
 
 const struct stack_shown *stack_get_shown(void);
 
+/* Whether the host's kernel lets it be shown. */
+bool stack_is_shown(void);
+
 /* Show it, and this auxiliary vector, as stack_create() does. */
 void stack_show(const struct stack_shown *what, const void *from, size_t size);
 

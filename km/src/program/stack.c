@@ -112,9 +112,12 @@ static void stack_map(struct builder *b, bool executable)
     *b = (struct builder){.at = top, .bottom = top - size};
 }
 
+static bool is_shown;
+
 /*
  * Let /proc/PID/{cmdline,environ,auxv,stat,comm} show the payload, not the monitor. A kernel
- * without checkpoint/restore does not offer this; then they show km and its arguments.
+ * without checkpoint/restore does not offer this; then cmdline and environ show km's, and of the
+ * others nothing is shown (proc_text.c).
  */
 static void show_process(void)
 {
@@ -135,7 +138,12 @@ static void show_process(void)
         .exe_fd = (uint32_t)-1,
     };
 
-    (void)prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+    is_shown = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+}
+
+bool stack_is_shown(void)
+{
+    return is_shown;
 }
 
 const struct stack_shown *stack_get_shown(void)
