@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -221,9 +222,11 @@ class Cluster:
         )  # fmt: skip
 
     def stop(self, name: str) -> None:
-        """End a program that was started, and what it has started."""
+        """End a program that was started: the child of the nsenter that waits for it."""
         process = self._processes.pop(name)
-        process.terminate()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGTERM)
         process.wait()
 
     def start(self, name: str, *command: str) -> None:

@@ -33,6 +33,8 @@ sandbox_image = "localhost/{pause}"
 [plugins."io.containerd.grpc.v1.cri".containerd]
 snapshotter = "native"
 default_runtime_name = "kontain"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kontain]
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kontain.options]

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kubelet's view of a pod under kontain and under runc: equal, but for the kernel and rights refused."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from .containerd import Containerd, message
+from .engines import PrivateHost
+from .pods import RUNNING, Options, Pod
+from .support import IN_A_VM, need_programs
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
+
+RUNTIMES = ("runc", "kontain")
+MEMORY_64M = Options(resources=[(4, 64 << 20)])
+DROP_ALL = Options(security=[(1, message((2, "ALL")))])
+AS_65534 = Options(security=[(5, message((1, 65534))), (12, message((1, 7))), (8, b"\x08")])
+
+
+def sh(command: str) -> list[str]:
+    """Return the words that run a shell's command."""
+    return ["/bin/sh", "-c", command]
+
+
+CASES: dict[str, tuple[Sequence[str], Options]] = {
+    "streams": (sh("echo out; echo err >&2; exit 5"), Options()),
+    "missing variable, present one": (sh("echo $A-$B"), Options(config=[(6, message((1, "A"), (2, "b")))])),
+    "working folder and arguments": (
+        sh("pwd; echo $0 $1"), Options(config=[(4, "x"), (4, "y"), (5, "/usr/bin")]),
+    ),
+    "killed": (sh("kill -9 $$"), Options()),
+    "out of memory": (sh("tail -c 200m /dev/zero | tail -c 150m >/dev/null; exit ${PIPESTATUS-0}"), MEMORY_64M),
+    "user, group and more groups": (sh("id -u; id -g; id -G"), AS_65534),
+    "read-only root": (sh("touch /f || echo refused"), Options(security=[(7, 1)])),
+    "no capability": (sh("grep CapEff /proc/self/status"), DROP_ALL),
+    "capabilities by default": (sh("grep CapEff /proc/self/status"), Options()),
+    "no new privileges": (sh("grep NoNewPrivs /proc/self/status"), Options(security=[(11, 1)])),
+    "masked files": (
+        sh("head -c 4 /proc/kcore | wc -c; ls /sys/firmware"),
+        Options(security=[(13, "/proc/kcore"), (13, "/sys/firmware")]),
+    ),
+    "processes": (sh("sleep 9 & ps -e -o comm= | sort -u"), Options()),
+    "signals": (sh("trap 'echo term; exit 9' TERM; kill -TERM $$; sleep 1"), Options()),
+    "score for the OOM killer": (sh("cat /proc/self/oom_score_adj"), Options(resources=[(5, 500)])),
+    "a tty": (["/bin/tty"], Options(config=[(14, 1)])),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]:
+    """Return a containerd that has both runtimes."""
+    need_programs("containerd", "ctr", "podman", "curl", "runc")
+    host = PrivateHost("runc")
+    try:
+        made = Containerd(tmp_path_factory.mktemp("cri"), host)
+        yield made
+        made.close()
+    finally:
+        host.close()
+
+
+@pytest.fixture(scope="module")
+def pods(containerd: Containerd) -> Iterator[dict[str, Pod]]:
+    """Return a pod under each runtime."""
+    made = {runtime: Pod(containerd, runtime, f"as-{runtime}") for runtime in RUNTIMES}
+    for pod in made.values():
+        pod.start()
+    yield made
+    for pod in made.values():
+        pod.stop()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_container_ends_alike(pods: dict[str, Pod], case: str) -> None:
+    """Status, reason and log of a container are those that it has under runc."""
+    command, options = CASES[case]
+    name = re.sub(r"\W+", "-", case)
+    native, ours = (pods[runtime].run(name, command, options) for runtime in RUNTIMES)
+    assert ours == native
+
+
+def test_volumes_are_shared_with_the_host(pods: dict[str, Pod], tmp_path: Path) -> None:
+    """A volume is read and written in place, and one that is read-only is not written."""
+    for runtime, pod in pods.items():
+        folder = tmp_path / runtime
+        folder.mkdir()
+        (folder / "file").write_text("from the host\n")
+        mounts = [
+            (7, message((1, "/rw"), (2, str(folder)))),
+            (7, message((1, "/ro"), (2, str(folder)), (3, 1))),
+        ]
+        script = "cat /rw/file; echo new >/rw/new; touch /ro/x || echo refused"
+        outcome = pod.run("volumes", sh(script), Options(config=mounts))
+        assert "from the host" in outcome.log
+        assert "stdout: refused" in outcome.log
+        assert (folder / "new").read_text() == "new\n"
+
+
+def test_a_container_is_looked_after_alike(pods: dict[str, Pod]) -> None:
+    """Exec, its status, a program that is not there, stats, new limits, and a stop after a grace."""
+    found: dict[str, list[object]] = {}
+    for runtime, pod in pods.items():
+        call = pod.containerd.cri
+        one = pod.create("lives", sh("trap 'exit 9' TERM; while :; do sleep 0.1; done"))
+        call("StartContainer", (1, one))
+        time.sleep(1)  # the trap
+        seen: list[object] = [pod.status(one)[3] == RUNNING]
+        seen.append(pod.execute(one, "/bin/sh", "-c", "echo o; echo e >&2; exit 7"))
+        status, said, _ = pod.execute(one, "/bin/uname", "-r")
+        seen += [status, IN_A_VM in said if runtime == "kontain" else IN_A_VM not in said]
+        stats = call("ContainerStats", (1, one))[1]
+        seen.append(isinstance(stats, bytes) and len(stats) > 0)
+        call("UpdateContainerResources", (1, one), (2, message((3, 512), (4, 128 << 20))))
+        call("StopContainer", (1, one), (2, 10))
+        seen.append(pod.status(one)[7])
+        call("RemoveContainer", (1, one))
+        found[runtime] = seen
+    assert found["kontain"] == found["runc"]
+
+
+def test_kontain_refuses_rights_over_the_host(pods: dict[str, Pod]) -> None:
+    """A difference that is wanted: CAP_SYS_ADMIN is had under runc, and refused under kontain."""
+    options = Options(security=[(1, message((1, "SYS_ADMIN")))])
+    assert pods["runc"].run("rights", sh("true"), options).status == 0
+    refused = pods["kontain"].create("rights", sh("true"), options)
+    with pytest.raises(AssertionError, match="CAP_SYS_ADMIN"):
+        pods["kontain"].containerd.cri("StartContainer", (1, refused))
+
+
+def test_a_pod_costs_no_more_than_its_overhead(containerd: Containerd) -> None:
+    """The RuntimeClass says 4 MiB for a pod: sandbox and container take no more beyond runc's."""
+    took: dict[str, list[float]] = {runtime: [] for runtime in RUNTIMES}
+    used: dict[str, list[int]] = {runtime: [] for runtime in RUNTIMES}
+    for number in range(5):
+        for runtime in RUNTIMES:
+            cgroup = f"/kontain-pods-{number}-{runtime}"
+            pod = Pod(containerd, runtime, f"cost-{runtime}-{number}", cgroup)
+            begin = time.monotonic()
+            pod.start()
+            one = pod.create("idle", ["/bin/sleep", "1000"])
+            containerd.cri("StartContainer", (1, one))
+            took[runtime].append(time.monotonic() - begin)
+            time.sleep(0.5)
+            used[runtime].append(memory(cgroup))
+            pod.stop()
+    middle = {runtime: sorted(used[runtime])[2] / (1 << 20) for runtime in RUNTIMES}
+    times = {runtime: min(took[runtime]) for runtime in RUNTIMES}
+    print({name: f"{mib:.1f} MiB, {times[name] * 1e3:.0f} ms" for name, mib in middle.items()})
+    assert middle["kontain"] - middle["runc"] < 4
+    assert times["kontain"] < 3 * times["runc"]
+
+
+def memory(cgroup: str) -> int:
+    """Return the bytes that a pod uses, without what the page cache keeps of files."""
+    v1 = Path(f"/sys/fs/cgroup/memory{cgroup}")
+    folder = v1 if v1.exists() else Path(f"/sys/fs/cgroup{cgroup}")
+    lines = (folder / "memory.stat").read_text().splitlines()
+    stat = {name: int(value) for name, value in (line.split() for line in lines)}
+    if v1.exists():
+        usage = int((folder / "memory.usage_in_bytes").read_text())
+        return usage - stat["total_active_file"] - stat["total_inactive_file"]
+    usage = int((folder / "memory.current").read_text())
+    return usage - stat["active_file"] - stat["inactive_file"]
