@@ -103,9 +103,9 @@ def run(options: argparse.Namespace, more: List[str]) -> int:
         report = carry_out(play, hosts, record)
         report.write(folder)
     except (PlayError, RecordError) as problem:
-        fix = "see that the inventory is right and that Ansible reaches its hosts"
-        if isinstance(problem, RecordError):
-            fix = "run the same command, or leave --resume out to begin anew"
+        fix = "run the same command, or leave --resume out to begin anew"
+        if isinstance(problem, PlayError):
+            fix = problem.fix
         raise FleetError(str(problem), fix, WRONG_USAGE) from problem
     except OSError as problem:
         fix = "choose another folder with --report"

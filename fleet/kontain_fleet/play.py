@@ -31,8 +31,18 @@ VERBS: Dict[str, Dict[str, str]] = {
 KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "results", "facts")
 
 
+NO_COLLECTION = f"the playbook: {PLAYBOOK} could not be found"
+UNREADABLE = "Module result deserialization failed"
+NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say of a program
+
+
 class PlayError(Exception):
-    """Ansible could not begin; the text says why."""
+    """Ansible could not begin: the text says why, `fix` what to do."""
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        """Keep both."""
+        super().__init__(problem)
+        self.fix = fix or "see that the inventory is right and that Ansible reaches its hosts"
 
 
 @dataclass
@@ -82,8 +92,19 @@ class Play:
                 event_handler=hearer.hear,
             )
         if not hearer.wave and ended.status != "canceled":
-            raise PlayError(f"Ansible did not begin: {hearer.said.strip() or ended.status}")
+            raise did_not_begin(hearer.said.strip() or str(ended.status))
         return str(ended.status)
+
+
+def did_not_begin(said: str) -> PlayError:
+    """Return the error for what Ansible said before its first play."""
+    if NO_COLLECTION not in said:
+        return PlayError(f"Ansible did not begin: {said}")
+    return PlayError(
+        "Ansible did not begin: this controller lacks the collection kontain.platform",
+        "run `ansible-galaxy collection install kontain-VERSION/kontain-platform-VERSION.tar.gz`, "
+        "a file of the unpacked bundle, or see docs/how-to/provision-hosts.md for other sources",
+    )
 
 
 class _Hearer:
@@ -115,8 +136,20 @@ def outcome(kind: str, data: Dict[str, Any], wave: int) -> Outcome:
     message = str(found.get("msg", "")) if ended in (FAILED, UNREACHABLE) else ""
     if ended == FAILED and found.get("module_stderr"):
         message = f"{message}\n{found['module_stderr'][-2000:]}"
+        if UNREADABLE in message and found.get("rc") in NOT_STARTED:
+            message = no_python(found["module_stderr"])
     seconds = round(float(data.get("duration") or 0), 3)
     return Outcome(data["host"], ended, wave, seconds, message=message, **kept)
+
+
+def no_python(said: str) -> str:
+    """Return the two lines about a Python of a host that does not start, such as a shim of pyenv."""
+    first = (said.strip().splitlines() or ["it said nothing"])[0]
+    return (
+        f"the Python that Ansible chose on this host does not start: {first}.\n"
+        "To fix: set ansible_python_interpreter to a real one for this host in the inventory, "
+        "such as /usr/bin/python3; a shim of pyenv or asdf is none."
+    )
 
 
 def environment(folder: Path) -> Dict[str, str]:
