@@ -261,6 +261,12 @@ class Cluster:
         )  # fmt: skip
         return done.stdout + done.stderr
 
+    def shell(self, command: str) -> None:
+        """Run a command of a page in the checkout, as an operator of the cluster."""
+        path = f"{self._programs}:/usr/bin:/bin"
+        script = f"cd {ROOT} && export PATH={path} KUBECONFIG={LAB}/admin.conf && {command}"
+        self.run("sh", "-c", script)
+
     def apply(self, manifest: str) -> None:
         """Apply a manifest."""
         said = self.kubectl("apply", "-f", "-", given=manifest)

@@ -23,23 +23,6 @@ def built(name: str, version: str = VERSION) -> str:
     return text.replace(f"kubernetes:{VERSION}", f"kubernetes:{version}")
 
 
-def pod(name: str, command: str, runtime: str = "kontain") -> str:
-    """Return a pod that runs a shell's command once."""
-    return f"""\
-apiVersion: v1
-kind: Pod
-metadata: {{name: {name}}}
-spec:
-  runtimeClassName: {runtime}
-  restartPolicy: Never
-  containers:
-    - name: one
-      image: {BUSYBOX}
-      command: [sh, -c, "{command}"]
-      securityContext: {{allowPrivilegeEscalation: false}}
-"""
-
-
 def many(runtime: str, number: int) -> str:
     """Return a Deployment of many small pods; "runc" is the node's default runtime."""
     chosen = "runtimeClassName: kontain" if runtime == "kontain" else "hostname: native"

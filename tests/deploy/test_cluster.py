@@ -95,9 +95,18 @@ def test_a_node_that_cannot_run_vms_gets_no_label(cluster: Cluster) -> None:
     cluster.wait("the label", lambda: cluster.labels().get("runtime") == "kontain")
 
 
+def page_commands() -> list[str]:
+    """Return the two commands of the page that begin a cluster."""
+    page = (ROOT / "docs/how-to/use-kubernetes.md").read_text()
+    block = page[page.index("<!-- not run: tests/deploy/test_cluster.py runs these two") :]
+    lines = block[block.index("```bash") :].splitlines()[1:3]
+    assert all(line.startswith("kubectl apply ") for line in lines)
+    return lines
+
+
 def install(cluster: Cluster) -> None:
-    """Apply the base, and wait for what it promises."""
-    cluster.apply(manifests.built("base"))
+    """The page's first command keeps its promise."""
+    cluster.shell(page_commands()[0])
     cluster.wait("the label", lambda: cluster.labels().get("state") in ("ready", "failed"))
     assert cluster.labels() == {
         "runtime": "kontain",
@@ -106,15 +115,13 @@ def install(cluster: Cluster) -> None:
     }
     assert "KontainReady" in cluster.events()
     cluster.wait("its pod is Ready", lambda: list(node_pods(cluster).values()) == ["Ready"])
-    cluster.wait(
-        "the proof goes", lambda: not cluster.pods("-n", "kontain-system", "-lapp=kontain-proof")
-    )
+    proofs = ("-n", "kontain-system", "-lapp=kontain-proof")
+    cluster.wait("the proof goes", lambda: not cluster.pods(*proofs))
 
 
 def two_commands_are_enough(cluster: Cluster) -> None:
-    """The first was `kubectl apply -k`; the second applies a pod."""
-    cluster.apply(manifests.pod("hello", "uname -r"))
-
+    """The page's second command leads to a pod in a VM."""
+    cluster.shell(page_commands()[1])
     cluster.wait("it has run", lambda: IN_A_VM in cluster.kubectl("logs", "hello"))
 
 
