@@ -170,22 +170,10 @@ def uninstall(arguments: Namespace) -> int:
     if arguments.after is not None:
         report = uninstalling.go_back(host, arguments.after, check=arguments.dry_run)
         return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
-    warnings = _users_who_registered()
+    warnings = engines.users_who_registered(host)
     report = uninstalling.uninstall(host, force=arguments.force, check=arguments.dry_run)
     report.warnings += warnings
     return print_report(report, as_json=arguments.json, dry_run=arguments.dry_run)
-
-
-def _users_who_registered() -> List[str]:
-    """Return a warning for each user whose own docker knows the runtime: only they can change it."""
-    from kontain_preflight.engines import rootless_dockers  # noqa: PLC0415  only this verb
-
-    return [
-        f"the docker of uid {uid} still has the runtime in ~/.config/docker/daemon.json; "
-        "that user removes it there, or with `kontain unregister docker` before this"
-        for uid, knows in rootless_dockers(Host()).items()
-        if knows
-    ]
 
 
 def support(arguments: Namespace) -> int:

@@ -8,7 +8,8 @@ so this is the one file that knows how.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__ == "kontain_host":
-    from kontain_preflight import errors, host, manifest, unix_http
+    from kontain_preflight import engines, errors, host, manifest, unix_http
+    from kontain_preflight.engines import containerd, crio, docker, kubernetes, podman
     from kontain_preflight.programs import Output
     from kontain_preflight.toml_text import (
         Document,
@@ -20,7 +21,8 @@ if TYPE_CHECKING or __package__ == "kontain_host":
         quoted,
     )
 else:
-    from ..kontain_preflight import errors, host, manifest, unix_http
+    from ..kontain_preflight import engines, errors, host, manifest, unix_http
+    from ..kontain_preflight.engines import containerd, crio, docker, kubernetes, podman
     from ..kontain_preflight.programs import Output
     from ..kontain_preflight.toml_text import (
         Document,
@@ -38,11 +40,17 @@ __all__ = [
     "Output",
     "Statement",
     "TomlError",
+    "containerd",
+    "crio",
+    "docker",
     "dotted",
+    "engines",
     "errors",
     "host",
     "items",
+    "kubernetes",
     "manifest",
+    "podman",
     "quoted",
     "unix_http",
 ]

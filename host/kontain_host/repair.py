@@ -18,7 +18,7 @@ def fix(host: Host) -> List[str]:
     """Mend this host, and return a line for each thing that was mended.
 
     It takes back a run that was interrupted; loads the module of KVM; registers the runtime again
-    in the engines that had it; lets docker load a configuration that it has not. Nothing that a
+    in the engines that had it; lets an engine load a configuration that it has not. Nothing that a
     person changed is overwritten: that is an error, or stays.
     """
     lines = _finish_interrupted(host)

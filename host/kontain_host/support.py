@@ -12,17 +12,17 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Match
 
-from . import explain
+from . import explain, looks
 from .host import CONFIG, Host
 from .journal import JOURNAL
 
 _FILES = (
     *("/etc/os-release", "/proc/version", "/proc/cmdline", "/proc/modules", "/proc/mounts"),
-    *("/proc/self/cgroup", "/etc/docker/daemon.json", f"{CONFIG}/krun.json", JOURNAL),
-    *("/etc/containers/containers.conf", "/etc/containerd/config.toml", "/etc/crio/crio.conf"),
+    *("/proc/self/cgroup", f"{CONFIG}/krun.json", JOURNAL),
+    *(path for engine in looks.engines.ENGINES for path in engine.configurations),
 )
 _FOLDERS = (
-    *("/etc/containers/containers.conf.d", "/etc/containerd/conf.d", "/etc/crio/crio.conf.d"),
+    *(path for engine in looks.engines.ENGINES for path in engine.folders),
     "/var/log/kontain",
 )
 _LARGEST = 1 << 20  # bytes of a file, from its end

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Callable
 
 from . import release, running
-from .engines import ENGINES
+from .engines import ENGINES, containers
 from .errors import IN_USE, HostError
 from .host import Host
 from .journal import Entry, Journal
@@ -71,7 +71,7 @@ def _refuse_in_use(
 ) -> None:
     if force or not any(choose(entry) for entry in journal.active()):
         return
-    users = running.containers(host, journal) or running.payloads(host)
+    users = containers(host, journal) or running.payloads(host)
     if users:
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
         shown = ", ".join(users[:_SHOWN]) + more

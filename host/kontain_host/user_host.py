@@ -11,7 +11,7 @@ from .host import Host, keep_silent
 
 
 class UserHost(Host):
-    """The host of an ordinary user: their rootless docker, with a journal in their home.
+    """The host of an ordinary user: their rootless engine, with a journal in their home.
 
     Their folders are where HOME and the XDG Base Directory Specification say.
     """

@@ -174,7 +174,6 @@ from ansible_collections.kontain.platform.plugins.module_utils.kontain_preflight
     Report as Findings,
 )
 
-PROGRAMS = {"docker": "dockerd", "podman": "podman"}  # of the engines that are installed
 COLD_START = checks.PROOFS[0].id
 KEPT = ("check", "status", "found", "cause", "fix")
 
@@ -257,12 +256,12 @@ class Visit:
         self.answer.update(changed=changed, changes=report.changes, diff=report.diff)
 
     def _engines(self) -> List[str]:
-        return self.options["engines"] or engines.usual(self.host) or ["podman"]
+        return self.options["engines"] or engines.usual(self.host) or [engines.DEFAULT]
 
     def _missing(self, wanted: List[str]) -> List[str]:
         """Return the programs that packages must bring before Kontain can work."""
         there = self._details["engines"].get("engines", [])
-        missing = [PROGRAMS[e] for e in wanted if e not in there and e in PROGRAMS]
+        missing = engines.wanted_programs([name for name in wanted if name not in there])
         if not self._details["backend"].get("fits"):
             hybrid = self._details["cgroup"].get("mode") == "hybrid"
             missing.append("runc" if hybrid else "crun")

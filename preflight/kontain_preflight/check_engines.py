@@ -3,24 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import Callable
 
-from .check_system import HYBRID, cgroup_mode, version_of
-from .engines import (
-    BACKENDS,
-    DOCKER,
-    ENGINES,
-    RUNTIME,
-    Engine,
-    describe,
-    docker_runtimes,
-    podman_runtimes,
-    program_version,
-    rootless_dockers,
-)
+from .check_system import HYBRID, cgroup_mode
+from .engines import DEFAULT, ENGINES, Engine, program_version, version_in
 from .facts import install_command
 from .host import Host
-from .results import Result, failed, passed, skipped, warned
+from .results import Result, passed, skipped, warned
+
+BACKENDS = ("crun", "runc")
+
+
+def start_version_queries(host: Host) -> None:
+    """Let all programs tell their versions at once, while the checks do other things."""
+    programs = [engine.quick_program(host) for engine in ENGINES if engine.is_present(host)]
+    for program in programs + [host.which(name) for name in BACKENDS]:
+        if program:
+            host.start(program, "--version")
 
 
 def check_backend(host: Host) -> Result:
@@ -31,7 +30,7 @@ def check_backend(host: Host) -> Result:
     if not found:
         return warned(
             "neither crun nor runc is installed",
-            "krun runs containers by one of them; the installer brings podman, and that crun",
+            f"krun runs containers by one of them; the installer brings {DEFAULT.name}, and that crun",
             f"run `{install_command(host, default='crun')}`",
         )
     if cgroup_mode(host) != HYBRID:
@@ -52,28 +51,30 @@ def check_backend(host: Host) -> Result:
 
 def check_engines(host: Host) -> Result:
     """There is a container engine that Kontain can be registered with."""
-    present = [engine.name for engine in ENGINES if host.which(engine.program)]
+    present = [engine.name for engine in ENGINES if engine.is_present(host)]
     if present:
         return passed(", ".join(present), engines=present)
+    labels = [engine.label for engine in ENGINES]
     return warned(
-        "no docker, podman, containerd or CRI-O",
-        "km runs programs without one; the installer brings podman",
-        f"run `{install_command(host, default='podman')}`",
+        f"no {', '.join(labels[:-1])} or {labels[-1]}",
+        f"km runs programs without one; the installer brings {DEFAULT.name}",
+        f"run `{install_command(host, default=DEFAULT.name)}`",
         engines=present,
     )
 
 
 def _check_engine(host: Host, engine: Engine) -> Result:
-    details = describe(host, engine)
+    details = engine.describe(host)
     if details is None:
         return skipped(f"there is no {engine.program}")
     running = ""
     if engine.socket:
         running = ", runs" if details["running"] else ", does not run or not for this user"
-    # The version of a docker that does not run is that of its client.
-    whose = "client version" if engine is DOCKER and not details["running"] else "version"
+    # Its client may be another version than a daemon that nobody can ask.
+    is_clients = engine.quick_program(host) != details["program"] and not details["running"]
+    whose = "client version" if is_clients else "version"
     found = f"{whose} {details['version'] or 'unknown'}{running}"
-    version = version_of(details["version"])
+    version = version_in(details["version"])
     if version is None or version >= engine.oldest:
         return passed(found, **details)
     wanted = ".".join(map(str, engine.oldest))
@@ -95,41 +96,6 @@ def engine_check(engine: Engine) -> Callable[[Host], Result]:
     return check
 
 
-def check_docker_config(host: Host) -> Result:
-    """The daemon.json of docker can be read, and gives the name of Kontain's runtime to nothing else."""
-    path = "/etc/docker/daemon.json"
-    try:
-        runtimes = docker_runtimes(host)
-    except PermissionError:
-        return skipped(f"{path} may not be read by user {host.user().name}", "use sudo")
-    except ValueError as error:
-        return failed(
-            f"{path}: {error}",
-            "dockerd would not start with it",
-            f"repair that place of {path}; `python3 -m json.tool {path}` names it, too",
-        )
-    return _check_name(host, path, [runtimes[RUNTIME]] if RUNTIME in runtimes else [])
-
-
-def check_podman_config(host: Host) -> Result:
-    """The containers.conf of podman gives the name of Kontain's runtime to nothing else."""
-    return _check_name(host, "containers.conf", podman_runtimes(host).get(RUNTIME, []))
-
-
-def _check_name(host: Host, file: str, paths: List[str]) -> Result:
-    wanted = f"{host.prefix}/bin/krun"
-    others = [path for path in paths if path != wanted]
-    if not others:
-        return passed(f'the runtime "{RUNTIME}" is {"registered" if paths else "free"}')
-    return failed(
-        f'{file} has a runtime "{RUNTIME}" with path {others[0]}, wanted {wanted}',
-        "the name can mean one program only",
-        f'remove the runtime "{RUNTIME}" from {file}, or let `kontain register --replace` take the '
-        "name; an uninstallation gives it back",
-        path=others[0],
-    )
-
-
 def check_name_krun(host: Host) -> Result:
     """No other program has the name krun, as libkrun's has."""
     path = host.which("krun")
@@ -141,32 +107,4 @@ def check_name_krun(host: Host) -> Result:
         "engines keep the runtime `krun` for it, and get Kontain as `kontain` only",
         "use `--runtime kontain`, and ignore this check",
         path=path,
-    )
-
-
-def check_docker_snap(host: Host) -> Result:
-    """Docker was not installed as a snap."""
-    if not host.exists("/snap/docker/current"):
-        return passed("there is no snap of docker")
-    return warned(
-        "docker is installed as a snap",
-        "a snap sees only its own files: neither the prefix nor /etc/docker/daemon.json",
-        "install docker.io or docker-ce in its place, after you have saved the images and volumes "
-        "of the snap: `snap remove docker` removes them with it",
-    )
-
-
-def check_docker_rootless(host: Host) -> Result:
-    """Each docker of a user's own, which has a configuration of its own, knows the runtime."""
-    dockers = rootless_dockers(host)
-    if not dockers:
-        return passed("no docker runs rootless")
-    without = [uid for uid, knows in dockers.items() if not knows]
-    if not without:
-        return passed(f"known to docker of uid {', '.join(dockers)}", users=list(dockers))
-    return warned(
-        f"docker runs rootless for uid {', '.join(without)}, without the runtime {RUNTIME}",
-        "such a docker reads ~/.config/docker/daemon.json, which is for its user to change",
-        f"as that user, run `{host.prefix}/bin/kontain register docker`",
-        users=without,
     )

@@ -5,22 +5,8 @@ from __future__ import annotations
 
 from typing import Callable, List
 
-from .engines import (
-    CONTAINERD,
-    CRIO,
-    DOCKER,
-    PODMAN,
-    RANCHERS,
-    RUNTIME,
-    Engine,
-    containerd_runtime,
-    crio_runtime,
-    docker_runtimes,
-    has_rancher,
-    outside_of_slices,
-    podman_runtimes,
-    rancher_runtime,
-)
+from .engines import RUNTIME, Engine, kubernetes
+from .engines.kubernetes import Distribution
 from .host import Host
 from .results import PASS, Result, failed, passed, skipped, warned
 
@@ -57,64 +43,44 @@ def check_files(host: Host) -> Result:
     )
 
 
-def check_registered_docker(host: Host) -> Result:
-    """Docker's configuration, where there is docker, leads to this Kontain."""
-    return _registered(host, DOCKER, lambda: [docker_runtimes(host).get(RUNTIME, "")])
-
-
-def check_registered_podman(host: Host) -> Result:
-    """Podman's configuration, where there is podman, leads to this Kontain."""
-    return _registered(host, PODMAN, lambda: podman_runtimes(host).get(RUNTIME, []))
-
-
-def check_registered_containerd(host: Host) -> Result:
-    """Containerd's configuration, where there is containerd, leads to this Kontain."""
-    result = _registered(host, CONTAINERD, lambda: [containerd_runtime(host)])
-    outside = outside_of_slices(host) if result.status == PASS else []
-    if not outside:
-        return result
-    shown = ", ".join(outside[:_SHOWN])
-    return warned(
-        f"containers of pods are outside of their slices: process {shown}",
-        "the kubelet's driver of control groups is systemd, and their runtime was not told so: "
-        "the limits of their pods do not hold",
-        "run `kontain register containerd`, `systemctl restart containerd`, then make these pods "
-        "anew; where it is not Kontain's, set SystemdCgroup of that runtime in containerd's "
-        "configuration",
-        processes=outside,
-    )
-
-
-def check_registered_crio(host: Host) -> Result:
-    """CRI-O's configuration, where there is CRI-O, leads to this Kontain."""
-    return _registered(host, CRIO, lambda: [crio_runtime(host)])
-
-
-def rancher_check(name: str) -> Callable[[Host], Result]:
-    """Return the check of a Kubernetes of Rancher's, k3s or rke2."""
+def registered_check(engine: Engine) -> Callable[[Host], Result]:
+    """Return the check of what an engine's configuration says of the runtime."""
 
     def check(host: Host) -> Result:
-        if not host.release or not has_rancher(host, name):
-            return _absent(host, name)
-        result = _judge(host, name, "containerd", lambda: [rancher_runtime(host, name)])
-        if result.status != PASS or rancher_runtime(host, name, loaded=True):
-            return result
-        return warned(
-            f'{name} does not know the runtime "{RUNTIME}" yet',
-            "it reads the template of its containerd's configuration when it starts",
-            f"run `systemctl restart {RANCHERS[name]}`, during which containers go on",
-        )
+        if not host.release or not engine.is_present(host):
+            return _absent(host, engine.name)
+        result = _judge(host, engine.name, engine.name, lambda: engine.programs(host))
+        return (engine.misuse(host) if result.status == PASS else None) or result
 
+    label = engine.label
     check.__doc__ = (
-        f"The template of {name}'s containerd, where there is {name}, leads to this Kontain."
+        f"{label[0].upper()}{label[1:]}'s configuration, where there is {label}, "
+        "leads to this Kontain."
     )
     return check
 
 
-def _registered(host: Host, engine: Engine, paths: Callable[[], List[str]]) -> Result:
-    if not host.release or not host.which(engine.program):
-        return _absent(host, engine.name)
-    return _judge(host, engine.name, engine.name, paths)
+def distribution_check(one: Distribution) -> Callable[[Host], Result]:
+    """Return the check of a distribution of Kubernetes that makes its configuration of a template."""
+
+    def check(host: Host) -> Result:
+        if not host.release or not one.is_present(host):
+            return _absent(host, one.name)
+        engine = kubernetes.ENGINE.name
+        result = _judge(host, one.name, engine, lambda: kubernetes.programs(host, one))
+        if result.status != PASS or kubernetes.programs(host, one, loaded=True):
+            return result
+        return warned(
+            f'{one.name} does not know the runtime "{RUNTIME}" yet',
+            f"it reads the template of its {engine}'s configuration when it starts",
+            f"run `{one.restart}`, during which containers go on",
+        )
+
+    check.__doc__ = (
+        f"The template of {one.name}'s {kubernetes.ENGINE.name}, where there is {one.name}, "
+        "leads to this Kontain."
+    )
+    return check
 
 
 def _absent(host: Host, name: str) -> Result:

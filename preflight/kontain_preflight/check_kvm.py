@@ -126,7 +126,7 @@ def _access_fix(status: os.stat_result, user: User, group: str) -> str:
     if status.st_gid == _UNMAPPED:
         return (
             "this user namespace has no name for the device's group: start it so that the group is "
-            "kept (podman's `--group-add keep-groups`), or use sudo on the host itself"
+            "kept (an engine's `--group-add keep-groups`), or use sudo on the host itself"
         )
     if group_may and status.st_gid != 0 and not group.isdigit():
         return f"run `sudo usermod -aG {group} {user.name}` and log in again, or use sudo"

@@ -7,7 +7,7 @@ import time
 from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Tuple
 
 from . import check_engines, check_installed, check_kvm, check_security, check_system, proof
-from .engines import ENGINES, RANCHERS, start_version_queries
+from .engines import ENGINES, kubernetes
 from .facts import all_facts
 from .host import Host
 from .results import PASS, Report, Result, failed, skipped
@@ -44,10 +44,7 @@ CHECKS = (
     Check("backend", check_engines.check_backend),
     Check("engines", check_engines.check_engines),
     *(Check(f"engine-{e.name}", check_engines.engine_check(e)) for e in ENGINES),
-    Check("docker-config", check_engines.check_docker_config),
-    Check("docker-snap", check_engines.check_docker_snap),
-    Check("docker-rootless", check_engines.check_docker_rootless),
-    Check("podman-config", check_engines.check_podman_config),
+    *(Check(name, find) for e in ENGINES for name, find in e.checks()),
     Check("name-krun", check_engines.check_name_krun),
     Check("selinux", check_security.check_selinux),
     Check("apparmor", check_security.check_apparmor),
@@ -56,19 +53,21 @@ CHECKS = (
 
 INSTALLED = (  # only `kontain verify` makes them: they read every file
     Check("files", check_installed.check_files),
-    Check("registered-docker", check_installed.check_registered_docker),
-    Check("registered-podman", check_installed.check_registered_podman),
-    Check("registered-containerd", check_installed.check_registered_containerd),
-    Check("registered-crio", check_installed.check_registered_crio),
-    *(Check(f"registered-{name}", check_installed.rancher_check(name)) for name in RANCHERS),
+    *(Check(f"registered-{e.name}", check_installed.registered_check(e)) for e in ENGINES),
+    *(
+        Check(f"registered-{one.name}", check_installed.distribution_check(one))
+        for one in kubernetes.TEMPLATED
+    ),
 )
 
 PROOFS = (
     Check("proof-km", proof.prove_km, ("kvm-guest",)),
     Check("proof-krun", proof.prove_krun, ("proof-km", "backend")),
-    Check("proof-podman", proof.prove_podman, ("proof-krun",)),
-    Check("proof-docker", proof.prove_docker, ("proof-krun",)),
-    Check("proof-containerd", proof.prove_containerd, ("proof-krun",)),
+    *(
+        Check(f"proof-{e.name}", proof.engine_proof(e), ("proof-krun",))
+        for e in ENGINES
+        if e.client
+    ),
 )
 
 _ASKING_VERSIONS = frozenset(["backend", *(f"engine-{e.name}" for e in ENGINES)])
@@ -87,7 +86,7 @@ def run_checks(
     checks = tuple(checks)
     try:
         if _ASKING_VERSIONS.intersection(check.id for check in checks):
-            start_version_queries(host)
+            check_engines.start_version_queries(host)
         for check in checks:
             results[check.id] = _run_check(host, check, results, ignored)
         return Report(tuple(results.values()), all_facts(host), host.release_version())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, List
 
+from .engines import MARKS
 from .host import Host
 
 HARDWARE = "hardware"
@@ -59,10 +60,7 @@ def explain_virtualization(host: Host) -> str:
 
 def in_container(host: Host) -> bool:
     """Return whether this process itself runs in a container."""
-    return any(
-        host.exists(path)
-        for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
-    )
+    return any(host.exists(path) for path in (*MARKS, "/run/systemd/container"))
 
 
 def os_release(host: Host) -> Dict[str, str]:

@@ -10,17 +10,7 @@ import re
 import time
 from typing import Callable, Optional
 
-from .engines import (
-    CONTAINERD,
-    DOCKER,
-    PODMAN,
-    RUNTIME,
-    answers,
-    containerd_runtime,
-    docker_runtimes,
-    podman_runtimes,
-    socket_of,
-)
+from .engines import RUNTIME, Engine
 from .facts import install_command
 from .host import HELLO, Host
 from .programs import Output
@@ -45,53 +35,36 @@ def prove_krun(host: Host) -> Result:
     return _absence(host, as_root=True) or _prove(host, run_by_krun)
 
 
-def prove_podman(host: Host) -> Result:
-    """Podman runs a container whose program is in a virtual machine."""
-    from .containers import run_by_podman  # noqa: PLC0415  # as above
+def engine_proof(engine: Engine) -> Callable[[Host], Result]:
+    """Return the proof that an engine runs a container whose program is in a virtual machine."""
 
-    if not host.which(PODMAN.program):
-        return skipped("there is no podman")
-    absence = _absence(host, as_root=True)
-    return absence or _prove(
-        host, run_by_podman, "podman", lambda: RUNTIME in podman_runtimes(host)
+    def prove(host: Host) -> Result:
+        return _absence_of(host, engine) or _prove(host, engine.run, engine)
+
+    label = engine.label
+    prove.__doc__ = (
+        f"{label[0].upper()}{label[1:]} runs a container whose program is in a virtual machine."
     )
+    return prove
 
 
-def prove_docker(host: Host) -> Result:
-    """Docker runs a container whose program is in a virtual machine."""
-    from .containers import run_by_docker  # noqa: PLC0415  # as above
-
-    if not host.which("docker") or not host.which(DOCKER.program):
-        return skipped("there is no docker, or only its client")
-    if not answers(host, socket_of(DOCKER)):
-        return skipped(
-            f"docker does not run, or user {host.user().name} may not use it",
-            "run `systemctl start docker`, then `kontain verify`",
-        )
-    return _absence(host) or _prove(
-        host, run_by_docker, "docker", lambda: RUNTIME in docker_runtimes(host)
-    )
-
-
-def prove_containerd(host: Host) -> Result:
-    """Containerd, asked by ctr, runs a container whose program is in a virtual machine.
-
-    Kubernetes' kubelet asks for the same by the CRI, which has no client that every host has.
-    """
-    from .containers import run_by_containerd  # noqa: PLC0415  # as above
-
-    if not host.which(CONTAINERD.program) or not host.which("ctr"):
-        return skipped("there is no containerd, or no ctr")
-    absence = _absence(host, as_root=True)
+def _absence_of(host: Host, engine: Engine) -> Optional[Result]:
+    """Return the result of a proof by an engine that there is nothing to make with."""
+    if not engine.is_present(host) or not host.which(engine.client):
+        needs = "" if engine.client == engine.program else f", or no program {engine.client}"
+        return skipped(f"there is no {engine.program}{needs}")
+    absence = _absence(host, as_root=engine.needs_root)
     if absence:
         return absence
-    if not containerd_runtime(host):
-        return _unknown_runtime(CONTAINERD.name, lambda: False)
-    if not answers(host, socket_of(CONTAINERD)):
+    if not engine.registers_itself and not engine.knows_runtime(host):
+        return _unknown_runtime(host, engine)
+    if engine.socket and not host.listens(engine.socket_path()):
+        may = "" if engine.needs_root else f", or user {host.user().name} may not use it"
         return skipped(
-            "containerd does not run", "run `systemctl start containerd`, then `kontain verify`"
+            f"{engine.name} does not run{may}",
+            f"run `systemctl start {engine.name}`, then `kontain verify`",
         )
-    return _prove(host, run_by_containerd, CONTAINERD.name)
+    return None
 
 
 def run_by_km(host: Host) -> Output:
@@ -110,12 +83,7 @@ def _absence(host: Host, *, as_root: bool = False) -> Optional[Result]:
     return None
 
 
-def _prove(
-    host: Host,
-    run: Callable[[Host], Output],
-    engine: str = "",
-    is_registered: Callable[[], bool] = lambda: False,
-) -> Result:
+def _prove(host: Host, run: Callable[[Host], Output], engine: Optional[Engine] = None) -> Result:
     began = time.perf_counter()
     try:
         output = run(host)
@@ -123,8 +91,8 @@ def _prove(
         return failed(str(error), "it did not come to its end", _advice(host, engine))
     took = (time.perf_counter() - began) * 1000
     if output.status != 0 and engine and _UNKNOWN_RUNTIME.search(output.stderr):
-        return _unknown_runtime(engine, is_registered)
-    lacks_parser = _PARSER in output.stderr  # docker 20.10 on a kernel that has AppArmor on
+        return _unknown_runtime(host, engine)
+    lacks_parser = _PARSER in output.stderr  # of an old engine, on a kernel that has AppArmor on
     advice = f"run `{install_command(host, default='apparmor')}`" if lacks_parser else ""
     return _judge(output, took, advice or _advice(host, engine))
 
@@ -149,21 +117,21 @@ def _judge(output: Output, took: float, advice: str) -> Result:
     )
 
 
-def _unknown_runtime(engine: str, is_registered: Callable[[], bool]) -> Result:
-    if is_registered():
+def _unknown_runtime(host: Host, engine: Engine) -> Result:
+    if engine.registers_itself and engine.knows_runtime(host):
         return failed(
-            f'{engine} does not know the runtime "{RUNTIME}"',
+            f'{engine.name} does not know the runtime "{RUNTIME}"',
             "its configuration names it, but was not loaded since",
-            f"run `systemctl reload {engine}`",
+            f"run `systemctl reload {engine.name}`",
         )
     return skipped(
-        f'{engine} does not know the runtime "{RUNTIME}"',
-        f"to register it, run `sudo ./install.sh --engines {engine}`",
+        f'{engine.name} does not know the runtime "{RUNTIME}"',
+        f"to register it, run `sudo ./install.sh --engines {engine.name}`",
     )
 
 
-def _advice(host: Host, engine: str) -> str:
+def _advice(host: Host, engine: Optional[Engine]) -> str:
     """Return what to do when no program says it."""
     if engine:
-        return f"look at the log of {engine}, and report it with `kontain check --json`"
+        return f"look at the log of {engine.name}, and report it with `kontain check --json`"
     return f"see what `{host.release}/bin/km {host.release}/share/{HELLO}` says"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP over a unix socket, as far as dockerd and CRI-O need it to be asked.
+"""HTTP over a unix socket, as far as the daemons of engines need it to be asked.
 
 HTTP/1.0, so that an answer is what comes until the other side hangs up; http.client would take
 20 ms to load.

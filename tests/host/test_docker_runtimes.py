@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kontain_host import engines, running
+from kontain_host import engines
 from kontain_host.changes import Change
 from kontain_host.engines import dockerd
 from kontain_host.errors import HostError
@@ -461,7 +461,7 @@ def test_containers_of_the_runtime_are_named(host: SmallHost, daemon: dockerd.Do
     perform(host, "docker", lambda report: engines.plan(host, "docker", report, wish))
     name = _run_container(daemon, busybox)
     try:
-        assert running.containers(host, Journal(host)) == [f"docker container {name}"]
+        assert engines.containers(host, Journal(host)) == [f"docker container {name}"]
         with pytest.raises(HostError, match=f"docker container {name}"):
             uninstall(host)
         assert daemon.runtimes()["kontain"] == runc

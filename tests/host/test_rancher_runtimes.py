@@ -13,7 +13,7 @@ import pytest
 import tomllib
 
 from kontain_host import engines
-from kontain_host.engines.distributions import BASE
+from kontain_host.engines.kubernetes import BASE
 from kontain_host.errors import HOST_REFUSED, HostError
 from kontain_host.report import Report
 from kontain_host.transaction import perform

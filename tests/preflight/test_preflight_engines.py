@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kontain_preflight import check_engines, engines
 from kontain_preflight.checks import CHECKS, run_checks
+from kontain_preflight.engines import crio, docker, podman
 from kontain_preflight.results import FAIL, PASS, SKIP, WARN, Result
 
 from .made_up import ALICE, MadeUpHost
@@ -184,7 +184,7 @@ def test_a_daemon_json_that_may_not_be_read_is_skipped(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(host, "read", read)
-    result = check_engines.check_docker_config(host)
+    result = docker.check_config(host)
     assert (result.status, result.fix) == (SKIP, "use sudo")
 
 
@@ -226,7 +226,7 @@ def test_containers_conf_is_searched_for_the_name(
 def test_a_runtime_is_seen_however_it_is_written(host: MadeUpHost, text: str) -> None:
     """Inline tables, dotted keys, and comments with brackets in arrays."""
     host.write("/etc/containers/containers.conf", text)
-    assert engines.podman_runtimes(host)["kontain"] == ["/other"]
+    assert podman.runtimes(host)["kontain"] == ["/other"]
 
 
 def test_the_last_drop_in_file_wins(host: MadeUpHost) -> None:
@@ -234,10 +234,10 @@ def test_the_last_drop_in_file_wins(host: MadeUpHost) -> None:
     folder = "/etc/containers/containers.conf.d"
     host.write("/etc/containers/containers.conf", '[engine.runtimes]\nkontain = ["/a"]\n')
     host.write(f"{folder}/10.conf", "[engine.runtimes]\nkontain = ['/b']")
-    assert engines.podman_runtimes(host)["kontain"] == ["/b"]
+    assert podman.runtimes(host)["kontain"] == ["/b"]
     host.write(f"{folder}/20.conf", f'[engine.runtimes]\nkontain = ["{OURS}"]\n[engine]\n')
     host.write(f"{folder}/30.conf.bak", '[engine.runtimes]\nkontain = ["/c"]\n')
-    assert engines.podman_runtimes(host)["kontain"] == [OURS]
+    assert podman.runtimes(host)["kontain"] == [OURS]
     assert find(host, "podman-config").status == PASS
 
 
@@ -310,5 +310,5 @@ def test_only_a_docker_of_this_host_is_asked(
 ) -> None:
     """DOCKER_HOST may name another socket, not another host."""
     monkeypatch.setenv("DOCKER_HOST", variable)
-    assert engines.socket_of(engines.DOCKER) == path
-    assert engines.socket_of(engines.CRIO) == "/run/crio/crio.sock"
+    assert docker.DOCKER.socket_path() == path
+    assert crio.CRIO.socket_path() == "/run/crio/crio.sock"

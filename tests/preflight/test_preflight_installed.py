@@ -10,26 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from kontain_preflight.check_installed import (
-    check_files,
-    check_registered_containerd,
-    check_registered_crio,
-    check_registered_docker,
-    check_registered_podman,
-    rancher_check,
-)
-from kontain_preflight.engines import RANCHERS, containerd_runtime, rancher_runtime
+from kontain_preflight.check_installed import check_files, distribution_check, registered_check
+from kontain_preflight.engines import ENGINES
+from kontain_preflight.engines.containerd import CONTAINERD
+from kontain_preflight.engines.kubernetes import TEMPLATED, programs
 from kontain_preflight.host import Host
 from kontain_preflight.results import FAIL, PASS, SKIP, WARN, Result
 from kontain_preflight.toml_text import Document
 
-REGISTERED = [
-    check_registered_docker,
-    check_registered_podman,
-    check_registered_containerd,
-    check_registered_crio,
-    *map(rancher_check, RANCHERS),
-]
+DISTRIBUTIONS = {one.name: one for one in TEMPLATED}
+REGISTERED = [*map(registered_check, ENGINES), *map(distribution_check, TEMPLATED)]
+check_registered_containerd = registered_check(CONTAINERD)
 FILES = {"bin/km": b"km", "bin/krun": b"krun", "share/hello.km": b"hello" * 1000}
 
 
@@ -51,7 +42,7 @@ def host(tmp_path: Path) -> Host:
         place = tmp_path / "usr/bin" / program
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch(0o755)
-    for name in RANCHERS:
+    for name in DISTRIBUTIONS:
         rancher(tmp_path, name).mkdir(parents=True)
         (rancher(tmp_path, name) / "config.toml").write_text("version = 3\n")
     return Host(str(tmp_path), "/opt/kontain")
@@ -72,7 +63,7 @@ def configure(host: Host, krun: str) -> None:
         file.parent.mkdir(parents=True)
     table = "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kontain"
     containerd.write_text(f'{table}]\n[other]\n{table}.options]\n BinaryName = "{krun}" # ours\n')
-    for name in RANCHERS:
+    for name in DISTRIBUTIONS:
         tables = f'{table}.options]\n  BinaryName = "{krun}"\n  SystemdCgroup = '
         template = '{{/* comment */}}\n{{ template "base" . }}\n'
         folder = rancher(host.place("/"), name)
@@ -136,29 +127,29 @@ def test_what_the_installer_writes_is_read(tmp_path: Path, version: int) -> None
     place.parent.mkdir(parents=True)
     own = wishes(version, ["kontain"], "/k/krun", {"SystemdCgroup": "true"}, Document(""))
     place.write_text(merge("# a\n", own))
-    assert containerd_runtime(Host(str(tmp_path))) == "/k/krun"
+    assert CONTAINERD.programs(Host(str(tmp_path))) == ["/k/krun"]
 
 
-@pytest.mark.parametrize("name", RANCHERS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 @pytest.mark.parametrize("schema", [2, 3])
 def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema: int) -> None:
     """A template that the installer wrote and that was not loaded: warn, with the service's name."""
-    from kontain_host.engines import distributions as writer  # noqa: PLC0415  the other part
+    from kontain_host.engines import kubernetes as writer  # noqa: PLC0415  the other part
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
 
     krun, there = "/opt/kontain/bin/krun", Writer(host.place("/"))
     (rancher(host.place("/"), name) / "config.toml").write_text(f"version = {schema}\n")
     perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
-    assert rancher_runtime(host, name) == krun
-    result = rancher_check(name)(host)
+    assert programs(host, DISTRIBUTIONS[name]) == [krun]
+    result = distribution_check(DISTRIBUTIONS[name])(host)
     assert (result.status, f"systemctl restart {name}" in result.fix) == (WARN, True)
 
 
-@pytest.mark.parametrize("name", RANCHERS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> None:
     """The folder that it imports: warn until it has made its configuration anew, then pass."""
-    from kontain_host.engines import distributions as writer  # noqa: PLC0415  the other part
+    from kontain_host.engines import kubernetes as writer  # noqa: PLC0415  the other part
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
 
@@ -168,9 +159,9 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
     config.write_text(f'version = 3\nimports = ["{folder}/*.toml"]\n')
     os.utime(config, (1000, 1000))
     perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
-    assert rancher_check(name)(host).status == WARN
+    assert distribution_check(DISTRIBUTIONS[name])(host).status == WARN
     os.utime(config)
-    assert rancher_check(name)(host).status == PASS
+    assert distribution_check(DISTRIBUTIONS[name])(host).status == PASS
 
 
 def test_containerd_itself_says_what_it_has(host: Host) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from kontain_preflight import containers, proof
+from kontain_preflight.engines import podman
+from kontain_preflight.engines.docker import DOCKER
 from kontain_preflight.programs import Output
 from kontain_preflight.results import FAIL, PASS, SKIP
 
@@ -222,7 +224,7 @@ def test_a_docker_without_apparmors_parser_is_told_what_it_lacks(host: MadeUpHos
         'with output: \nerror: exec: "apparmor_parser": executable file not found in $PATH.\n'
     )
     host.program("/usr/bin/apt-get", "")
-    result = proof._prove(host, lambda _: Output(125, "", said), "docker")
+    result = proof._prove(host, lambda _: Output(125, "", said), DOCKER)
     assert (result.status, result.fix) == (FAIL, "run `apt-get install apparmor`")
 
 
@@ -232,7 +234,7 @@ def test_a_payload_that_hangs_is_ended(host: MadeUpHost, monkeypatch: pytest.Mon
     host.write("/opt/kontain/current/share/hello.km", "")
     host.write("/opt/kontain/current/bin/krun", "#!/bin/sh\nsleep 61 & sleep 61\n")
     installed = MadeUpHost(host.folder, prefix="/opt/kontain")
-    monkeypatch.setattr(containers, "_RUN_LIMIT_S", 0.3)
+    monkeypatch.setattr(containers, "RUN_LIMIT_S", 0.3)
     result = proof.prove_krun(installed)
     assert result.status == FAIL
     assert "gave no answer" in result.found
@@ -251,9 +253,9 @@ def test_a_folder_that_is_still_written_to_is_removed(host: MadeUpHost, tmp_path
 def test_limits_are_lowered_only_without_the_right_to_raise_them(host: MadeUpHost) -> None:
     """Podman gets limits of its own where the kernel would refuse its usual ones."""
     host.write("/proc/self/status", "Name:\tx\nCapEff:\t000001ffffffffff\n")
-    assert containers._low_limits(host) == []
+    assert podman._low_limits(host) == []
     host.write("/proc/self/status", "Name:\tx\nCapEff:\t000001fffeffffff\n")
-    assert "nproc=1000:1000" in containers._low_limits(host)
+    assert "nproc=1000:1000" in podman._low_limits(host)
 
 
 @pytest.mark.parametrize(
@@ -264,13 +266,13 @@ def test_podmans_network_files_stay_in_the_proofs_folder(
 ) -> None:
     """The option has another name before podman 4.0."""
     host.program("/usr/bin/podman", f"podman version {version}")
-    assert containers._network_option(host) == option
+    assert podman.network_option(host) == option
 
 
 def test_a_late_cleanup_still_finds_its_folder(tmp_path: Path) -> None:
     """What podman's cleanup makes after podman has ended is there before the folder is removed."""
     late = subprocess.Popen(["sh", "-c", 'sleep 0.3; mkdir "$0/late"', str(tmp_path)])
-    containers._await_cleanup(tmp_path)
+    podman._await_cleanup(str(tmp_path), 20)
     assert (tmp_path / "late").is_dir()
     late.wait()
 

@@ -1,29 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How each container engine learns of the runtime, and forgets it."""
+"""How each container engine learns of the runtime, and forgets it; kontain_preflight.engines looks at it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
+from .. import looks
 from ..changes import Change
 from ..errors import NOT_ROOT, WRONG_USAGE, HostError
 from ..host import Host
+from ..journal import Journal
 from ..report import Report
-from . import containerd, crio, docker, podman
+from . import conmon, containerd, containerd_tasks, crio, docker, podman
 from .registration import Registration as Registration
 
-NAME = "kontain"
+NAME = looks.engines.RUNTIME
 """The runtime's name in every engine."""
+users_who_registered = docker.users_who_registered
 
 _SECOND_NAME = "krun"
-_PRESENT: Dict[str, Callable[[Host], bool]] = {
-    containerd.OWNER: containerd.is_present,
-    crio.OWNER: crio.is_present,
-    docker.OWNER: docker.is_present,
-    podman.OWNER: podman.is_present,
-}
-ENGINES = sorted(_PRESENT)
+ENGINES = sorted(engine.name for engine in looks.engines.ENGINES)
 RESTARTED = containerd.OWNER
 """The one that reads its configuration only when it starts."""
 USUAL = (docker.OWNER, podman.OWNER)
@@ -31,16 +28,38 @@ USUAL = (docker.OWNER, podman.OWNER)
 
 The others serve Kubernetes, whose operator decides; containerd also would need a restart.
 """
+DEFAULT = looks.engines.DEFAULT.name
+"""The engine that a host gets that has none."""
+_PACKAGED = {engine.name: engine.program for engine in (docker.ENGINE, podman.ENGINE)}
 
 
 def present(host: Host) -> List[str]:
     """Return the engines that this host has, of those that Kontain knows."""
-    return [engine for engine in ENGINES if _PRESENT[engine](host)]
+    return [engine for engine in ENGINES if _is_present(host, engine)]
 
 
 def usual(host: Host) -> List[str]:
     """Return the usual engines of this host."""
-    return [engine for engine in USUAL if _PRESENT[engine](host)]
+    return [engine for engine in USUAL if _is_present(host, engine)]
+
+
+def wanted_programs(names: Sequence[str]) -> List[str]:
+    """Return the programs of those of the engines that packages of distributions bring."""
+    return [_PACKAGED[name] for name in names if name in _PACKAGED]
+
+
+def containers(host: Host, journal: Journal) -> List[str]:
+    """Return a line for each container that runs by our runtime, naming engine and container."""
+    found = [f"{podman.OWNER} container {name}" for name in conmon.containers(host)]
+    found += containerd_tasks.containers(host)
+    found += [f"{docker.OWNER} container {name}" for name in docker.containers(host, journal)]
+    return sorted(set(found))
+
+
+def _is_present(host: Host, name: str) -> bool:
+    if name == containerd.OWNER:  # Kubernetes may bring one
+        return containerd.is_present(host)
+    return any(one.name == name and one.is_present(host) for one in looks.engines.ENGINES)
 
 
 def plan(
@@ -73,7 +92,7 @@ def plan(
             "run `sudo kontain register docker --builds`",
             WRONG_USAGE,
         )
-    if not _PRESENT[engine](host):
+    if not _is_present(host, engine):
         report.warnings.append(f"{engine} is not on this host yet")
     wish = registration or Registration()
     wish = replace(wish, path=wish.path or f"{host.prefix}/bin/krun")

@@ -10,17 +10,17 @@ and 2.2.2 ends on SIGHUP (containerd issue 13285). What it makes of its files de
 from __future__ import annotations
 
 import fnmatch
-import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, List, NamedTuple, Optional, Tuple
 
+from .. import looks
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..journal import Entry, Journal
 from ..looks import Document, quoted
 from ..report import Report
-from . import containerd_daemon, distributions
+from . import containerd_daemon, kubernetes
 from .containerd_runtimes import (
     CRI,
     SHIM,
@@ -36,11 +36,12 @@ from .registration import Registration
 from .toml_edit import Wish, merge
 from .toml_file import TomlMerge, document
 
-OWNER = "containerd"
-DROP_IN = "/etc/containerd/conf.d/kontain.toml"
+ENGINE = looks.containerd.CONTAINERD
+OWNER = ENGINE.name
+DROP_IN = f"{looks.containerd.FOLDER}/kontain.toml"
 
-_GLOB = "/etc/containerd/conf.d/*.toml"
-_OWN_GLOB = "/etc/containerd/conf.d/kontain*.toml"  # brings no file of others to life
+_GLOB = f"{looks.containerd.FOLDER}/*.toml"
+_OWN_GLOB = f"{looks.containerd.FOLDER}/kontain*.toml"  # brings no file of others to life
 _COMMENT = "# Made by Kontain; `kontain why` says more about this file.\n"
 _NAMES_OF_CRI = ("cri", *sorted(set(CRI.values()) - {"cri"}))
 _DEEP_IMPORTS = (2, 0)  # the first version whose imports do not replace whole plugins
@@ -48,7 +49,7 @@ _DEEP_IMPORTS = (2, 0)  # the first version whose imports do not replace whole p
 
 def is_present(host: Host) -> bool:
     """Return whether this host has containerd, of its own or inside a distribution of Kubernetes."""
-    return bool(host.which("containerd")) or bool(distributions.present(host))
+    return ENGINE.is_present(host) or bool(kubernetes.present(host))
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     Unless the wish has `restart`, a containerd that runs keeps what it has loaded, and `report` has
     a warning.
     """
-    inside = distributions.plan(host, names, wish.program, report)
-    if inside and not host.which("containerd"):
+    inside = kubernetes.plan(host, names, wish.program, report)
+    if inside and not ENGINE.is_present(host):
         return inside
     version = _require_version(host)
     config = host.resolve(wish.config or containerd_daemon.find_config(host))
@@ -195,15 +196,14 @@ def _warn(host: Host, changes: List[Change], report: Report) -> None:
 
 
 def _require_version(host: Host) -> Tuple[int, int]:
-    program = host.which("containerd")
-    answer = host.run(program, "--version").stdout if program else ""
-    match = re.search(r"\sv?(\d+)\.(\d+)", answer)
-    if match:
-        return int(match[1]), int(match[2])
+    answer = ENGINE.version_text(host)
+    version = looks.engines.version_in(answer)
+    if version:
+        return version
     raise HostError(
         "cannot register a runtime in containerd",
         f"`containerd --version` says {answer.strip()!r}, wanted a version"
-        if program
+        if ENGINE.is_present(host)
         else "there is no containerd on this host, and its version decides what to write",
         "install containerd, then run this again",
         HOST_REFUSED,

@@ -8,17 +8,15 @@ import time
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
-from .. import processes
+from .. import looks, processes
 from ..errors import HostError
 from ..host import Host
 from ..looks import Document, TomlError, unix_http
 
-DEFAULT_CONFIG = "/etc/containerd/config.toml"
 UNIT = "containerd.service"
 
 _PATIENCE_S = 30.0
 _POLL_S = 0.05
-_SOCKET = "/run/containerd/containerd.sock"
 
 
 def find(host: Host, config: str) -> Optional[int]:
@@ -34,7 +32,7 @@ def find_config(host: Host) -> str:
     for pid, config in _running():
         if processes.same_place(pid, "/", host.root) and processes.unit(pid) == UNIT:
             return config
-    return DEFAULT_CONFIG
+    return looks.containerd.CONFIG
 
 
 def _running() -> Iterator[Tuple[int, str]]:
@@ -77,7 +75,7 @@ def _config(arguments: List[str]) -> str:
         option, has_value, rest = name.partition("=")
         if option in ("-c", "--config", "-config"):
             return rest if has_value else value
-    return DEFAULT_CONFIG
+    return looks.containerd.CONFIG
 
 
 def _changed(host: Host, file: str) -> float:
@@ -95,6 +93,6 @@ def _answers(pid: int, config: str) -> bool:
     """Return whether somebody listens at the socket of a containerd."""
     with contextlib.suppress(OSError, TomlError, UnicodeDecodeError):
         own = Document(Path(f"/proc/{pid}/root{config}").read_bytes().decode())
-        place = own.value(("grpc", "address")) or _SOCKET
+        place = own.value(("grpc", "address")) or looks.containerd.SOCKET
         return unix_http.listens(f"/proc/{pid}/root{place}")
     return False

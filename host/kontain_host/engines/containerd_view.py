@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from typing import List, Tuple
 
+from .. import looks
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..looks import Document, TomlError
@@ -21,7 +22,7 @@ def dump(host: Host, config: str) -> Document:
     Raises HostError with containerd's own words where it would not start with it.
     """
     verb = "dump" if host.path(config).exists() else "default"
-    program = host.which("containerd") or "containerd"
+    program = looks.containerd.CONTAINERD.program
     answer = host.run(program, "--config", str(host.path(config)), "config", verb)
     try:
         if answer.status == 0:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Iterable, List, Optional, Set, Tuple
 
-from .. import processes
+from .. import looks, processes
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
@@ -22,22 +22,15 @@ from .registration import Registration
 from .toml_edit import Wish, merge
 from .toml_file import document
 
-OWNER = "crio"
-DROP_IN = "/etc/crio/crio.conf.d/50-kontain.conf"
+ENGINE = looks.crio.CRIO
+OWNER = ENGINE.name
+DROP_IN = f"{looks.crio.FOLDER}/50-kontain.conf"
 
-_CONFIG = "/etc/crio/crio.conf"
-_FOLDER = "/etc/crio/crio.conf.d"
 _SOCKET = "/var/run/crio/crio.sock"
-_TABLE: Key = ("crio", "runtime", "runtimes")
-_OLDEST = (1, 18)  # the first that reads drop-in files
+_TABLE: Key = looks.crio.TABLE
 _RELOADS = (1, 26)  # the first that reloads runtimes on SIGHUP: cri-o a3fb007fb1
 _PATIENCE_S = 20.0
 _POLL_S = 0.05
-
-
-def is_present(host: Host) -> bool:
-    """Return whether this host has CRI-O."""
-    return bool(host.which("crio"))
 
 
 @dataclass(frozen=True)
@@ -74,10 +67,10 @@ class CrioDropIn(File):
 def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
     """Return the change that registers the runtime under these names."""
     version = _version(host)
-    if version is not None and version < _OLDEST:
+    if version is not None and version < ENGINE.oldest:
         raise HostError(
             "cannot register a runtime in CRI-O",
-            f"its version is {version[0]}.{version[1]}, wanted {_OLDEST[0]}.{_OLDEST[1]} or newer, "
+            f"its version is {version[0]}.{version[1]}, wanted {ENGINE.oldest[0]}.{ENGINE.oldest[1]} or newer, "
             "which read drop-in files",
             "upgrade CRI-O",
             HOST_REFUSED,
@@ -107,10 +100,7 @@ def _content(names: List[str], path: str) -> bytes:
 
 def _taken(host: Host, names: List[str]) -> Dict[str, Optional[str]]:
     """Return name → path of the runtimes in CRI-O's files, but for our own file."""
-    files = [_CONFIG]
-    if host.path(_FOLDER).is_dir():
-        found = sorted(place.name for place in host.path(_FOLDER).iterdir())
-        files += [f"{_FOLDER}/{name}" for name in found]
+    files = looks.crio.files(host)
     taken: Dict[str, Optional[str]] = {}
     for file in files:
         table: Any = {} if file == DROP_IN else document(host, file).tree()
@@ -122,10 +112,7 @@ def _taken(host: Host, names: List[str]) -> Dict[str, Optional[str]]:
 
 
 def _version(host: Host) -> Optional[Tuple[int, int]]:
-    program = host.which("crio")
-    answer = host.run(program, "--version").stdout if program else ""
-    match = re.search(r"(\d+)\.(\d+)", answer)
-    return (int(match[1]), int(match[2])) if match else None
+    return looks.engines.version_in(ENGINE.version_text(host))
 
 
 def _reloads(host: Host) -> bool:

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Dict, List, Mapping, Optional
 
+from .. import looks
 from ..changes import Change, Edit, content_state, restore
 from ..errors import HostError
 from ..files import ABSENT, State, read_state, same
@@ -17,12 +18,8 @@ from . import docker_builds, docker_reload, dockerd
 from .daemon_json import DEFAULT, RUNTIMES, Document
 from .registration import Registration
 
-OWNER = "docker"
-
-
-def is_present(host: Host) -> bool:
-    """Return whether this host has docker's daemon; a command `docker` alone may be podman's."""
-    return bool(host.which("dockerd"))
+ENGINE = looks.docker.DOCKER
+OWNER = ENGINE.name
 
 
 def plan(host: Host, names: List[str], wish: Registration, report: Report) -> List[Change]:
@@ -52,13 +49,25 @@ def _given_as_options(host: Host, config: str) -> Dict[str, Optional[str]]:
     }
 
 
-def containers(host: Host, runtimes: Mapping[str, str], config: str) -> List[str]:
-    """Return the names of the containers that run by these runtimes (name → path)."""
+def containers(host: Host, journal: Journal) -> List[str]:
+    """Return the names of the containers that run by runtimes that we registered."""
     return [
         name
-        for daemon in dockerd.readers(host, config)
+        for entry in journal.active()
+        if entry.kind == DockerRuntimes.kind
+        for daemon in dockerd.readers(host, entry.path)
         if daemon.socket
-        for name in daemon.containers_of(lambda name: name in runtimes)
+        for name in daemon.containers_of(entry.params["runtimes"].__contains__)
+    ]
+
+
+def users_who_registered(host: Host) -> List[str]:
+    """Return a warning for each user whose own docker knows the runtime: only they can change it."""
+    return [
+        f"the docker of uid {uid} still has the runtime in ~/.config/docker/daemon.json; "
+        "that user removes it there, or with `kontain unregister docker` before this"
+        for uid, knows in looks.docker.users_dockers(host).items()
+        if knows
     ]
 
 
@@ -222,7 +231,7 @@ def _known_of(daemon: dockerd.Dockerd, ours: Mapping[str, str]) -> List[str]:
 
 def _validate(host: Host, content: bytes, config: str) -> None:
     """Let the host's dockerd judge the new file where it can (23.0 and newer)."""
-    program = host.which("dockerd")
+    program = host.which(ENGINE.program)
     if not program:
         return
     with tempfile.NamedTemporaryFile(suffix=".json") as draft:

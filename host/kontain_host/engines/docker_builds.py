@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, List, Optional, Tuple
+from typing import Any, ClassVar, Dict, List, Optional
 
-from .. import processes
+from .. import looks, processes
 from ..changes import Change, Edit, File
 from ..errors import HOST_REFUSED, HostError
 from ..files import read_state, same
@@ -130,13 +130,16 @@ def _defaults_file(host: Host) -> str:
 
 
 def _require_version(host: Host) -> None:
-    program = host.which("dockerd")
-    answer = host.run(program, "--version").stdout if program else ""
-    match = re.search(r"(\d+)\.(\d+)", answer)
-    version: Optional[Tuple[int, int]] = (int(match[1]), int(match[2])) if match else None
+    engine = looks.docker.DOCKER
+    answer = engine.version_text(host)
+    version = looks.engines.version_in(answer)
     if version is not None and version >= _OLDEST:
         return
-    found = f"`dockerd --version` says {answer.strip()!r}" if program else "there is no dockerd"
+    found = (
+        f"`{engine.program} --version` says {answer.strip()!r}"
+        if engine.is_present(host)
+        else f"there is no {engine.program}"
+    )
     raise HostError(
         "cannot let docker build in VMs",
         f"{found}, wanted {_OLDEST[0]}.{_OLDEST[1]}.5 or newer, whose BuildKit can be given a runtime",

@@ -16,13 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from .. import processes
+from .. import looks, processes
 from ..errors import HostError
 from ..host import Host
-from ..looks import unix_http
 
-_DEFAULT_CONFIG = "/etc/docker/daemon.json"
-_DEFAULT_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 _ROOTLESS = "ROOTLESSKIT_STATE_DIR"  # by which dockerd itself knows that it runs rootless
 _UNIX = "unix://"
 _POLL_S = 0.05
@@ -109,12 +106,12 @@ class Dockerd:
 
     def _get(self, path: str) -> Any:
         try:
-            status, content = unix_http.request(self.socket, path)
+            status, content = looks.unix_http.request(self.socket, path)
         except OSError as error:
             raise self._silent(error) from None
-        if status == unix_http.NOT_FOUND:
+        if status == looks.unix_http.NOT_FOUND:
             return None  # a container that has gone meanwhile
-        if status != unix_http.OK:
+        if status != looks.unix_http.OK:
             raise self._silent(f"{path} gave the status {status}")
         return json.loads(content)
 
@@ -214,7 +211,7 @@ def _defaults(environment: Mapping[str, str]) -> Tuple[str, Tuple[str, ...]]:
     Source: moby, cmd/dockerd/config_unix.go and pkg/homedir.
     """
     if not environment:
-        return _DEFAULT_CONFIG, _DEFAULT_SOCKETS
+        return looks.docker.CONFIG, looks.docker.SOCKETS
     home = environment.get("HOME", "")
     folder = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"

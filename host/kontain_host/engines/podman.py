@@ -7,10 +7,10 @@ A podman that reads none (before 3.3) has the runtimes merged into /etc/containe
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Set, Tuple
 
+from .. import looks
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
@@ -22,10 +22,11 @@ from .registration import Registration
 from .toml_edit import Wish
 from .toml_file import TomlMerge, document
 
-OWNER = "podman"
-DROP_IN = "/etc/containers/containers.conf.d/kontain.conf"
+ENGINE = looks.podman.PODMAN
+OWNER = ENGINE.name
+DROP_IN = f"{looks.podman.FOLDERS[-1]}/kontain.conf"
 
-_CONFIG = "/etc/containers/containers.conf"
+_CONFIG = looks.podman.CONFIGS[-1]
 # What podman believes of a runtime goes by its name, and a list in a file replaces podman's own
 # (containers.conf(5), where the last one has a plural that podman 4.3 does not read): these are its
 # own lists, of all versions up to 5.
@@ -36,12 +37,6 @@ _SUPPORTS = {
 }
 _DROP_INS = (3, 3)  # the first that reads drop-in files: containers/common 0.40.0
 _APPENDS = (5, 0)  # lists that add to those of other files: containers/common 0.57
-_OLDEST = (2, 0)  # the first that reads containers.conf
-
-
-def is_present(host: Host) -> bool:
-    """Return whether this host has podman."""
-    return bool(host.which("podman"))
 
 
 @dataclass(frozen=True)
@@ -176,13 +171,11 @@ def _content(names: List[str], path: str, lists: Mapping[str, str]) -> bytes:
 
 def _require_version(host: Host) -> Optional[Tuple[int, int]]:
     """Return podman's version, or None where there is no podman yet."""
-    program = host.which("podman")
-    if not program:
+    if not ENGINE.is_present(host):
         return None
-    answer = podman_view.version_text(host, program)
-    match = re.search(r"(\d+)\.(\d+)", answer)
-    version = (int(match[1]), int(match[2])) if match else (0, 0)
-    if version < _OLDEST:
+    answer = podman_view.version_text(host)
+    version = looks.engines.version_in(answer) or (0, 0)
+    if version < ENGINE.oldest:
         raise HostError(
             "cannot register a runtime in podman",
             f"`podman --version` says {answer.strip()!r}, wanted 2.0 or newer, "

@@ -7,20 +7,19 @@ import re
 import tempfile
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from .. import looks
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
 from ..looks import Document, Output, TomlError
 from .toml_file import read_text
 
-_CONFIGS = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
-_FOLDERS = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
 _OF_FILES = re.compile(r"containers\.conf|toml")
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 
 
-def version_text(host: Host, program: str) -> str:
+def version_text(host: Host) -> str:
     """Return what `podman --version` says; with files that it refuses, podman does not even say that."""
-    answer = host.run(program, "--version")
+    answer = host.run(looks.podman.PODMAN.program, "--version")
     said = _said(answer)
     if answer.status != 0 and _OF_FILES.search(said):
         raise _refused("its configuration", said)
@@ -32,11 +31,7 @@ def files(host: Host, but: str) -> Dict[str, Dict[str, Any]]:
 
     Raises HostError with podman's own words where one is no TOML.
     """
-    paths = list(_CONFIGS)
-    for folder in _FOLDERS:
-        names = sorted(place.name for place in host.path(folder).glob("*.conf"))
-        paths += [f"{folder}/{name}" for name in names]
-    return {path: _tree(host, path) for path in paths if path != but and host.path(path).is_file()}
+    return {path: _tree(host, path) for path in looks.podman.files(host) if path != but}
 
 
 def _tree(host: Host, path: str) -> Dict[str, Any]:
@@ -49,7 +44,7 @@ def _tree(host: Host, path: str) -> Dict[str, Any]:
 
 def judge(host: Host, programs: Sequence[Tuple[str, str]]) -> None:
     """Raise HostError unless podman, where there is one, finds the programs under their names."""
-    if not host.which("podman"):
+    if not looks.podman.PODMAN.is_present(host):
         return
     for name, program in programs:
         found, said = _ask(host, name)
@@ -83,21 +78,20 @@ def _ask(host: Host, name: Optional[str] = None) -> Tuple[str, str]:
 
     It keeps what it writes in a folder of its own, for this podman may never have run.
     """
-    program = host.which("podman") or "podman"
     with tempfile.TemporaryDirectory(prefix="kontain-") as folder:
-        command = [program, "--root", f"{folder}/r", "--runroot", f"{folder}/s"]
+        command = [
+            looks.podman.PODMAN.program,
+            "--root",
+            f"{folder}/r",
+            "--runroot",
+            f"{folder}/s",
+        ]
         command += ["--tmpdir", f"{folder}/t", "--storage-driver", "vfs"]
-        command += [_network_option(host, program), f"{folder}/n"]
+        command += [looks.podman.network_option(host), f"{folder}/n"]
         command += ["--runtime", name] if name else []
         answer = host.run(*command, "info", "--format", "{{.Host.OCIRuntime.Path}}")
     said = _said(answer)
     return answer.stdout.strip() if answer.status == 0 else "", said
-
-
-def _network_option(host: Host, program: str) -> str:
-    """Return the option that keeps podman from making files below /etc; 4.0 renamed it."""
-    is_old = re.search(r"\b[23]\.\d", host.run(program, "--version").stdout)
-    return "--cni-config-dir" if is_old else "--network-config-dir"
 
 
 def _said(answer: Output) -> str:

@@ -1,23 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register runtimes with the containerd inside a distribution of Kubernetes.
-
-Each writes the configuration of its own containerd anew at each start.
-
-k3s, RKE2
-    from a template where there is one: `{{ template "base" . }}` in it stands for their own, and what
-    follows is added (k3s' documents, "Advanced Options"; RKE2's likewise). Since 2026 what they write
-    imports the files of a folder, which get the better part: nothing of theirs is named.
-k0s
-    with the files of /etc/k0s/containerd.d merged in (k0s' documents, "Runtime").
-MicroK8s
-    from a template that is TOML but for variables in strings.
-"""
+"""Register runtimes with the containerd inside a distribution of Kubernetes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
+from .. import looks
 from ..changes import Change, File
 from ..errors import HOST_REFUSED, HostError
 from ..host import Host
@@ -27,7 +15,7 @@ from .containerd_runtimes import CRI, schema_of, shared_options, wishes
 from .toml_edit import merge
 from .toml_file import TomlMerge, document, read_text
 
-OWNER = "containerd"
+OWNER = looks.containerd.CONTAINERD.name
 BASE = '{{ template "base" . }}'
 
 _COMMENT = "{{/* Made by Kontain; `kontain why` says more about this file. */}}\n"
@@ -39,38 +27,12 @@ _TABLE = """
   BinaryName = "{program}"
   SystemdCgroup = {{{{ .SystemdCgroup }}}}
 """
-_TEMPLATES = {2: "config.toml.tmpl", 3: "config-v3.toml.tmpl"}  # with containerd 1.x, with 2.x
 _MANAGED = "k0s_managed=true"
 
 
-@dataclass(frozen=True)
-class Distribution:
-    """A distribution of Kubernetes: its name, what it made of its configuration, how it restarts."""
-
-    name: str
-    config: str
-    restart: str
-
-
-_RANCHER = "/var/lib/rancher/{}/agent/etc/containerd/config.toml"
-K3S = Distribution("k3s", _RANCHER.format("k3s"), "systemctl restart` k3s or k3s-agent")
-RKE2 = Distribution(
-    "rke2", _RANCHER.format("rke2"), "systemctl restart` rke2-server or rke2-agent"
-)
-K0S = Distribution(
-    "k0s", "/etc/k0s/containerd.toml", "systemctl restart` k0scontroller or k0sworker"
-)
-MICROK8S = Distribution(
-    "microk8s",
-    "/var/snap/microk8s/current/args/containerd-template.toml",
-    "snap restart microk8s.daemon-containerd`",
-)
-DISTRIBUTIONS = (K3S, RKE2, K0S, MICROK8S)
-
-
-def present(host: Host) -> List[Distribution]:
+def present(host: Host) -> List[looks.kubernetes.Distribution]:
     """Return the distributions on this host that have started once."""
-    return [one for one in DISTRIBUTIONS if host.path(one.config).is_file()]
+    return [one for one in looks.kubernetes.DISTRIBUTIONS if one.is_present(host)]
 
 
 def plan(host: Host, names: Sequence[str], program: str, report: Report) -> List[Change]:
@@ -80,14 +42,16 @@ def plan(host: Host, names: Sequence[str], program: str, report: Report) -> List
         change = _change(host, one, names, program)
         if change.is_pending(host):
             report.warnings.append(
-                f"{one.name} finds the runtime after its next start: `{one.restart}, "
+                f"{one.name} finds the runtime after its next start: `{one.restart}`, "
                 "during which containers go on"
             )
         changes.append(change)
     return changes
 
 
-def _change(host: Host, one: Distribution, names: Sequence[str], program: str) -> Change:
+def _change(
+    host: Host, one: looks.kubernetes.Distribution, names: Sequence[str], program: str
+) -> Change:
     schema = _schema(host, one)
     reason = f"{one.name}'s containerd finds the runtimes {', '.join(names)}"
     folder = _imported_folder(host, one, schema)
@@ -98,7 +62,7 @@ def _change(host: Host, one: Distribution, names: Sequence[str], program: str) -
         lines = wishes(schema, names, program, options, there)
         content = merge(f"{_DROP_IN_COMMENT}version = {schema}\n", lines).encode()
         return File(file, OWNER, reason, content)
-    if one in (K3S, RKE2):
+    if one in looks.kubernetes.TEMPLATED:
         tables = "".join(
             _TABLE.format(plugin=CRI[schema], name=name, program=program) for name in names
         )
@@ -109,31 +73,31 @@ def _change(host: Host, one: Distribution, names: Sequence[str], program: str) -
     return TomlMerge(path, OWNER, reason, tuple(wishes(schema, names, program, options, own)))
 
 
-def _schema(host: Host, one: Distribution) -> int:
+def _schema(host: Host, one: looks.kubernetes.Distribution) -> int:
     schema: object
     try:
         schema = schema_of(Document(host.path(one.config).read_text(encoding="utf-8")))
     except (TomlError, UnicodeDecodeError) as error:
         schema = error
-    if isinstance(schema, int) and schema in _TEMPLATES:
+    if isinstance(schema, int) and schema in looks.kubernetes.TEMPLATES:
         return schema
     raise HostError(
         f"cannot register a runtime in {one.name}",
-        f"{one.config} has the schema version {schema}, wanted one of {list(_TEMPLATES)}",
+        f"{one.config} has the schema version {schema}, wanted one of {list(looks.kubernetes.TEMPLATES)}",
         f"report this {one.name}; see `{one.name} --version`",
         HOST_REFUSED,
     )
 
 
-def _imported_folder(host: Host, one: Distribution, schema: int) -> Optional[str]:
+def _imported_folder(host: Host, one: looks.kubernetes.Distribution, schema: int) -> Optional[str]:
     """Return the folder whose files a distribution adds to what it writes, None where it does not.
 
     An import of containerd 1.x would take the place of all that k3s writes for the plugin.
     """
-    if one == K0S:
+    if one == looks.kubernetes.K0S:
         managed = _MANAGED in read_text(host, one.config)
         return "/etc/k0s/containerd.d" if managed else None
-    if one == MICROK8S or schema < 3:  # noqa: PLR2004  containerd 2.x
+    if one == looks.kubernetes.MICROK8S or schema < 3:  # noqa: PLR2004  containerd 2.x
         return None
     for pattern in document(host, one.config).value(("imports",)) or []:
         folder, _, name = str(pattern).rpartition("/")
@@ -142,17 +106,19 @@ def _imported_folder(host: Host, one: Distribution, schema: int) -> Optional[str
     return None
 
 
-def _rendered(host: Host, one: Distribution) -> Document:
+def _rendered(host: Host, one: looks.kubernetes.Distribution) -> Document:
     """Return what a distribution has made for its containerd: k0s in a file that it imports."""
-    if one == K0S:
+    if one == looks.kubernetes.K0S:
         for path in document(host, one.config).value(("imports",)) or []:
             if host.path(str(path)).is_file():
                 return document(host, str(path))
     return document(host, one.config)
 
 
-def _template(host: Host, one: Distribution, schema: int, tables: str, reason: str) -> File:
-    path = one.config.replace("config.toml", _TEMPLATES[schema])
+def _template(
+    host: Host, one: looks.kubernetes.Distribution, schema: int, tables: str, reason: str
+) -> File:
+    path = one.config.replace("config.toml", looks.kubernetes.TEMPLATES[schema])
     place = host.path(path)
     if place.exists() and not place.read_bytes().startswith(_COMMENT.encode()):
         raise HostError(

@@ -1,0 +1,1 @@
+../../../../host/kontain_host/engines/conmon.py

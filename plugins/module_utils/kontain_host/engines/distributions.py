@@ -1,1 +1,0 @@
-../../../../host/kontain_host/engines/distributions.py

@@ -1,1 +1,0 @@
-../../../preflight/kontain_preflight/engines.py

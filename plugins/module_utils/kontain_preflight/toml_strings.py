@@ -1,1 +1,0 @@
-../../../preflight/kontain_preflight/toml_strings.py
