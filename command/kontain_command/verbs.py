@@ -54,6 +54,8 @@ def why(arguments: Namespace) -> int:
         print(f"{path} is not Kontain's.")
     for reason in reasons if not arguments.json else []:
         state = "as it was made" if reason["intact"] else "changed since by somebody else"
+        if reason["replaced"]:
+            state = f"replaced since by Kontain: {reason['replaced']}"
         print(f"{reason['path']}: {reason['kind']} of the part {reason['owner']}")
         print(f"  why     {reason['reason']}")
         print(f"  when    {reason['time']}, {reason['transaction']}")

@@ -53,7 +53,8 @@ def why(host: Host, path: str) -> List[Dict[str, Any]]:
     Of a symbolic link, what made it and what made its target.
 
     Each has `path`, `kind`, `owner`, `reason`, `time` (UTC), `transaction`, `before` (a state),
-    `intact`: whether it still is what that change made, and the `difference` if it is a text that is not.
+    `intact`: whether it still is what that change made, `replaced`: the later transaction of ours that
+    made something else of that, or "", and the `difference` if it is a text that others changed.
     """
     real = os.path.relpath(os.path.realpath(host.path(path)), os.path.realpath(host.root))
     names = {os.path.normpath(path), f"/{real}"}
@@ -68,6 +69,8 @@ def _covers(entry: Entry, path: str) -> bool:
 
 def _explain(host: Host, journal: Journal, entry: Entry) -> Dict[str, Any]:
     now = kind_of(entry).look(host, entry.path, entry.params)
+    intact = same(now, entry.after)
+    later = None if intact else _replacement(journal, entry)
     return {
         "path": entry.path,
         "kind": entry.kind,
@@ -76,9 +79,16 @@ def _explain(host: Host, journal: Journal, entry: Entry) -> Dict[str, Any]:
         "time": entry.time,
         "transaction": journal.transactions[entry.transaction],
         "before": entry.before,
-        "intact": same(now, entry.after),
-        "difference": "" if same(now, entry.after) else _edits(host, journal, entry),
+        "intact": intact,
+        "replaced": journal.transactions[later.transaction] if later else "",
+        "difference": "" if intact or later else _edits(host, journal, entry),
     }
+
+
+def _replacement(journal: Journal, entry: Entry) -> Optional[Entry]:
+    """Return the next change of the path, where it found just what this one had made."""
+    later = [one for one in journal.active() if one.path == entry.path and one.id > entry.id]
+    return later[0] if later and same(later[0].before, entry.after) else None
 
 
 def _edits(host: Host, journal: Journal, entry: Entry) -> str:

@@ -120,3 +120,14 @@ def test_the_journal_goes_with_all_that_it_kept(host: SmallHost) -> None:
     uninstall(host)
     assert snapshot(Path(host.root)) == before
     assert release.current_version(host) is None
+
+
+def test_what_kontain_itself_replaced_is_nobodys_edit(host: SmallHost) -> None:
+    """`why` names the later run that made something else of a file; an edit before it stays an edit."""
+    perform(host, "first", lambda _: [File("/etc/ours", "part", "why", b"one\n")])
+    perform(host, "second", lambda _: [File("/etc/ours", "part", "why", b"two\n")])
+    told = [(one["intact"], one["replaced"]) for one in explain.why(host, "/etc/ours")]
+    assert told == [(False, "second"), (True, "")]
+    host.path("/etc/ours").write_bytes(b"theirs\n")
+    told = [(one["intact"], one["replaced"]) for one in explain.why(host, "/etc/ours")]
+    assert told == [(False, "second"), (False, "")]

@@ -16,7 +16,15 @@ from tests import lanes
 from tools.vm import scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGES = ("test-cluster", "test-parts", "test-km", "test-krun", "test-collection", "test-runenv", "test-docs")
+STAGES = (
+    "test-cluster",
+    "test-parts",
+    "test-km",
+    "test-krun",
+    "test-collection",
+    "test-runenv",
+    "test-docs",
+)
 
 
 def collected(*words: str) -> list[str]:

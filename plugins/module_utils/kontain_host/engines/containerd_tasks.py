@@ -1,0 +1,1 @@
+../../../../host/kontain_host/engines/containerd_tasks.py
