@@ -6,11 +6,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Callable, List, NoReturn
+from typing import Any, Callable, List
 
 from kontain_host import explain
 from kontain_host.engines import ENGINES
-from kontain_host.errors import WRONG_USAGE, HostError, complain, named
+from kontain_host.errors import named
+from kontain_preflight.arguments import Parser
 
 from . import verbs
 from .output import show_progress
@@ -20,17 +21,6 @@ _STATUSES = (
     "5 the bundle cannot be trusted, 6 the host has drifted since the plan, 7 in use, 130 interrupted."
 )
 _EPILOG = f"{_STATUSES}\nDocumentation: {explain.DOCUMENTATION}"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors have Kontain's two lines."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line, and end."""
-        why = message.rstrip(".")
-        text = HostError("wrong usage", why, f"see `{self.prog} --help`", WRONG_USAGE)
-        complain(text)
-        raise SystemExit(WRONG_USAGE)
 
 
 def run(argv: List[str]) -> int:
@@ -44,13 +34,7 @@ def run(argv: List[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; those of `check`, `verify`, `image` and `fleet` are their own."""
-    parser = _Parser(
-        prog="kontain",
-        description="Look after a Kontain host.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("kontain", description="Look after a Kontain host.", epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"kontain {_own_version()}")
     group = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in (
@@ -75,8 +59,6 @@ def _add(group: Any, name: str, text: str, run: Callable[..., int]) -> argparse.
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

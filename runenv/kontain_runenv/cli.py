@@ -8,24 +8,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from kontain_host.errors import WRONG_USAGE, HostError, named
+from kontain_preflight.arguments import Parser
 
 from .build import Builder, Image, describe, write_image
 from .recipes import RECIPES, Recipe, package_recipe
 
 _ENGINES = ("podman", "docker")
 _EPILOG = "Documentation: kontain-image(1), https://github.com/kontainapp/platform/tree/main/docs"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors have Kontain's two lines."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the command line."""
-        why = message.rstrip(".")
-        raise HostError("wrong usage", why, f"see `{self.prog} --help`", WRONG_USAGE)
 
 
 def main(argv: list[str]) -> int:
@@ -40,11 +31,10 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="kontain image",
+    parser = Parser(
+        "kontain image",
         description="Build images that hold a payload and nothing else.",
         epilog=_EPILOG,
-        allow_abbrev=False,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs.add_parser("list", help="list the images", epilog=_EPILOG)
