@@ -102,6 +102,13 @@ def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None
         assert process.wait(20 * PATIENCE) == 128 + signal.SIGKILL
 
 
+def test_first_process_survives_what_is_sent(krun: Runtime, bundle: BundleFolder) -> None:
+    """Process 1 of a container does not die of a signal that it left alone, whoever sends it."""
+    sent = "for signal in TERM SEGV BUS ABRT QUIT; do kill -$signal 1; done; echo alive; exit 3"
+    done = krun("run", "-b", bundle.args("sh", "-c", sent), "c")
+    assert (done.stdout, done.returncode) == ("alive\n", 3), done.stderr
+
+
 def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:
     """A program that joins a container runs in a VM, with the arguments that it was given."""
     start(krun, bundle, "sleep", "100")

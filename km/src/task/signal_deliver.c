@@ -122,6 +122,15 @@ static void undisguise(int signo, uint8_t info[128])
     }
 }
 
+/* Whether this is process 1 of its namespace and the signal was sent: it does not die of that. */
+static bool is_spared(const struct vcpu *vcpu)
+{
+    int32_t code;
+
+    memcpy(&code, vcpu->signal_info + offsetof(siginfo_t, si_code), sizeof(code));
+    return getpid() == 1 && code <= 0;
+}
+
 /* The signal in vcpu->signal_info. */
 static void deliver(struct vcpu *vcpu, int signo)
 {
@@ -140,7 +149,7 @@ static void deliver(struct vcpu *vcpu, int signo)
     if (signo) {
         handler = signal_action(signo)->handler;
     }
-    if (handler == (uint64_t)SIG_DFL && signal_kills(signo)) {
+    if (handler == (uint64_t)SIG_DFL && signal_kills(signo) && !is_spared(vcpu)) {
         signal_die(signo);
     } else if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN) {
         signal_set_mask(vcpu, vcpu->signal_mask);
