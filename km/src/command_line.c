@@ -42,6 +42,7 @@ static const char help[] =
     "  --snapshot-now PID  let the process PID, which km runs with --snapshot, be written now\n"
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
+    "  --gdb-fd FD    wait for gdb at the socket that listens at the open descriptor FD\n"
     "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
     "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
     "  --seccomp HEX  the payload's system calls are judged by this program of BPF, too\n"
@@ -181,6 +182,10 @@ static int take(char **argv, char **argv0)
         options.live = true;
     } else if (!strcmp(option, "--gdb")) {
         options.gdb = value_of(option, argv[1]);
+        return 2;
+    } else if (!strcmp(option, "--gdb-fd")) {
+        options.gdb = value_of(option, argv[1]);
+        options.gdb_fd = descriptor(option, options.gdb);
         return 2;
     } else if (is_option(option, "--gdb-session", &value) && value) {
         options.gdb_session = value;

@@ -94,6 +94,7 @@ struct options {
     const char *snapshot;    /* the absolute path of the snapshot to write, or NULL */
     bool live;               /* the program goes on after it */
     const char *gdb;         /* a port, or a socket's path, to wait for gdb at, or NULL */
+    int gdb_fd;              /* an open socket to wait for gdb at, or -1 */
     const char *gdb_session; /* the connection with gdb that the program before had, or NULL */
     const char *core_limit;  /* that the program before had, as digits, or NULL */
     const char *carried[CARRIED_COUNT]; /* words of the command line, or NULL */

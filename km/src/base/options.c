@@ -7,6 +7,7 @@
 struct options options = {.kvm_fd = -1,
                           .keeper_fd = -1,
                           .report_fd = -1,
+                          .gdb_fd = -1,
                           .proc_fd = -1,
                           .seccomp_fd = -1,
                           .payload_fd = -1};

@@ -5,6 +5,7 @@
  *
  * Who is connected has the rights of the payload. So only processes of its user on this host, and
  * root's, can connect, and only one, before the payload's first instruction: the payload cannot.
+ * Who hands a socket over that waits already has seen to that, and says where it is.
  */
 #include "base/base.h"
 #include "gdb/gdb.h"
@@ -68,18 +69,30 @@ static int listen_at_path(const char *where, char *name, size_t size)
     die(STATUS_FAILED, FIX_PORT, "cannot wait for gdb at %s: %m", where);
 }
 
+/* Close the socket, and let nobody else find it. */
+static void end_listening(int listener, const char *path)
+{
+    (void)close(listener);
+    if (path) {
+        (void)unlink(path);
+    }
+}
+
 void link_open(const char *where)
 {
-    char name[PATH_MAX];
-    bool path = strchr(where, '/') != NULL;
-    int listener = path ? listen_at_path(where, name, sizeof(name))
-                        : listen_at_port(where, name, sizeof(name));
+    char name[PATH_MAX] = "its socket";
+    bool given = options.gdb_fd >= 0, path = !given && strchr(where, '/');
+    int listener = given  ? options.gdb_fd
+                   : path ? listen_at_path(where, name, sizeof(name))
+                          : listen_at_port(where, name, sizeof(name));
     int fd, on = 1;
 
-    (void)dprintf(STDERR_FILENO, "km: waiting for gdb: target remote %s\n", name);
+    if (!given) {
+        (void)dprintf(STDERR_FILENO, "km: waiting for gdb: target remote %s\n", name);
+    }
     do {
         fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0 && !peer_may_debug(fd)) {
+        if (fd >= 0 && !given && !peer_may_debug(fd)) {
             complain("connect as the user who runs km, or use --gdb with a path",
                      "another user's process cannot debug: it connected to %s", name);
             (void)close(fd);
@@ -87,10 +100,7 @@ void link_open(const char *where)
             errno = EINTR;
         }
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-    (void)close(listener);
-    if (path) {
-        (void)unlink(where);
-    }
+    end_listening(listener, path ? where : NULL);
     if (fd < 0) {
         die(STATUS_FAILED, FIX_PORT, "gdb could not connect: %m");
     }

@@ -28,7 +28,7 @@ class Call:
             words,
             options.VALUES.get(verb, frozenset()),
             options.LETTERS.get(verb, {}),
-            in_order=verb == "exec",
+            in_order=verb in ("exec", "gdb", "trace"),
         )
         self.root = given.get("root") or state.root()
         self.spent, self.began = time.process_time(), time.monotonic()
@@ -56,10 +56,11 @@ class Call:
         changed: options.Options,
         arguments: list[str],
         kvm_fd: int | None = None,
+        more_fd: int | None = None,
     ) -> NoReturn:
         """Become BACKEND with the options CHANGED, and hand KVM to the process that it starts.
 
-        KVM_FD is KVM where it is open already.
+        KVM_FD is KVM where it is open already; MORE_FD gets the number after KVM's.
         """
         from krun import kvm  # noqa: PLC0415 - only what starts a process needs it
 
@@ -69,6 +70,9 @@ class Call:
             streams.keep_null()
         number, preserve = self.kvm_place(backend)
         kvm.place(kvm.open_device() if kvm_fd is None else kvm_fd, number)
+        if more_fd is not None:
+            kvm.place(more_fd, number + 1)
+            preserve += 1
         changed = changed.without("preserve-fds")
         changed.items.append(("preserve-fds", str(preserve)))
         end = ["--"] if arguments[0][:1] == "-" else []  # an ID may begin so

@@ -14,6 +14,7 @@ Run containers in virtual machines: an OCI runtime on top of crun or runc.
 
   create run                 make a container from a bundle, its process in a VM
   exec                       start one more process in a container, in a VM of its own
+  trace gdb                  likewise, and show its system calls, or let gdb debug it
   start state kill delete pause resume update ps events list spec features
                              as the backend does
   diff timing                what krun changed for a container; how long its create took
@@ -51,7 +52,7 @@ def main(program: str, words: list[str]) -> int:
             "look at the host: its memory, file systems and limits",
         )
     report(error, given.get("log"), given.get("log-format"))
-    return error.status if rest[:1] in (["run"], ["exec"]) else 1
+    return error.status if rest[:1] in (["run"], ["exec"], ["gdb"], ["trace"]) else 1
 
 
 def _run(program: str, given: options.Options, words: list[str]) -> int:
@@ -76,6 +77,10 @@ def _run(program: str, given: options.Options, words: list[str]) -> int:
         from krun.execute import execute  # noqa: PLC0415 - likewise
 
         execute(call)
+    if verb in ("gdb", "trace"):
+        from krun import watch  # noqa: PLC0415 - people ask, engines never
+
+        return watch.watch(call) if not call.wants_help() else say(watch.USAGE.format(verb))
     if verb in ("diff", "timing"):
         from krun import show  # noqa: PLC0415 - people ask, engines never
 

@@ -19,6 +19,7 @@ from krun.state import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, NoReturn
 
 
@@ -33,7 +34,8 @@ class Joining:
         self.call = call
         self.id = container_id
         self.container = state.get(call.root, container_id)
-        self.root_fd, self.mounted = _look_into(self.container, container_id)
+        self.pid, _ = self.container.load()
+        self.root_fd, self.mounted = _look_into(self.pid, container_id)
         if mounts.KM not in self.mounted:
             raise KrunError(
                 f"cannot exec in {container_id}: it has no km at {mounts.KM}, so krun did not "
@@ -63,17 +65,25 @@ class Joining:
         self.call.become(self.backend, [*options.words(), self.id])
 
     def in_a_vm(
-        self, options: Options, process: dict[str, Any] | None, args: list[str]
+        self,
+        options: Options,
+        process: dict[str, Any] | None,
+        args: list[str],
+        watched: Iterable[str] = (),
+        more_fd: int | None = None,
     ) -> NoReturn:
-        """Become the backend, which starts km with ARGS, or with PROCESS if given."""
+        """Become the backend, which starts km with ARGS, or with PROCESS if given.
+
+        km gets the options WATCHED as well, and MORE_FD with the number after KVM's.
+        """
         made = document.member(self.container.config(), "process", dict) or {}
         own = options_of(document.strings(made, "args", "process."))
-        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules, own)
+        rewriter = Rewriter(Rootfs(self.root_fd), self.number, self.rules, [*own, *watched])
         if process is None:
             args = _command(self.call, self.container, args, rewriter)
         else:
-            options = _with_process(options, rewriter.process(process), above=self.number)
-        self.call.become_with_kvm(self.backend, options, [self.id, *args])
+            options = _with_process(options, rewriter.process(process), above=self.number + 1)
+        self.call.become_with_kvm(self.backend, options, [self.id, *args], more_fd=more_fd)
 
 
 def execute(call: Call) -> NoReturn:
@@ -86,7 +96,7 @@ def execute(call: Call) -> NoReturn:
     options = call.options.without("cap")
     options.items += [("cap", cap) for cap in caps]
     path = options.get("process")
-    process = None if path is None else _load_process(path)
+    process = None if path is None else load_process(path)
     asked = args if process is None else document.strings(process, "args", "process.")
     if joining.rules.direct:
         from krun import direct  # noqa: PLC0415 - few hosts have any
@@ -118,7 +128,8 @@ def _command(call: Call, container: Container, args: list[str], rewriter: Rewrit
     return rewriter.command(args, env, cwd or "/")
 
 
-def _load_process(path: str) -> dict[str, Any]:
+def load_process(path: str) -> dict[str, Any]:
+    """Return the process document of the file PATH, of members that krun knows."""
     try:
         process = document.load(path)
     except OSError as reason:
@@ -130,9 +141,8 @@ def _load_process(path: str) -> dict[str, Any]:
     return known["process"]  # type: ignore[no-any-return]
 
 
-def _look_into(container: Container, container_id: str) -> tuple[int, set[str]]:
-    """Return a descriptor of the root of a running container, and where mounts are in it."""
-    pid, _ = container.load()
+def _look_into(pid: int, container_id: str) -> tuple[int, set[str]]:
+    """Return a descriptor of the root of the container of process PID, and where mounts are in it."""
     try:
         if pid <= 0:
             raise ProcessLookupError

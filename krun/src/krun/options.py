@@ -22,20 +22,28 @@ GLOBAL_VALUES = frozenset({
 })  # fmt: skip
 GLOBAL_LETTERS = {"h": "help", "v": "version", "V": "version", "?": "help"}
 
+_EXEC = frozenset({
+    "additional-gids", "apparmor", "cap", "cgroup", "console-socket", "cwd", "env", "pid-file",
+    "pidfd-socket", "preserve-fds", "process", "process-label", "user",
+})  # fmt: skip
+_EXEC_LETTERS = {
+    "c": "cap", "d": "detach", "e": "env", "g": "additional-gids", "p": "process", "t": "tty",
+    "u": "user",
+}  # fmt: skip
+
 VALUES: dict[str, frozenset[str]] = {
     "create": _START,
     "diff": frozenset({"format"}),
     "events": frozenset({"interval"}),
-    "exec": frozenset({
-        "additional-gids", "apparmor", "cap", "cgroup", "console-socket", "cwd", "env", "pid-file",
-        "pidfd-socket", "preserve-fds", "process", "process-label", "user",
-    }),
+    "exec": _EXEC,
+    "gdb": _EXEC,
     "list": frozenset({"format"}),
     "mounts": frozenset(),
     "ps": frozenset({"format"}),
     "run": _START,
     "spec": frozenset({"bundle"}),
     "timing": frozenset({"format"}),
+    "trace": _EXEC | {"calls"},
     "update": frozenset({
         "blkio-weight", "cpu-idle", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime",
         "cpu-share", "cpuset-cpus", "cpuset-mems", "kernel-memory", "kernel-memory-tcp",
@@ -48,21 +56,20 @@ VALUES: dict[str, frozenset[str]] = {
 LETTERS: dict[str, dict[str, str]] = {
     "create": {"b": "bundle", "f": "config"},
     "delete": {"f": "force", "r": "regex"},
-    "exec": {
-        "c": "cap", "d": "detach", "e": "env", "g": "additional-gids", "p": "process", "t": "tty",
-        "u": "user",
-    },
+    "exec": _EXEC_LETTERS,
+    "gdb": _EXEC_LETTERS,
     "kill": {"a": "all", "r": "regex"},
     "list": {"f": "format", "q": "quiet"},
     "ps": {"f": "format"},
     "run": {"b": "bundle", "d": "detach", "f": "config"},
     "spec": {"b": "bundle"},
+    "trace": _EXEC_LETTERS,
     "update": {"r": "resources"},
 }  # fmt: skip
 
 VERBS = frozenset({
-    "checkpoint", "create", "delete", "diff", "events", "exec", "features", "kill", "list", "pause", "ps",
-    "restore", "resume", "run", "spec", "start", "state", "timing", "update",
+    "checkpoint", "create", "delete", "diff", "events", "exec", "features", "gdb", "kill", "list", "pause",
+    "ps", "restore", "resume", "run", "spec", "start", "state", "timing", "trace", "update",
 })  # fmt: skip
 
 
