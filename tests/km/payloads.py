@@ -37,7 +37,7 @@ PROCESS = (
     Payload("executable_stack", STATIC),
     Payload("stack_to_run", source="executable_stack", flags=("-z", "execstack")),
     Payload("process_facts", STATIC),
-    Payload("proc_numbers", ("glibc",), runs=_each(["", "user", "root"]), flags=("-pthread",)),
+    Payload("proc_numbers", runs=_each(["", "user", "root"]), flags=("-pthread",)),
     Payload("identity", STATIC),
     Payload("kernel_name", ALL, judge=ITSELF),
 )
