@@ -29,6 +29,7 @@ void exit_report_exit(const struct vcpu *vcpu, int status, bool of_process)
 
 void exit_report_exec(const struct vcpu *vcpu)
 {
+    vcpu_wait_elsewhere(vcpu, true); /* the next program knows nothing of it */
     if (vcpu->vforked) {
         return;
     }

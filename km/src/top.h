@@ -65,4 +65,8 @@ void exit_report_death(struct vcpu *vcpu, int signo);
 /* Run the payload's thread on this vCPU until the process ends. */
 _Noreturn void vcpu_run(struct vcpu *vcpu);
 
+/* Wait for the child that made the VM's first KVM_RUN, if it has not been waited for, or see
+ * whether it has ended. */
+void vcpu_wait_elsewhere(const struct vcpu *vcpu, bool until_it_ends);
+
 #endif /* KM_TOP_H */

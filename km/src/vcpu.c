@@ -14,12 +14,14 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,6 +123,60 @@ static void make_worker(struct vcpu *vcpu)
             "the limit of processes leaves KVM no room for its thread: a program in a VM counts as "
             "two, and the user's limit (RLIMIT_NPROC) is %lu",
             (unsigned long)own.rlim_max);
+    }
+}
+
+/* ---- KVM's own thread ---- */
+
+#define ELSEWHERE_STACK (16UL << 10)
+
+static pid_t elsewhere; /* a child that has made a KVM_RUN, and is to be waited for; or 0 */
+
+static int run_for_nothing(void *argument)
+{
+    const struct vcpu *vcpu = argument;
+
+    vcpu->run->immediate_exit = 1;
+    (void)kvm_ioctl(vcpu->fd, KVM_RUN, 0);
+    vcpu->run->immediate_exit = 0;
+    (void)syscall(__NR_exit_group, 0);
+    return 0;
+}
+
+/*
+ * A VM's first KVM_RUN makes a thread of KVM's own in the process that makes the call, since Linux
+ * 6.11. It only joins pages again to huge ones, but unshare(CLONE_NEWUSER) is refused to a process
+ * of several threads. So another process makes that call, in this memory, and ends with it.
+ */
+static void run_elsewhere(struct vcpu *vcpu)
+{
+    uint8_t stack[ELSEWHERE_STACK] __attribute__((aligned(16)));
+    pid_t pid;
+
+    vcpu->vm->has_run = true;
+    elsewhere = 0;              /* in a fork: its parent's */
+    if (vcpu->children_apart) { /* it would be the first in their namespace */
+        return;
+    }
+    signal_hold();
+    pid = clone(run_for_nothing, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, vcpu);
+    elsewhere = pid > 0 ? pid : 0;
+    signal_release(vcpu);
+}
+
+void vcpu_wait_elsewhere(const struct vcpu *vcpu, bool until_it_ends)
+{
+    pid_t pid = vcpu->vforked ? 0 : __atomic_exchange_n(&elsewhere, 0, __ATOMIC_RELAXED);
+    pid_t ended;
+
+    while (pid) {
+        ended = waitpid(pid, NULL, __WALL | (until_it_ends ? 0 : WNOHANG));
+        if (!ended) {
+            __atomic_store_n(&elsewhere, pid, __ATOMIC_RELAXED);
+        }
+        if (ended >= 0 || errno != EINTR) {
+            return;
+        }
     }
 }
 
@@ -242,6 +298,9 @@ static bool enter(struct vcpu *vcpu)
     bool entered;
     int error;
 
+    if (!vcpu->vm->has_run) {
+        run_elsewhere(vcpu);
+    }
     vcpu->mm_seen = mm_changes();
     helper_let(vcpu);
     entered = run(vcpu);
@@ -275,6 +334,9 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         }
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
+            if (__atomic_load_n(&elsewhere, __ATOMIC_RELAXED)) {
+                vcpu_wait_elsewhere(vcpu, false);
+            }
             serve_port(vcpu);
             break;
         case KVM_EXIT_INTR:

@@ -171,6 +171,7 @@ THREADS = (
     Payload("job_control"),
     Payload("stopped_at_birth", STATIC),
     Payload("helped", runs=_each(HELPED)),
+    Payload("unshared", flags=("-pthread",)),
 )
 
 PRIVILEGED = (

@@ -308,9 +308,13 @@ HANDLER(io_cancel)
     aio_context_t host = host_of(args[0]);
     const struct request *request;
     struct io_event event = {0};
+    struct iocb asked;
     int64_t result;
 
     (void)vcpu;
+    if (guest_read(&asked, args[1], sizeof(asked)) < 0) {
+        return -EFAULT;
+    }
     (void)pthread_mutex_lock(&lock);
     request = host && args[1] ? find_request(args[0], args[1]) : NULL;
     (void)pthread_mutex_unlock(&lock);
@@ -347,6 +351,7 @@ static int64_t give_events(const struct vcpu *vcpu, uint64_t to, int64_t count)
 static int64_t get_events(struct vcpu *vcpu, uint64_t number, const uint64_t *args, uint64_t *mask)
 {
     const int64_t most = SCRATCH_SIZE / sizeof(struct io_event);
+    uint64_t timeout[2];
     int64_t least = (int64_t)args[1], count = (int64_t)args[2], result;
     uint64_t with_copy[6] = {host_of(args[0]), args[1], args[2], (uint64_t)vcpu->scratch, args[4]};
     struct {
@@ -354,7 +359,7 @@ static int64_t get_events(struct vcpu *vcpu, uint64_t number, const uint64_t *ar
     } under = {(uint64_t)mask, sizeof(*mask)};
 
     if (!with_copy[0]) {
-        return -EINVAL;
+        return args[4] && guest_read(timeout, args[4], sizeof(timeout)) < 0 ? -EFAULT : -EINVAL;
     }
     if (count > most) {
         with_copy[1] = (uint64_t)(least < most ? least : most);

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* pid_t fork(void) */
@@ -104,6 +105,32 @@ HANDLER(clone3)
     return how.set_tid_size ? -EPERM : process_clone(vcpu, &how);
 }
 
+/* What unshare(2) knows. */
+#define UNSHARED                                                                                   \
+    (CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES |              \
+     CLONE_SYSVSEM | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWPID |   \
+     CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define PART_TRIES 50
+#define PART_PAUSE_NS 1000000L
+
+/*
+ * The host's thread of a payload's that has ended, for whoever waits for it, goes a moment later;
+ * till then the host refuses a namespace of users.
+ */
+static int64_t part(const uint64_t *args)
+{
+    static const struct timespec pause = {0, PART_PAUSE_NS};
+    int64_t error = host_syscall(__NR_unshare, args);
+
+    for (int i = 0; i < PART_TRIES && error == -EINVAL && args[0] & CLONE_NEWUSER &&
+                    !(args[0] & ~(uint64_t)UNSHARED);
+         i++) {
+        (void)nanosleep(&pause, NULL);
+        error = host_syscall(__NR_unshare, args);
+    }
+    return error;
+}
+
 /*
  * int unshare(int flags)
  *
@@ -124,7 +151,7 @@ HANDLER(unshare)
         opening_part();
     }
     mounts = args[0] & CLONE_NEWNS ? mounts_before_copy() : NULL;
-    error = host_syscall(__NR_unshare, without);
+    error = part(without);
     if (error) {
         mounts_forget(mounts);
     } else {
@@ -176,8 +203,8 @@ HANDLER(get_robust_list)
 {
     uint64_t size = 24;
 
-    if (args[0] && args[0] != (uint64_t)syscall(__NR_gettid)) {
-        return -EPERM;
+    if (args[0] && (int)args[0] != (int)syscall(__NR_gettid)) {
+        return getpgid((pid_t)args[0]) < 0 ? -ESRCH : -EPERM;
     }
     return guest_write(args[1], &vcpu->robust_list, sizeof(vcpu->robust_list)) < 0 ||
                    guest_write(args[2], &size, sizeof(size)) < 0

@@ -16,6 +16,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -223,5 +224,5 @@ HANDLER(ioctl)
                        : host_syscall(__NR_ioctl, args);
         }
     }
-    return -ENOTTY;
+    return fcntl((int)args[0], F_GETFD) < 0 ? -EBADF : -ENOTTY;
 }

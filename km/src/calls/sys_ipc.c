@@ -10,6 +10,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -45,17 +46,29 @@ HANDLER(shmdt)
     return error;
 }
 
+/* Argument i points to a structure, or is not looked at. */
+static int64_t control(uint64_t number, const uint64_t *args, unsigned i)
+{
+    uint64_t judged[6];
+
+    memcpy(judged, args, sizeof(judged));
+    if (!guest_ok(judged[i], IPC_STRUCT)) {
+        judged[i] = NOWHERE;
+    }
+    return host_syscall(number, judged);
+}
+
 /* int shmctl(int shmid, int cmd, struct shmid_ds *buf), int msgctl(int, int, struct msqid_ds *) */
 HANDLER(shmctl)
 {
     (void)vcpu;
-    return guest_ok(args[2], IPC_STRUCT) ? host_syscall(__NR_shmctl, args) : -EFAULT;
+    return control(__NR_shmctl, args, 2);
 }
 
 HANDLER(msgctl)
 {
     (void)vcpu;
-    return guest_ok(args[2], IPC_STRUCT) ? host_syscall(__NR_msgctl, args) : -EFAULT;
+    return control(__NR_msgctl, args, 2);
 }
 
 /* int semctl(int semid, int semnum, int cmd, union semun arg) */
@@ -71,24 +84,35 @@ HANDLER(semctl)
     case IPC_RMID:
         return host_syscall(__NR_semctl, args);
     default: /* GETALL and SETALL are bounded by the kernel's 16-bit count of semaphores */
-        return guest_ok(args[3], IPC_STRUCT) ? host_syscall(__NR_semctl, args) : -EFAULT;
+        return control(__NR_semctl, args, 3);
     }
+}
+
+/* Of a message the kernel takes no more bytes than its limit, an int, says. */
+static int64_t message(uint64_t number, const uint64_t *args)
+{
+    uint64_t judged[6];
+
+    memcpy(judged, args, sizeof(judged));
+    if (!guest_ok(judged[1], 8) ||
+        !guest_ok(judged[1] + 8, judged[2] < INT32_MAX ? judged[2] : INT32_MAX)) {
+        judged[1] = NOWHERE;
+    }
+    return host_syscall(number, judged);
 }
 
 /* int msgsnd(int msqid, const void *msgp, size_t msgsz, int msgflg): a long, then msgsz bytes */
 HANDLER(msgsnd)
 {
     (void)vcpu;
-    return guest_ok(args[1], 8) && guest_ok(args[1] + 8, args[2]) ? host_syscall(__NR_msgsnd, args)
-                                                                  : -EFAULT;
+    return message(__NR_msgsnd, args);
 }
 
 /* ssize_t msgrcv(int msqid, void *msgp, size_t msgsz, long msgtyp, int msgflg) */
 HANDLER(msgrcv)
 {
     (void)vcpu;
-    return guest_ok(args[1], 8) && guest_ok(args[1] + 8, args[2]) ? host_syscall(__NR_msgrcv, args)
-                                                                  : -EFAULT;
+    return message(__NR_msgrcv, args);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 /* ---- waiting under another mask ---- */
 
@@ -45,10 +46,11 @@ static int64_t poll_copy(struct vcpu *vcpu, uint64_t number, const uint64_t *arg
 {
     uint64_t count = (uint32_t)args[1], with_copy[6];
     struct pollfd *copy = scratch_alloc(vcpu, count * sizeof(*copy));
+    struct rlimit limit;
     int64_t result;
 
     if (!copy) {
-        return -ENOMEM;
+        return getrlimit(RLIMIT_NOFILE, &limit) == 0 && count > limit.rlim_cur ? -EINVAL : -ENOMEM;
     }
     if (guest_read(copy, args[0], count * sizeof(*copy)) < 0) {
         return -EFAULT;

@@ -50,7 +50,7 @@ HANDLER(rt_sigprocmask)
         if (guest_read(&set, args[1], sizeof(set)) < 0) {
             return -EFAULT;
         }
-        switch (args[0]) {
+        switch ((int)args[0]) {
         case SIG_BLOCK:
             signal_set_mask(vcpu, old | set);
             break;
@@ -89,14 +89,13 @@ static int64_t send_info(uint64_t number, const uint64_t *args, unsigned i, int 
     uint8_t info[128];
     uint64_t with_copy[6];
 
-    if (guest_read(info, args[i], sizeof(info)) < 0) {
-        return -EFAULT;
-    }
-    if (signal_disguise(signo, info) && pid != getpid()) {
-        return -EPERM; /* as the kernel answers who claims so to others */
-    }
     memcpy(with_copy, args, sizeof(with_copy));
     with_copy[i] = (uint64_t)info;
+    if (guest_read(info, args[i], sizeof(info)) < 0) {
+        with_copy[i] = NOWHERE; /* the kernel says what comes first */
+    } else if (signal_disguise(signo, info) && pid != getpid()) {
+        return -EPERM; /* as the kernel answers who claims so to others */
+    }
     return host_syscall(number, with_copy);
 }
 
@@ -145,6 +144,10 @@ static int64_t set_altstack(struct vcpu *vcpu, uint64_t addr)
 
     if (guest_read(&new, addr, sizeof(new)) < 0) {
         return -EFAULT;
+    }
+    if (new.sp == vcpu->altstack.sp && new.size == vcpu->altstack.size &&
+        new.flags == vcpu->altstack.flags) {
+        return 0;
     }
     how = new.flags & ~SS_AUTODISARM;
     if (how && how != SS_DISABLE && how != SS_ONSTACK) {

@@ -74,8 +74,8 @@ static int64_t copy_message(struct vcpu *vcpu, uint64_t addr, struct message *me
         return error;
     }
     message->iov = (uint64_t)iov;
-    return guest_ok(message->name, message->name_len) &&
-                   guest_ok(message->control, message->control_len)
+    return (!message->name_len || guest_ok(message->name, message->name_len)) &&
+                   (!message->control_len || guest_ok(message->control, message->control_len))
                ? 0
                : -EFAULT;
 }
@@ -156,7 +156,10 @@ HANDLER(sendmmsg)
         vcpu->scratch_used = 0;
         result = send_one(vcpu, args[0], at, args[3]);
         bytes = (uint32_t)result;
-        if (result < 0 || guest_write(at + 56, &bytes, sizeof(bytes)) < 0) {
+        if (result >= 0 && guest_write(at + 56, &bytes, sizeof(bytes)) < 0) {
+            result = -EFAULT;
+        }
+        if (result < 0) {
             break;
         }
     }
@@ -221,7 +224,10 @@ HANDLER(recvmmsg)
         }
         result = receive_one(vcpu, args[0], at, flags);
         bytes = (uint32_t)result;
-        if (result < 0 || guest_write(at + 56, &bytes, sizeof(bytes)) < 0) {
+        if (result >= 0 && guest_write(at + 56, &bytes, sizeof(bytes)) < 0) {
+            result = -EFAULT;
+        }
+        if (result < 0) {
             break;
         }
         if (args[4] && !time_left(&end, &left)) { /* which is looked at after each message only */

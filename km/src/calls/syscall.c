@@ -77,6 +77,22 @@ static void name_hole(const struct syscall *call, uint64_t *args, unsigned i)
     }
 }
 
+/*
+ * The memory at argument `i` is not all the payload's. What begins there and would end above is
+ * cut: most calls take less than they are told. Else nothing is there; another argument may be
+ * wrong, too, which the kernel says first.
+ */
+static void name_nothing(const struct syscall *call, uint64_t *args, unsigned i)
+{
+    const struct arg *arg = &call->args[i];
+
+    if (arg->len_arg < 6 && args[i] < GUEST_TOP && call->helped != HELPED_ON_FILE) {
+        args[arg->len_arg] = (GUEST_TOP - args[i]) / arg->size;
+    } else {
+        args[i] = NOWHERE + args[i] % PAGE_SIZE;
+    }
+}
+
 /* Check one argument. Where it must be a copy, `args` gets the copy's address. */
 static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *args, unsigned i,
                      bool handled)
@@ -107,12 +123,12 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
     case ARG_OUT:
     case ARG_INOUT:
         if (args[i] && !guest_ok(args[i], syscall_arg_length(call, i, args))) {
-            args[i] = NOWHERE; /* another argument may be wrong, which the kernel says first */
+            name_nothing(call, args, i);
         }
         return 0;
     case ARG_IOV_IN:
     case ARG_IOV_OUT:
-        iov = iovec_copy(vcpu, args[i], args[arg->len_arg], &error);
+        iov = iovec_copy(vcpu, args[i], (uint32_t)args[arg->len_arg], &error);
         args[i] = (uint64_t)iov;
         return error;
     default:

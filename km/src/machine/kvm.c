@@ -105,6 +105,7 @@ static void vm_open(struct vm *vm)
     if (vm->vm_fd < 0) {
         die(STATUS_FAILED, FIX_KVM, "KVM makes no virtual machine (KVM_CREATE_VM): %m");
     }
+    vm->has_run = false;
     if (vm->hardware) {
         (void)kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA); /* AMD's KVM does not know it */
     }

@@ -33,6 +33,9 @@ int guest_probe(const void *page, bool write, int *code)
 
 int64_t guest_read(void *to, uint64_t addr, uint64_t len)
 {
+    if (!len) { /* of nothing, from anywhere */
+        return 0;
+    }
     return guest_ok(addr, len) ? guest_copy(to, (const void *)addr, len) : -EFAULT;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 
 #define FILE_WINDOW (16UL << 20) /* 32 KiB of page tables */
+#define PROT_SEM 8 /* asm-generic/mman-common.h */
 
 static struct vm *vm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -244,9 +245,10 @@ int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
     int64_t error;
     int flags;
 
-    if (addr % PAGE_SIZE || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC)) {
+    if (addr % PAGE_SIZE || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)) {
         return -EINVAL;
     }
+    prot &= ~PROT_SEM; /* memory for atomic operations, which is all */
     if (!len) {
         return 0;
     }

@@ -10,6 +10,12 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
+/* What mmap(2) knew before MAP_SHARED_VALIDATE: LEGACY_MAP_MASK of the kernel's linux/mman.h. */
+#define FLAGS_LEGACY                                                                               \
+    (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN |       \
+     MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
+     MAP_32BIT | (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
 /* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
@@ -71,6 +77,18 @@ static bool gap_at(uint64_t addr, uint64_t len)
     return addr >= GUEST_BOTTOM && guest_ok(addr, len) && (!next || next->start >= addr + len);
 }
 
+/* Make of the ways to share a mapping one of two. False where there is none such. */
+static bool judge_type(int *flags)
+{
+    int type = *flags & MAP_TYPE;
+
+    if (type == MAP_SHARED_VALIDATE && !(*flags & ~FLAGS_LEGACY)) {
+        *flags = (*flags & ~MAP_TYPE) | MAP_SHARED;
+        return !(*flags & MAP_ANONYMOUS);
+    }
+    return type == MAP_SHARED || type == MAP_PRIVATE;
+}
+
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
 {
     int exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
@@ -82,6 +100,9 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     }
     if (len > GUEST_TOP) {
         return -ENOMEM;
+    }
+    if (!judge_type(&flags)) {
+        return (flags & MAP_TYPE) == MAP_SHARED_VALIDATE ? -EOPNOTSUPP : -EINVAL;
     }
     len = ROUND_UP(len, PAGE_SIZE);
     flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN);
@@ -196,15 +217,16 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
 
     len = ROUND_UP(len, PAGE_SIZE);
     old_len = ROUND_UP(old_len, PAGE_SIZE);
-    if (old % PAGE_SIZE || !len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+    if (old % PAGE_SIZE || !len || !old_len ||
+        flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
         (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
         (flags & MREMAP_DONTUNMAP && len != old_len) ||
         (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM || !guest_ok(addr, len) ||
                                   (addr < old + old_len && old < addr + len)))) {
         return -EINVAL;
     }
-    if (!guest_ok(old, old_len) || !old_len || !vma || old < vma->start ||
-        old + old_len > vma->end || vma->flags & VMA_VDSO) {
+    if (!guest_ok(old, old_len) || !vma || old < vma->start || old + old_len > vma->end ||
+        vma->flags & VMA_VDSO) {
         return -EFAULT;
     }
     if (backing_copy(old, old_len) < 0) {
@@ -292,11 +314,14 @@ int64_t mm_detach(uint64_t addr)
 
 int64_t mm_advise(uint64_t addr, uint64_t len, int advice)
 {
-    if (!guest_ok(addr, len)) {
-        return -ENOMEM;
+    if (addr % PAGE_SIZE || ROUND_UP(len, PAGE_SIZE) < len) {
+        return -EINVAL;
     }
     if (advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE) {
-        return -EPERM;
+        return madvise(NULL, 0, advice) < 0 ? -errno : -EPERM;
+    }
+    if (!guest_ok(addr, len)) {
+        return madvise(NULL, 0, advice) < 0 ? -errno : -ENOMEM;
     }
     if ((advice == MADV_DONTNEED || advice == MADV_FREE) && !(addr % PAGE_SIZE) &&
         backing_forget(addr, ROUND_UP(len, PAGE_SIZE)) < 0) {

@@ -158,7 +158,6 @@ bool sigframe_push(struct vcpu *vcpu, const struct action *action, int signo, ui
     frame.context.fpstate = sp;
     frame.context.old_mask = old_mask;
     memcpy(&frame.stack, &vcpu->altstack, sizeof(frame.stack));
-    frame.stack.flags |= frame.stack.size ? 0 : SS_DISABLE;
     memcpy(frame.info, vcpu->signal_info, sizeof(frame.info));
     sp = ROUND_DOWN(sp - sizeof(frame), 16) - 8;
     if ((alternate && !on_altstack(vcpu, sp)) || guest_write(sp, &frame, sizeof(frame)) < 0) {
