@@ -10,31 +10,19 @@ import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List
 
-from .play import VERBS, Play, PlayError
+from kontain_preflight.arguments import Parser
+from kontain_preflight.engines import NAMES as ENGINES
+from kontain_preflight.errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError
+
+from .play import VERBS, Play
 from .progress import Progress
-from .record import Record, RecordError
+from .record import Record
 from .report import Report
 
-GOOD, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
-ENGINES = ("containerd", "crio", "docker", "podman")
+GOOD = 0
 COMPLETE, HALTED, STOPPED = "complete", "halted", "interrupted"
-
-
-class FleetError(Exception):
-    """An error in two lines, and the status that it ends with."""
-
-    def __init__(self, problem: str, fix: str, status: int = FAILED) -> None:
-        """Take both halves, without their full stops."""
-        super().__init__(f"kontain fleet: {problem}.\nTo fix: {fix}.")
-        self.status = status
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line."""
-        raise FleetError(f"wrong usage: {message}", "see `kontain fleet --help`", WRONG_USAGE)
 
 
 def main(argv: List[str]) -> int:
@@ -43,18 +31,22 @@ def main(argv: List[str]) -> int:
         more = argv[argv.index("--") + 1 :] if "--" in argv else []
         own = argv[: argv.index("--")] if "--" in argv else argv
         return run(parser().parse_args(own), more)
-    except FleetError as error:
-        print(error, file=sys.stderr)
+    except HostError as error:
+        complain(error)
         return error.status
+
+
+def complain(error: HostError) -> None:
+    """Print the two lines of an error."""
+    print(f"kontain fleet: {error}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
-    made = _Parser(
-        prog="kontain fleet",
+    made = Parser(
+        "kontain fleet",
         description="Plan, apply, check and verify Kontain on the hosts of an Ansible inventory.",
         epilog="What follows `--` goes to ansible-playbook. Manual: kontain-fleet(1).",
-        allow_abbrev=False,
     )
     made.add_argument("verb", choices=list(VERBS), help="plan and check change nothing")
     made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")
@@ -102,14 +94,9 @@ def run(options: argparse.Namespace, more: List[str]) -> int:
             record.add(outcome)
         report = carry_out(play, hosts, record)
         report.write(folder)
-    except (PlayError, RecordError) as problem:
-        fix = "run the same command, or leave --resume out to begin anew"
-        if isinstance(problem, PlayError):
-            fix = problem.fix
-        raise FleetError(str(problem), fix, WRONG_USAGE) from problem
     except OSError as problem:
         fix = "choose another folder with --report"
-        raise FleetError(f"cannot write the report: {problem}", fix) from problem
+        raise HostError("cannot write the report", str(problem), fix) from problem
     return conclude(report, folder, as_json=options.json)
 
 
@@ -119,7 +106,7 @@ def trust_variables(options: argparse.Namespace) -> Dict[str, Any]:
     if options.key:
         if not Path(options.key).is_file():
             fix = "give the file release.pub that was published with the bundle"
-            raise FleetError(f"there is no key {options.key}", fix, WRONG_USAGE)
+            raise HostError("cannot use --key", f"there is no key {options.key}", fix, WRONG_USAGE)
         variables["kontain_key"] = str(Path(options.key).absolute())
     if options.sha256:
         variables["kontain_bundle_sha256"] = options.sha256
@@ -135,27 +122,26 @@ def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
     if options.bundle:
         if not Path(options.bundle).is_file():
             fix = "give a file kontain-VERSION-x86_64.tar.gz, or make one with `make bundle`"
-            raise FleetError(f"there is no bundle {options.bundle}", fix, WRONG_USAGE)
+            why = f"there is no bundle {options.bundle}"
+            raise HostError("cannot use --bundle", why, fix, WRONG_USAGE)
         variables["kontain_bundle"] = str(Path(options.bundle).absolute())
     variables.update(trust_variables(options))
     if options.engines:
         variables["kontain_engines"] = options.engines.split(",")
         if set(variables["kontain_engines"]) - set(ENGINES):
-            problem = f"--engines is {options.engines!r}, wanted some of {','.join(ENGINES)}"
-            raise FleetError(problem, "name the engines so", WRONG_USAGE)
+            why = f"it is {options.engines!r}, wanted some of {','.join(ENGINES)}"
+            raise HostError("cannot use --engines", why, "name the engines so", WRONG_USAGE)
     if options.ignore:
         variables["kontain_ignore"] = options.ignore
     if options.rollback_failed:
         if options.verb != "apply":
-            problem = f"--rollback-failed is for apply, and {options.verb} changes nothing"
-            raise FleetError(problem, "leave it out", WRONG_USAGE)
+            why = f"it is for apply, and {options.verb} changes nothing"
+            raise HostError("cannot use --rollback-failed", why, "leave it out", WRONG_USAGE)
         variables["kontain_rollback_failed"] = True
     waves = options.waves.split(",") if options.verb == "apply" else ["100%"]
     if not all(wave.rstrip("%").isdigit() and int(wave.rstrip("%")) for wave in waves):
-        problem = (
-            f"--waves is {options.waves!r}, wanted numbers of hosts, or percentages, such as 1,10%"
-        )
-        raise FleetError(problem, "give such a list", WRONG_USAGE)
+        why = f"it is {options.waves!r}, wanted numbers of hosts, or percentages, such as 1,10%"
+        raise HostError("cannot use --waves", why, "give such a list", WRONG_USAGE)
     variables["kontain_waves"] = [wave if "%" in wave else int(wave) for wave in waves]
     if options.verb != "apply":  # what only looks, looks at all
         variables["kontain_max_fail_percentage"] = 100
@@ -200,9 +186,9 @@ def conclude(report: Report, folder: Path, *, as_json: bool) -> int:
         return GOOD
     again = "mend these hosts, then run the same command with --resume"
     if report.ended == STOPPED:
-        print(FleetError("interrupted", "run the same command with --resume"), file=sys.stderr)
+        complain(HostError("interrupted", "", "run the same command with --resume"))
         return INTERRUPTED
     if report.ended == HALTED:
         problem = "halted after a wave with failures; the hosts after it are as they were"
-        print(FleetError(problem, again), file=sys.stderr)
+        complain(HostError(problem, "", again))
     return FAILED

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 from typing import Iterator, List
 
+from kontain_preflight.errors import HostError
+
 NO_ANSIBLE = 5
-LIBRARY = Path(__file__).resolve().parent.parent
+LIBRARY = Path(__file__).resolve().parent.parent  # of a release; of a checkout, that of this part
+LIBRARIES = [str(place) for place in (LIBRARY, LIBRARY.parent / "preflight") if place.is_dir()]
 START = (
-    "import sys; sys.path[0] = sys.argv.pop(1); from kontain_fleet.cli import main; "
-    "sys.exit(main(sys.argv[1:]))"
+    "import os, sys; sys.path[0:1] = sys.argv.pop(1).split(os.pathsep); "
+    "from kontain_fleet.cli import main; sys.exit(main(sys.argv[1:]))"
 )
 PROBE = "import ansible, ansible_runner, jinja2"
 
@@ -24,15 +27,16 @@ def main(argv: List[str]) -> int:
     for python in candidates():
         if has_runner(python):
             path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-            command = [python, "-c", START, str(LIBRARY), *argv]
+            command = [python, "-c", START, os.pathsep.join(LIBRARIES), *argv]
             os.execve(python, command, {**os.environ, "PATH": path})  # noqa: S606  no shell is meant
-    print(
-        "kontain fleet: cannot run Ansible: no Python with ansible-core, ansible-runner and jinja2 "
-        "was found in VIRTUAL_ENV, behind ansible-playbook, or as python3.\n"
-        "To fix: on the controller, run `pip install ansible-core ansible-runner`, in a virtual "
-        "environment that is active; managed hosts need neither.",
-        file=sys.stderr,
+    error = HostError(
+        "cannot run Ansible",
+        "no Python with ansible-core, ansible-runner and jinja2 was found in VIRTUAL_ENV, behind "
+        "ansible-playbook, or as python3",
+        "on the controller, run `pip install ansible-core ansible-runner`, in a virtual "
+        "environment that is active; managed hosts need neither",
     )
+    print(f"kontain fleet: {error}", file=sys.stderr)
     return NO_ANSIBLE
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import ansible_runner  # type: ignore[import-untyped]  # it has no types
+
+from kontain_preflight.errors import WRONG_USAGE, HostError
+from kontain_preflight.programs import Process
 
 from .record import CHANGED, FAILED, GOOD, UNREACHABLE, Outcome
 
@@ -33,16 +35,8 @@ KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "result
 
 NO_COLLECTION = f"the playbook: {PLAYBOOK} could not be found"
 UNREADABLE = "Module result deserialization failed"
+REACH = "see that the inventory is right and that Ansible reaches its hosts"
 NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say of a program
-
-
-class PlayError(Exception):
-    """Ansible could not begin: the text says why, `fix` what to do."""
-
-    def __init__(self, problem: str, fix: str = "") -> None:
-        """Keep both."""
-        super().__init__(problem)
-        self.fix = fix or "see that the inventory is right and that Ansible reaches its hosts"
 
 
 @dataclass
@@ -60,11 +54,12 @@ class Play:
         """Return the hosts, in the inventory's order."""
         command = ["ansible", "all", "--list-hosts", "-i", self.inventory]
         command += ["--limit", self.limit] if self.limit else []
-        ran = subprocess.run(command, check=False, capture_output=True, text=True)
+        ran = Process(command, environment=os.environ).finish()
         hosts = [line.strip() for line in ran.stdout.splitlines()[1:] if line.strip()]
-        if ran.returncode or not hosts:
-            why = (ran.stderr.strip().splitlines() or ["it has no hosts"])[-1]
-            raise PlayError(f"cannot read the inventory {self.inventory}: {why}")
+        if ran.status or not hosts:
+            why = ran.last_words if ran.stderr.strip() else "it has no hosts"
+            what = f"cannot read the inventory {self.inventory}"
+            raise HostError(what, why, REACH, WRONG_USAGE)
         return hosts
 
     def run(
@@ -96,14 +91,16 @@ class Play:
         return str(ended.status)
 
 
-def did_not_begin(said: str) -> PlayError:
+def did_not_begin(said: str) -> HostError:
     """Return the error for what Ansible said before its first play."""
     if NO_COLLECTION not in said:
-        return PlayError(f"Ansible did not begin: {said}")
-    return PlayError(
-        "Ansible did not begin: this controller lacks the collection kontain.platform",
+        return HostError("Ansible did not begin", said.rstrip("."), REACH, WRONG_USAGE)
+    return HostError(
+        "Ansible did not begin",
+        "this controller lacks the collection kontain.platform",
         "run `ansible-galaxy collection install kontain-VERSION/kontain-platform-VERSION.tar.gz`, "
         "a file of the unpacked bundle, or see docs/how-to/provision-hosts.md for other sources",
+        WRONG_USAGE,
     )
 
 

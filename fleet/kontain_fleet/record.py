@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List
 
+from kontain_preflight.errors import FIX, WRONG_USAGE, HostError
+
 GOOD, CHANGED, FAILED, UNREACHABLE = "good", "changed", "failed", "unreachable"
 BAD = (FAILED, UNREACHABLE)
-FIX = "To fix: "
 
 
 @dataclass
@@ -62,10 +63,6 @@ class Outcome:
         return "\n".join(fixes) or "see what Ansible says with -vvv, then run this again."
 
 
-class RecordError(Exception):
-    """A record that cannot be gone on with; the text says why."""
-
-
 class Record:
     """The file of a run: its first line says what the run is, each other is an Outcome."""
 
@@ -80,15 +77,15 @@ class Record:
         self.path.write_text(json.dumps(self.run) + "\n", encoding="utf-8")
 
     def resume(self) -> None:
-        """Read what an earlier run of the same kind found; raise RecordError when it was another."""
+        """Read what an earlier run of the same kind found; raise HostError when it was another."""
         try:
             first, *lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as problem:
-            raise RecordError(f"there is no run to resume in {self.path.parent}") from problem
+            raise _cannot_resume(f"there is no run to resume in {self.path.parent}") from problem
         before = json.loads(first)
         if before != self.run:
             differing = ", ".join(k for k in self.run if before.get(k) != self.run[k])
-            raise RecordError(f"the run in {self.path.parent} was another: {differing} differ")
+            raise _cannot_resume(f"the run in {self.path.parent} was another: {differing} differ")
         for line in lines:
             try:
                 outcome = Outcome(**json.loads(line))
@@ -107,3 +104,8 @@ class Record:
     def bad(self) -> List[Outcome]:
         """The hosts that are not as they should be."""
         return [outcome for outcome in self.outcomes.values() if outcome.is_bad]
+
+
+def _cannot_resume(why: str) -> HostError:
+    fix = "run the same command, or leave --resume out to begin anew"
+    return HostError("cannot resume", why, fix, WRONG_USAGE)

@@ -151,7 +151,7 @@ def main() -> None:
     """Translate between Ansible and the library."""
     module = AnsibleModule(
         argument_spec={
-            "engine": {"choices": ["containerd", "crio", "docker", "podman"], "required": True},
+            "engine": {"choices": engines.ENGINES, "required": True},
             "state": {"choices": ["present", "absent"], "default": "present"},
             "path": {"type": "path", "default": "/opt/kontain/bin/krun"},
             "replace": {"type": "bool", "default": False},

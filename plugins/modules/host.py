@@ -302,7 +302,7 @@ def main() -> None:
             "engines": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["containerd", "crio", "docker", "podman"],
+                "choices": engines.ENGINES,
                 "default": [],
             },
             "proof": {"choices": ["always", "changed", "never"], "default": "changed"},

@@ -23,7 +23,7 @@ class HostError(Exception):
     """
 
     def __init__(self, what: str, why: str, fix: str, status: int = FAILED) -> None:
-        """Keep the three parts; none of them ends with a full stop."""
+        """Keep the three parts; none of them ends with a full stop, and `why` may be ""."""
         super().__init__(what, why, fix, status)
         self.what = what
         self.why = why
@@ -33,4 +33,4 @@ class HostError(Exception):
 
     def __str__(self) -> str:
         """Return the message's two lines."""
-        return f"{self.what}: {self.why}.\n{FIX}{self.fix}."
+        return f"{': '.join(filter(None, (self.what, self.why)))}.\n{FIX}{self.fix}."

@@ -14,11 +14,14 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kontain_host.errors import HostError
+from kontain_preflight.facts import os_release
+from kontain_preflight.host import Host
+from kontain_preflight.programs import Process
 
 from .tree import Node, Tree, normalise
 
@@ -58,7 +61,7 @@ class Apt:
         Its hooks would run otherwise, and change the host. Versions of the release that the host
         runs come before those of any other archive in its sources.
         """
-        host = _run(["apt-config", "dump"], dict(os.environ)).splitlines()
+        host = _run(["apt-config", "dump"], os.environ).splitlines()
         own = {
             "Dir::State": self._folder,
             "Dir::State::status": self._folder / "status",
@@ -96,7 +99,7 @@ class Apt:
     def _package(self, name: str, version: str) -> Package:
         escaped = version.replace(":", "%3a")
         file = next((self._folder / "archives").glob(f"{name}_{escaped}_*.deb"))
-        control = _run(["dpkg-deb", "--field", str(file)], dict(os.environ))
+        control = _run(["dpkg-deb", "--field", str(file)], os.environ)
         fields = dict(
             line.split(": ", 1) for line in control.splitlines() if re.match(r"\S+: ", line)
         )
@@ -143,16 +146,15 @@ def _node(
 
 def unpack(package: Package, folder: Path) -> None:
     """Unpack PACKAGE below FOLDER, as this user's files."""
-    _run(["dpkg-deb", "--extract", str(package.file), str(folder)], dict(os.environ))
+    _run(["dpkg-deb", "--extract", str(package.file), str(folder)], os.environ)
 
 
 def _codename() -> str:
-    """Return the name of the release of this host's distribution, as os-release(5) has it."""
-    text = Path("/etc/os-release").read_text(encoding="utf-8")
-    found = re.search(r'^VERSION_CODENAME="?([a-z]+)"?$', text, re.MULTILINE)
-    if found:
-        return found[1]
-    why = "/etc/os-release has no VERSION_CODENAME"
+    """Return the name of the release of this host's distribution."""
+    name = os_release(Host()).get("VERSION_CODENAME", "")
+    if re.fullmatch("[a-z]+", name):
+        return name
+    why = f"os-release(5) has the VERSION_CODENAME {name!r}, wanted small letters"
     raise HostError(
         "cannot choose packages", why, "build the image on a release of Debian or Ubuntu"
     )
@@ -166,18 +168,11 @@ def _need_programs(*names: str) -> None:
             raise HostError("cannot build images", why, fix)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode == 0:
+def _run(command: list[str], environment: Mapping[str, str]) -> str:
+    done = Process(command, environment=environment).finish()
+    if done.status == 0:
         return done.stdout
-    last = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("E:")), "")
-    why = last[2:].strip().rstrip(".") or f"it ended with status {done.returncode}"
+    said = [line[2:].strip() for line in done.stderr.splitlines() if line.startswith("E:")]
+    why = said[-1].rstrip(".") if said else done.last_words
     fix = "look at /etc/apt/sources.list and at the network: `apt-get update` has to work"
     raise HostError(f"cannot run {' '.join(command[:3])}", why, fix)

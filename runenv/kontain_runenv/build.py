@@ -7,11 +7,14 @@ import fcntl
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kontain_host.files import Meta, temporary_name, write_atomic
+from kontain_preflight.facts import os_release
+from kontain_preflight.host import Host
 
 from .apt import Apt, Package
 from .bill import add_control, list_files, make_sbom, used_packages
@@ -121,7 +124,7 @@ def write_image(image: Image, folder: Path) -> list[Path]:
     paths = []
     for suffix, data in files.items():
         path = folder / f"{image.recipe.name}{suffix}"
-        _write(path, data)
+        write_atomic(path, data, Meta(0o644), temporary_name(path.name))
         paths.append(path)
     return paths
 
@@ -159,9 +162,8 @@ def _labels(recipe: Recipe, version: str) -> dict[str, str]:
 
 
 def _distribution() -> str:
-    text = Path("/etc/os-release").read_text(encoding="utf-8")
-    found = re.search(r'^ID="?([a-z]+)"?$', text, re.MULTILINE)
-    return found[1] if found else "debian"
+    name = os_release(Host()).get("ID", "")
+    return name if re.fullmatch("[a-z]+", name) else "debian"
 
 
 @contextmanager
@@ -171,17 +173,3 @@ def _lock(folder: Path) -> Iterator[None]:
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Make PATH hold DATA; whoever reads it meanwhile sees all or nothing of them."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".image.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-            Path(file.name).rename(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from kontain_host.errors import WRONG_USAGE, HostError, named
 from kontain_preflight.arguments import Parser
+from kontain_preflight.engines import ENGINES
+from kontain_preflight.programs import Process
 
 from .build import Builder, Image, describe, write_image
 from .recipes import RECIPES, Recipe, package_recipe
 
-_ENGINES = ("podman", "docker")
+_ENGINES = {engine.name: engine.client for engine in ENGINES if engine.loads_images}
 _EPILOG = "Documentation: kontain-image(1), https://github.com/kontainapp/platform/tree/main/docs"
 
 
@@ -58,7 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output", metavar="FOLDER", type=Path, help="write archive, SBOM and list of files there"
     )
     build.add_argument(
-        "--load", metavar="ENGINE", action="append", choices=_ENGINES, help="podman or docker"
+        "--load",
+        metavar="ENGINE",
+        action="append",
+        choices=list(_ENGINES),
+        help=" or ".join(_ENGINES),
     )
     build.add_argument("--refresh", action="store_true", help="look for newer packages now")
     build.add_argument("--json", action="store_true", help="print one JSON object")
@@ -97,23 +104,20 @@ def _chosen(arguments: argparse.Namespace) -> list[Recipe]:
         raise HostError("wrong usage", why, "name a folder, which need not exist", WRONG_USAGE)
     if not arguments.output and not arguments.load:
         why = "neither --output nor --load says where the image shall go"
-        fix = "give `--load podman`, `--load docker` or `--output FOLDER`"
+        fix = f"give `--load {next(iter(_ENGINES))}` or the like, or `--output FOLDER`"
         raise HostError("wrong usage", why, fix, WRONG_USAGE)
     return [*(RECIPES[name] for name in names), *packages]
 
 
 def _load(engine: str, image: Image) -> None:
-    done = subprocess.run(
-        [engine, "load"],
-        input=image.archive,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    with tempfile.TemporaryFile() as archive:
+        archive.write(image.archive)
+        archive.seek(0)
+        command = [_ENGINES[engine], "load"]
+        done = Process(command, stdin=archive.fileno(), environment=os.environ).finish()
+    if done.status:
         fix = f"make `{engine} info` work for this user, then run this again"
-        raise HostError(f"cannot load {image.reference} into {engine}", said[-1].rstrip("."), fix)
+        raise HostError(f"cannot load {image.reference} into {engine}", done.last_words, fix)
 
 
 def _print_table(figures: list[dict[str, object]]) -> None:

@@ -7,11 +7,11 @@ Each step takes the image's own files, its parent's files and the packages, and 
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 from kontain_host.errors import HostError
+from kontain_preflight.programs import Process
 
 from .apt import Package, unpack
 from .keystore import BUNDLE, make_keystore
@@ -138,19 +138,8 @@ def _contain_links(root: Path) -> None:
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a program of the image's packages in FOLDER, with nothing of this host's environment."""
     settings = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **environment}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        why = (
-            f"{Path(command[0]).name} ended with status {done.returncode}: {said[-1].rstrip('.')}"
-        )
+    done = Process(command, environment=settings, folder=str(folder)).finish()
+    if done.status:
+        why = f"{Path(command[0]).name} ended with status {done.status}: {done.last_words}"
         fix = "build on a host that runs the packages' programs, with 1 GiB of free space for them"
         raise HostError("cannot complete the image", why, fix)

@@ -13,8 +13,9 @@ import pytest
 pytest.importorskip("ansible_runner", reason="needs ansible-runner: run `make venv`")
 
 from kontain_fleet.progress import Progress
-from kontain_fleet.record import Outcome, Record, RecordError
+from kontain_fleet.record import Outcome, Record
 from kontain_fleet.report import Report, html, junit
+from kontain_preflight.errors import HostError
 
 HOSTILE = '<script>alert(1)</script>\x1b[31m & "quoted"'
 
@@ -121,11 +122,11 @@ def test_a_record_goes_on_with_what_is_good(tmp_path: Path) -> None:
 def test_a_record_of_another_run_is_refused(tmp_path: Path) -> None:
     """To resume another run is an error that says what differs; without one there is none."""
     first = Record(tmp_path / "results.jsonl", {"verb": "apply", "kontain_bundle": "1"})
-    with pytest.raises(RecordError, match="no run to resume"):
+    with pytest.raises(HostError, match="no run to resume"):
         first.resume()
     first.begin()
 
-    with pytest.raises(RecordError, match="kontain_bundle differ"):
+    with pytest.raises(HostError, match="kontain_bundle differ"):
         Record(first.path, {"verb": "apply", "kontain_bundle": "2"}).resume()
 
 
