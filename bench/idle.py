@@ -19,24 +19,30 @@ def _usage_file(group: Path) -> Path:
 
 
 @contextmanager
-def _group() -> Iterator[Path]:
+def group() -> Iterator[Path]:
     """Make a control group of this host's that counts memory, kernel memory too.
 
     Raises:
         OSError: this user cannot, or no memory controller is there.
     """
     parent = CGROUP / "memory" if (CGROUP / "memory").is_dir() else CGROUP
-    group = Path(tempfile.mkdtemp(prefix="kontain-bench-", dir=parent))
+    made = Path(tempfile.mkdtemp(prefix="kontain-bench-", dir=parent))
     try:
-        if not _usage_file(group).exists():
-            raise FileNotFoundError(f"{group} counts no memory")
-        yield group
+        if not _usage_file(made).exists():
+            raise FileNotFoundError(f"{made} counts no memory")
+        yield made
     finally:
-        group.rmdir()
+        made.rmdir()
 
 
-def _join(group: Path) -> None:
-    (group / "cgroup.procs").write_text(str(os.getpid()))
+def settled(group: Path) -> int:
+    """Return the bytes that the processes of a GROUP use, after the kernel has counted."""
+    time.sleep(SETTLE_S)
+    return int(_usage_file(group).read_text())
+
+
+def _join(own: Path) -> None:
+    (own / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def bytes_of_one(command: Sequence["str | Path"], count: int) -> float:
@@ -46,14 +52,14 @@ def bytes_of_one(command: Sequence["str | Path"], count: int) -> float:
         OSError: as for a control group.
     """
     with ExitStack() as stack:
-        group = stack.enter_context(_group())
+        own = stack.enter_context(group())
         started = [
             stack.enter_context(
                 subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    preexec_fn=lambda: _join(group),  # noqa: PLW1509 - one thread
+                    preexec_fn=lambda: _join(own),  # noqa: PLW1509 - one thread
                 )
             )
             for _ in range(count)
@@ -61,8 +67,7 @@ def bytes_of_one(command: Sequence["str | Path"], count: int) -> float:
         for process in started:
             if process.stdout:
                 process.stdout.readline()
-        time.sleep(SETTLE_S)
-        used = int(_usage_file(group).read_text())
+        used = settled(own)
         for process in started:
             process.communicate()
     return used / count

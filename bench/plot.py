@@ -2,7 +2,7 @@
 """Charts as SVG, written by hand: lines over a logarithmic axis, and bars."""
 
 from html import escape
-from math import log2
+from math import ceil, floor, log2, log10
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 40, 50
@@ -47,6 +47,35 @@ def bars(title: str, y_name: str, values: "dict[str, float]") -> str:
     return _document(parts)
 
 
+def ratios(title: str, names: "list[str]", rows: "dict[str, dict[str, float]]") -> str:
+    """Return a chart with a line of dots for each of ROWS: its ratios, by NAMES, over a logarithm."""
+    values = [row[name] for row in rows.values() for name in names if row.get(name, 0) > 0]
+    low, high = floor(log10(min([*values, 1]))), ceil(log10(max([*values, 10])))
+    left, height = 230, TOP + 22 * len(rows) + BOTTOM
+
+    def place(value: float) -> float:
+        return left + (log10(value) - low) / (high - low) * (WIDTH - left - 110)
+
+    parts = [_text(8, 20, title, "start")]
+    for power in range(low, high + 1):
+        x = place(10.0**power)
+        parts.append(f'<path d="M{x:.1f} {TOP}V{height - BOTTOM}" stroke="#ccc"/>')
+        parts.append(_text(x, height - BOTTOM + 18, f"{10.0**power:g}", "middle"))
+    for number, (line, row) in enumerate(rows.items()):
+        y = TOP + 22 * number + 12
+        parts.append(_text(left - 8, y + 4, line, "end"))
+        for name in names:
+            if row.get(name, 0) > 0:
+                colour = COLOURS[names.index(name) % len(COLOURS)]
+                parts.append(
+                    f'<circle cx="{place(row[name]):.1f}" cy="{y}" r="5" fill="{colour}"/>'
+                )
+    for number, name in enumerate(names):
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(_text(WIDTH - 90, TOP + 18 * number + 12, name, "start", colour))
+    return _document(parts, height)
+
+
 def _height(share: float) -> float:
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
@@ -66,8 +95,8 @@ def _text(x: float, y: float, words: str, anchor: str, colour: str = "#222") -> 
     return f"<text {place}>{escape(words)}</text>"
 
 
-def _document(parts: "list[str]") -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
+def _document(parts: "list[str]", height: int = HEIGHT) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
     style = 'font-family="sans-serif" font-size="12"'
-    paper = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
+    paper = f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
     return "\n".join([f"{head} {style}>", paper, *parts, "</svg>"]) + "\n"

@@ -138,3 +138,12 @@ def test_snapshot_measures_three_ways_to_start() -> None:
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = [line.split()[:2] for line in printed.splitlines()]
     assert lines[:4] == [["Python", way] for way in ("native", "km", "resumed", "snapshot")]
+
+
+def test_calls_are_of_every_kind(programs: Path) -> None:
+    """Each kind of system call has a line with what one takes."""
+    ran = call(programs / "calls", "1")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    kinds = dict(line.split() for line in ran.stdout.splitlines())
+    assert kinds.keys() >= {"getpid", "stat", "open-read-close", "pipe", "epoll", "fork", "thread"}
+    assert all(float(ns) > 0 for ns in kinds.values())
