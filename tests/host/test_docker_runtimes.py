@@ -339,6 +339,29 @@ def test_nothing_of_theirs_is_lost(host: SmallHost, start: Start, name: str) -> 
     assert snapshot(Path(host.root)) == before
 
 
+OPERATORS = """{
+  "data-root": "/srv/docker",
+  "default-address-pools": [ { "base": "10.200.0.0/16", "size": 24 } ],
+  "insecure-registries": ["registry.example:5000", "10.0.0.7:5000"],
+  "log-opts": { "max-size": "10m", "max-file": "3" },
+  "live-restore": true
+}
+"""
+
+
+def test_a_file_that_its_operator_goes_on_editing_keeps_their_hand(host: SmallHost) -> None:
+    """With an edit between, registered and forgotten again, it has their lines and their edit alone.
+
+    The before-image is of no use then: lists on a line of their own would stay spread over many.
+    """
+    place = configure(host, OPERATORS)
+    register(host)
+    theirs = ('"max-file": "3"', '"max-file": "5"')
+    place.write_text(place.read_text().replace(*theirs))
+    uninstall(host)
+    assert place.read_text() == OPERATORS.replace(*theirs)
+
+
 @pytest.mark.needs_root
 def test_each_dockerd_of_a_file_is_told(host: SmallHost, start: Start) -> None:
     """Two that read one file, one by a relative path, with another address first: both know."""
