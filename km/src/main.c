@@ -36,6 +36,9 @@ int main(int argc, char **argv, char **envp)
 
     (void)argc;
     self_open();
+    if (self_is_inside()) {
+        inside_run(argv, envp);
+    }
     limits_make_room();
     reserve_guest_range(argv, envp);
     places_choose();

@@ -49,6 +49,11 @@ void probe_load(struct vm *vm);
 /* km fails: say at what, with the errno `error` or 0. */
 void probe_failed(int error);
 
+/* ---- inside.c: km in a VM of km's ---- */
+
+/* Become the program that the command line names, without a VM of its own. */
+_Noreturn void inside_run(char **argv, char **envp);
+
 /* ---- command_line.c ---- */
 
 /* Fill `options` from the command line, or print help, version or an error and exit. */

@@ -307,7 +307,10 @@ HOSTILE = (
 
 CALL_KINDS = ("clone", "exec", "memory", "vectors", "sockets", "settings", "signals")
 
-ANSWERS = (Payload("call_errors", ("glibc",), _each(CALL_KINDS)),)
+ANSWERS = (
+    Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
+    Payload("text_busy"),
+)
 
 FILTERS = (
     Payload(

@@ -275,3 +275,23 @@ def test_link_to_km_stands_for_the_payload_beside_it(
     assert "--help" in run([script]).stdout
     (tmp_path / "alone").symlink_to(km)
     assert run([tmp_path / "alone", "--version"]).stdout.startswith("km ")
+
+
+@needs_kvm
+def test_km_in_a_vm_runs_the_program_as_it_is(km: Path, hello: Path) -> None:
+    """A km that is called in a VM becomes the program, with its arguments, status and death."""
+    done = run([km, km, "--argv0", "other", hello])
+    alone = run([km, hello])
+    assert (done.returncode, done.stdout, done.stderr) == (0, alone.stdout, alone.stderr)
+    assert run([km, km, km, "/bin/sh", "-c", "exit 7"]).returncode == 7
+    assert run([km, km, "/bin/sh", "-c", "kill -9 $$"]).returncode == -signal.SIGKILL
+    assert run([km, km, "--version"]).stdout.startswith("km ")
+
+
+@needs_kvm
+@pytest.mark.parametrize("option", ["--trace", "--stats", "--coredump=core"])
+def test_km_in_a_vm_refuses_what_needs_one(option: str, km: Path, hello: Path) -> None:
+    """What only a VM of its own could give is an error that says who can give it."""
+    done = run([km, km, option, hello])
+    assert_refused(done, FAILED, f"without {option.split('=', maxsplit=1)[0]}")
+    assert "the km that made the VM" in done.stderr

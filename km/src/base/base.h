@@ -197,6 +197,10 @@ void reserve_guest_range(char **argv, char **envp);
 
 /* Open it, for execve. Must be called first. */
 void self_open(void);
+/* Whether this km was called in a VM of km's, where it can make none. */
+bool self_is_inside(void);
+/* The end of uname(2)'s release there. */
+#define RELEASE_SUFFIX ".kontain.KVM"
 /* The descriptor where it is open for ever, or -1. */
 int self_fd(void);
 /* Whether `path` leads to it; a file is it. */

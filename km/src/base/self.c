@@ -12,13 +12,16 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 static int own = -1;
 static struct stat program; /* of it */
+static bool inside;         /* a VM of km's */
 
 static void open_own(void)
 {
@@ -31,6 +34,19 @@ static void open_own(void)
     if (own >= 0) {
         (void)fcntl(own, F_SETFD, 0);
     }
+}
+
+/* Whether uname(2) is answered by km. */
+static bool is_kontain(void)
+{
+    struct utsname host;
+    size_t length, suffix = strlen(RELEASE_SUFFIX);
+
+    if (uname(&host) < 0) {
+        return false;
+    }
+    length = strlen(host.release);
+    return length > suffix && !strcmp(host.release + length - suffix, RELEASE_SUFFIX);
 }
 
 void self_open(void)
@@ -48,8 +64,16 @@ void self_open(void)
     }
     if (mmap((void *)EMPTY_HVA, PAGE_SIZE, PROT_READ,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)EMPTY_HVA) {
-        die(STATUS_FAILED, FIX_REPORT, "the address 0x%lx is not free: %m", EMPTY_HVA);
+        inside = is_kontain();
+        if (!inside) {
+            die(STATUS_FAILED, FIX_REPORT, "the address 0x%lx is not free: %m", EMPTY_HVA);
+        }
     }
+}
+
+bool self_is_inside(void)
+{
+    return inside;
 }
 
 int self_fd(void)

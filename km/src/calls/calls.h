@@ -584,6 +584,11 @@ HANDLER(splice);
 HANDLER(copy_file_range);
 
 /* sys_file.c */
+/*
+ * Whether the file that a path leads to, which shall be written to or cut, runs as a program. A
+ * descriptor of it is closed again, which would cost the process its locks of fcntl(2) on it.
+ */
+bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags);
 /* Let the host make a call that closes, replaces or marks the descriptor of argument `i`. */
 int64_t change_descriptor(const struct vcpu *vcpu, uint64_t number, const uint64_t *args,
                           unsigned i);

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -32,8 +33,25 @@ static int open_named(struct vcpu *vcpu, const char *path)
     return (int)open_at(vcpu, (uint64_t)AT_FDCWD, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
 }
 
+#define F_SETSIG_ 10
+
+/*
+ * Whether somebody has the file open to write to it: a lease for readers is refused then. Who
+ * opens it so at this very moment sends a signal that is ignored.
+ */
+static bool is_written(int fd)
+{
+    bool written;
+
+    (void)fcntl(fd, F_SETSIG_, SIGURG);
+    written = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+    (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    return written;
+}
+
 static int64_t check_elf(struct vcpu *vcpu, const char *path)
 {
+    bool written;
     Elf64_Ehdr head = {0};
     int fd = open_named(vcpu, path);
     ssize_t n;
@@ -42,7 +60,11 @@ static int64_t check_elf(struct vcpu *vcpu, const char *path)
         return fd;
     }
     n = read(fd, &head, sizeof(head));
+    written = is_written(fd);
     (void)close(fd);
+    if (written) {
+        return -ETXTBSY;
+    }
     if (n == (ssize_t)sizeof(head) &&
         !memcmp(head.e_ident, SNAPSHOT_MAGIC, sizeof(SNAPSHOT_MAGIC))) {
         return 0;
@@ -69,6 +91,7 @@ static int64_t resolve(struct vcpu *vcpu, struct script *script, const char **pa
                        char beside[PATH_MAX])
 {
     int64_t found;
+    int fd;
 
     do {
         found = check_file(*path);
@@ -78,7 +101,12 @@ static int64_t resolve(struct vcpu *vcpu, struct script *script, const char **pa
         if (self_is(*path) && payload_beside(*path, beside)) {
             *path = beside;
         }
-        found = script_resolve(script, *path, open_named(vcpu, *path));
+        fd = open_named(vcpu, *path);
+        if (fd >= 0 && is_written(fd)) {
+            (void)close(fd);
+            return -ETXTBSY;
+        }
+        found = script_resolve(script, *path, fd);
         if (found > 0) {
             *path = script->head[0];
         }

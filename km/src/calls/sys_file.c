@@ -16,8 +16,31 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- open ---- */
+
+bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+{
+    struct stat st;
+    int64_t fd;
+    bool found;
+
+    if (!(flags & (OPEN_ACCESS | O_TRUNC)) || flags & (O_EXCL | O_PATH) ||
+        options.carried[CARRIED_LOCKS] ||
+        host_syscall(__NR_newfstatat, (uint64_t[6]){dirfd, path, (uint64_t)&st}) < 0 ||
+        !S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
+        return false;
+    }
+    fd = open_at(vcpu, dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return false;
+    }
+    found = program_runs((int)fd);
+    (void)close((int)fd);
+    return found;
+}
 
 static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
                         uint64_t mode)
@@ -30,6 +53,9 @@ static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64
             return -ETXTBSY; /* it runs */
         }
         path = (uint64_t)image.path;
+    }
+    if (file_runs(vcpu, dirfd, path, flags)) {
+        return -ETXTBSY;
     }
     return open_at(vcpu, dirfd, path, flags, mode);
 }
@@ -76,7 +102,8 @@ HANDLER(openat2)
         (how[1] && !(how[0] & (O_CREAT | (O_TMPFILE & ~(uint64_t)O_DIRECTORY))))) {
         return -EINVAL;
     }
-    return open_at2(vcpu, args[0], args[1], how);
+    return file_runs(vcpu, args[0], args[1], how[0]) ? -ETXTBSY
+                                                     : open_at2(vcpu, args[0], args[1], how);
 }
 
 /* ---- descriptors ---- */

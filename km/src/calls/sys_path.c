@@ -348,7 +348,9 @@ HANDLER(truncate)
     if ((int64_t)args[1] < 0) {
         return -EINVAL;
     }
-    return host_syscall(__NR_stat, (uint64_t[6]){args[0], (uint64_t)&st}) == 0 && program_is(&st)
+    return (host_syscall(__NR_stat, (uint64_t[6]){args[0], (uint64_t)&st}) == 0 &&
+            program_is(&st)) ||
+                   file_runs(vcpu, (uint64_t)AT_FDCWD, args[0], O_TRUNC)
                ? -ETXTBSY
                : change_by_path(vcpu, __NR_truncate, args, -ETXTBSY);
 }

@@ -18,9 +18,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The kernel's struct new_utsname: six strings of 65 bytes. */
-#define RELEASE_SUFFIX ".kontain.KVM"
-
 #define PR_SET_VMA_ 0x53564d41
 
 /* void exit_group(int status) */

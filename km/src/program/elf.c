@@ -179,7 +179,6 @@ static uint64_t elf_map(const struct elf *elf, uint64_t base)
             map_segment(elf, &elf->phdrs[i], bias);
         }
     }
-    (void)close(elf->fd);
     return bias;
 }
 
@@ -295,6 +294,7 @@ void image_load(struct image *to)
 
     elf_extent(&payload, &low, &high);
     bias = elf_map(&payload, layout.image);
+    program_hold(payload.fd);
     to->own_entry = to->entry = bias + payload.head.e_entry;
     to->phdr = phdr_address(&payload, bias);
     to->phdr_count = payload.head.e_phnum;
@@ -304,6 +304,7 @@ void image_load(struct image *to)
     if (to->has_loader) {
         elf_extent(&loader, &low, &high);
         to->loader_base = elf_map(&loader, mm_find_gap(high - low));
+        (void)close(loader.fd);
         to->entry = to->loader_base + loader.head.e_entry;
     }
 }

@@ -64,6 +64,14 @@ void image_open(struct image *to);
 /* Map what image_open() found. */
 void image_load(struct image *to);
 
+/* ---- running.c ---- */
+
+/* Keep this descriptor of the program, by which others see that it runs. */
+void program_hold(int fd);
+
+/* Whether the file of a descriptor, open to read, runs as a program in some VM. */
+bool program_runs(int fd);
+
 /* Make the stack: argv, envp, auxv as execve(2) leaves them. Returns the stack pointer. */
 uint64_t stack_create(const struct image *from, uint64_t vdso, char **argv, char **envp);
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * running.c: which files run as programs in VMs: nobody may write to them, as the kernel has it of
+ * programs that it runs itself.
+ *
+ * Each monitor has a lock for readers on its program, of a byte that no file has. A lock for a
+ * writer, which would be refused, natively cannot be had of a program that runs: nobody has it open
+ * to write.
+ */
+#include "base/base.h"
+#include "program/program.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCKED_BYTE (1L << 62)
+
+void program_hold(int fd)
+{
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = LOCKED_BYTE, .l_len = 1};
+
+    if (fcntl(fd, F_OFD_SETLK, &lock) < 0) { /* a filesystem that knows no locks */
+        (void)close(fd);
+    } else {
+        (void)fd_hide(fd); /* for the life of the process, and of its forks */
+    }
+}
+
+bool program_runs(int fd)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCKED_BYTE, .l_len = 1};
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
