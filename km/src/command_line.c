@@ -31,6 +31,7 @@ static const char help[] =
     "  --trace        write each system call of the payload to standard error\n"
     "  --trace=CALL,CALL...  only these\n"
     "  --no-helper    make each system call on the payload's own thread\n"
+    "  --no-patch     leave the payload's code as it is: no call site jumps past SYSCALL\n"
     "  --stats        write counts and times of system calls and exits when the payload ends\n"
     "  --coredump     write a core to core.PID when a signal that asks for one kills the payload\n"
     "  --coredump=FILE  likewise to FILE; %p in it is the process\n"
@@ -168,6 +169,9 @@ static int take(char **argv, char **argv0)
     } else if (!strcmp(option, "--no-helper")) {
         options.no_helper = true;
         options.carried[CARRIED_NO_HELPER] = option;
+    } else if (!strcmp(option, "--no-patch")) {
+        options.no_patch = true;
+        options.carried[CARRIED_NO_PATCH] = option;
     } else if (!strcmp(option, "--stats")) {
         options.stats = true;
         options.carried[CARRIED_STATS] = option;

@@ -53,6 +53,7 @@ static void serve_syscall(struct vcpu *vcpu)
     }
     vcpu->host_faults = 0;
     stub_return(vcpu);
+    hot_count(vcpu, regs->rcx, number);
     if (!helper_has_made(vcpu, false, &result)) {
         if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
             return;
@@ -321,6 +322,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         freeze_set_tid(vcpu, (pid_t)syscall(__NR_gettid));
     }
     stub_set_answers(vcpu);
+    hot_begin(vcpu);
     prepare(vcpu);
     for (;;) {
         if (!enter(vcpu)) {

@@ -136,6 +136,11 @@ HELPED = (
     "no-thread", "facts", "one-cpu", "exec",
 )  # fmt: skip
 
+SITES = (
+    "registers", "middle", "steps", "signals", "processes", "threads", "segment", "filtered",
+    "written", "mapped", "beside", "exec",
+)  # fmt: skip
+
 THREADS = (
     Payload("futex"),
     Payload("threads", ALL, _each(["", "300"])),
@@ -172,6 +177,7 @@ THREADS = (
     Payload("stopped_at_birth", STATIC),
     Payload("helped", runs=_each(HELPED)),
     Payload("unshared", flags=("-pthread",)),
+    Payload("sites", ("musl", "dynamic"), runs=_each(SITES), flags=("-pthread",)),
 )
 
 PRIVILEGED = (

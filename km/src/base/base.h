@@ -66,6 +66,7 @@ enum {
     CARRIED_STATS,
     CARRIED_COREDUMP,
     CARRIED_NO_HELPER,
+    CARRIED_NO_PATCH,
     CARRIED_LOCKS,
     CARRIED_COUNT
 };
@@ -87,6 +88,7 @@ struct options {
     bool trace;          /* report each system call */
     const char *trace_calls; /* their names, separated by commas, or NULL: all */
     bool no_helper;          /* make each system call on the payload's own thread */
+    bool no_patch;           /* leave the payload's code as it is */
     bool stats;              /* report counts and times at the end */
     bool report_shared;      /* report_fd is another process's too */
     const char *report_file; /* or NULL: standard error */

@@ -455,6 +455,18 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception);
 
 struct vcpu;
 
+/* ---- hot.c ---- */
+
+/* A thread begins to drive this vCPU. */
+void hot_begin(struct vcpu *vcpu);
+
+/* The payload's call `number`, which goes on at `next`, left the guest by SYSCALL: if that happens
+ * often, its site shall jump. */
+void hot_count(struct vcpu *vcpu, uint64_t next, uint64_t number);
+
+/* Leave the payload's code as it is from now on. */
+void hot_end(void);
+
 /* ---- helper.c ---- */
 
 #define HELPER_NAME "km-helper" /* its comm */

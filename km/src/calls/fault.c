@@ -87,6 +87,7 @@ static unsigned vector_of(const struct vcpu *vcpu, const struct exception *excep
 
 void fault_handle(struct vcpu *vcpu, const struct exception *exception)
 {
+    island_settle(vcpu); /* a single step may have led there */
     unsigned vector = vector_of(vcpu, exception);
     int code = of_vector[vector].code;
     /* TF does not tell: the step may have been over an instruction that cleared it. */

@@ -138,6 +138,8 @@ static int64_t set_filter(struct vcpu *vcpu, uint64_t flags, uint64_t addr)
     }
     if (result) {
         filter_free(filter);
+    } else {
+        hot_end();
     }
     return result;
 }
@@ -148,6 +150,7 @@ static int64_t set_strict(struct vcpu *vcpu, uint64_t flags, uint64_t addr)
         return -EINVAL;
     }
     seccomp_give(vcpu, NULL, SECCOMP_MODE_STRICT);
+    hot_end();
     return 0;
 }
 

@@ -230,11 +230,12 @@ void cpu_init(struct vcpu *vcpu)
         die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
     }
     if (!vcpu->tss) {
+        vcpu->root_gpa = vcpu->vm->root_gpa;
         vcpu->tss = tss_create(vcpu->vm);
     }
     sregs.cr4 = 0x620 | set_features(vcpu); /* PAE OSFXSR OSXMMEXCPT */
     sregs.cr0 = 0x80050033;                 /* PE MP ET NE WP AM PG */
-    sregs.cr3 = vcpu->vm->root_gpa;
+    sregs.cr3 = vcpu->root_gpa;
     sregs.efer = 0xd01; /* SCE LME LMA NXE */
     sregs.cs = segment(USER_CS, 0xb, 3, true);
     sregs.ss = segment(USER_SS, 0x3, 3, false);
@@ -354,6 +355,7 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
 
 bool cpu_in_stub(struct vcpu *vcpu)
 {
+    island_settle(vcpu);
     return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu);
 }
 
@@ -366,6 +368,21 @@ static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
     } msrs = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
 
     return kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1;
+}
+
+void cpu_set_root(struct vcpu *vcpu, uint64_t root_gpa)
+{
+    bool wait = vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
+    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+
+    vcpu->root_gpa = root_gpa;
+    if (!wait && kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    }
+    sregs->cr3 = root_gpa;
+    if (!wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM refuses the page tables' root 0x%lx: %m", root_gpa);
+    }
 }
 
 /* The other way: all of the system registers, those that wait to be loaded or KVM's. */

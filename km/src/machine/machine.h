@@ -17,7 +17,7 @@ struct vm {
     bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
     unsigned slot_count;      /* memslots in use; the next one's number */
     uint64_t next_gpa;        /* for payload memory, see memslot.c */
-    uint64_t root_gpa;        /* of the page tables: CR3 */
+    uint64_t root_gpa;        /* of the page tables: CR3 of most vCPUs */
     struct kvm_cpuid2 *cpuid; /* what every vCPU is told */
 };
 
@@ -43,6 +43,7 @@ struct vcpu {
     unsigned id;
     struct kvm_run *run;
     struct kvm_regs *regs;  /* run->s.regs.regs: valid after each exit, written back when dirty */
+    uint64_t root_gpa;      /* of the page tables: CR3 */
     uint8_t *stub;          /* in system memory: its code and its data, a page each */
     void *tss;              /* in system memory: the exception stack, see cpu.c */
     bool tsc_is_host;       /* RDTSC in the guest is RDTSC on the host */
@@ -203,6 +204,9 @@ uint64_t cpu_clean_flags(uint64_t rflags);
 /* Let RDTSC be a general protection fault, or not. */
 void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden);
 
+/* Let a vCPU that has left the guest use other page tables. */
+void cpu_set_root(struct vcpu *vcpu, uint64_t root_gpa);
+
 /* Set the payload's FS or GS base. */
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base);
 void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base);
@@ -212,6 +216,14 @@ void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs);
 
 /* Give a new vCPU its stub: the address for LSTAR. */
 uint64_t stub_create(struct vcpu *vcpu);
+
+/* Where islands lead. What is there leads back to the SYSCALL, but for a vCPU that has its stub
+ * there. */
+uint64_t stub_site(void);
+void stub_site_begin(struct vm *vm);
+
+/* Let a vCPU have its stub there; it has left the guest. False: it cannot. */
+bool stub_share(struct vcpu *vcpu);
 
 /* Fill in what it answers, for the thread that calls and drives the vCPU. */
 void stub_set_answers(struct vcpu *vcpu);
@@ -232,6 +244,26 @@ void stub_return(struct vcpu *vcpu);
 /* Whether it stands where it left. */
 bool stub_has_left(const struct vcpu *vcpu);
 
+/* ---- island.c: where a call site leads that jumps instead of executing SYSCALL ---- */
+
+#define ISLAND_PAGES 16UL
+
+/*
+ * Make one in the page `at` of the payload's address space, where nothing else may be: for the call
+ * `number`, which is below STUB_CALLS and goes on at `next`. Its address; 0 when the page is full.
+ */
+uint64_t island_make(struct vm *vm, uint64_t at, uint64_t next, uint32_t number);
+
+/* Whether a page is there; take it away. No site may lead there. */
+bool island_is_at(uint64_t page);
+void island_take_away(struct vm *vm, uint64_t page);
+
+/* What it makes: the call's number and where that goes on. NULL: `at` is in none. */
+const struct island *island_find(uint64_t at);
+
+/* A vCPU that was interrupted in an island stands before the SYSCALL that it replaces. */
+void island_settle(struct vcpu *vcpu);
+
 /* ---- pagetable.c: the guest's page tables ---- */
 
 /* A page of system memory for the CPU's structures, zeroed: its hva, which is its gva too. */
@@ -240,6 +272,20 @@ uint64_t system_gpa(const void *page);
 
 enum { PT_WRITE = 2, PT_USER = 4 };
 #define PT_NX (1UL << 63)
+
+/*
+ * Above all that the payload and the monitor have: 512 GiB where a vCPU can have pages of its own
+ * at the same address as others, on PVM. It then has a root of page tables of its own; at most
+ * OWN_MAX have: KVM keeps few shadows of tables for a small VM, and never gives up those of roots.
+ */
+#define OWN_GVA 0x7f8000000000UL
+#define OWN_MAX 8
+
+/* Give a vCPU such a root. False when there are enough. */
+bool pt_root_make(struct vcpu *vcpu);
+
+/* Map a page there. */
+void pt_map_own(struct vcpu *vcpu, uint64_t gva, uint64_t gpa, uint64_t rights);
 
 /* Give all of it to a new VM of a forked process. */
 void system_restore(struct vm *vm);
@@ -362,9 +408,12 @@ struct stub_data { /* stub_code.S knows the offsets */
         kind[STUB_CALLS]; /* 0: leave; n: value[n - 1] is the answer; the next: ask the helper */
     uint8_t special[256];
     uint64_t value[STUB_ANSWERS];
-    uint64_t watched; /* whether the helper looks for requests */
-    uint64_t spins;   /* how often the guest looks for the result before it leaves */
-    struct {          /* one cache line, which goes back and forth */
+    uint64_t watched;    /* whether the helper looks for requests */
+    uint64_t spins;      /* how often the guest looks for the result before it leaves */
+    uint64_t island;     /* gva of struct island, for the call that a site has jumped for */
+    uint64_t rsp, flags; /* the payload's, while its flags are read */
+    uint64_t budget;     /* SYSCALLs that are answered until one leaves all the same */
+    struct {             /* one cache line, which goes back and forth */
         uint64_t args[6];
         uint32_t number, state;
         int64_t result;
@@ -372,6 +421,14 @@ struct stub_data { /* stub_code.S knows the offsets */
 };
 
 #define KIND_HELPED (STUB_ANSWERS + 1)
+#define BUDGET_ENDLESS UINT32_MAX
+
+/* The end of an island, after its code; read by stub_code.S. */
+struct island {
+    uint64_t next;   /* behind the SYSCALL */
+    uint64_t number; /* of the call */
+    uint64_t back;   /* to the SYSCALL, for a vCPU that has no stub at the common address */
+};
 
 static inline struct stub_data *stub_data(const struct vcpu *vcpu)
 {

@@ -99,6 +99,38 @@ void *system_page(struct vm *vm)
     return (void *)(places.system + system_used - PAGE_SIZE);
 }
 
+/* ---- the roots ---- */
+
+#define OWN_ENTRY (OWN_GVA >> 39 & 511)
+
+static uint64_t roots[OWN_MAX]; /* gpa, of vCPUs that have one of their own */
+static size_t root_count;
+
+/* The VM's root has got an entry that all share. */
+static void roots_follow(const struct vm *vm, size_t entry)
+{
+    for (size_t i = 0; i < root_count; i++) {
+        table_at(roots[i])[entry] = table_at(vm->root_gpa)[entry];
+    }
+}
+
+bool pt_root_make(struct vcpu *vcpu)
+{
+    uint64_t *root;
+
+    if (root_count == OWN_MAX) {
+        return false;
+    }
+    root = system_page(vcpu->vm);
+    memcpy(root, table_at(vcpu->vm->root_gpa), PAGE_SIZE);
+    root[OWN_ENTRY] = 0;
+    roots[root_count++] = system_gpa(root);
+    cpu_set_root(vcpu, system_gpa(root));
+    return true;
+}
+
+/* ---- entries ---- */
+
 /*
  * The entry for gva at `level` (1: 4 KiB pages, 2: 2 MiB), making tables on the way when `vm` is
  * given. NULL when there is none, with *level set to the one where the way ends; a huge page on the
@@ -121,6 +153,9 @@ static uint64_t *entry_of(struct vm *vm, uint64_t root_gpa, uint64_t gva, int *l
                 return NULL;
             }
             *entry = system_gpa(system_page(vm)) | PT_PRESENT | PT_WRITE | PT_USER | PT_ACCESSED;
+            if (at == 4 && root_gpa == vm->root_gpa && gva < OWN_GVA) {
+                roots_follow(vm, gva >> 39);
+            }
         }
         table = table_at(*entry & PT_ADDRESS);
     }
@@ -161,6 +196,13 @@ void pt_map(struct vm *vm, uint64_t gva, uint64_t size, uint64_t gpa, uint64_t r
         }
         *entry = gpa | rights | PT_PRESENT | PT_USED;
     }
+}
+
+void pt_map_own(struct vcpu *vcpu, uint64_t gva, uint64_t gpa, uint64_t rights)
+{
+    int level = 1;
+
+    *entry_of(vcpu->vm, vcpu->root_gpa, gva, &level) = gpa | rights | PT_PRESENT | PT_USED;
 }
 
 /* Visit the entries of [gva, gva + size): set to absent when `clear`, else to `rights`. */

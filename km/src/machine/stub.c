@@ -23,6 +23,9 @@
 /* stub_code.S */
 extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub_taken[],
     pvm_stub_end[];
+extern const uint8_t pvm_stub_site[], pvm_stub_site_saved[], pvm_stub_site_switched[],
+    pvm_stub_site_back[], pvm_stub_site_answered[], pvm_stub_site_asks[], pvm_stub_site_taken[],
+    pvm_stub_site_end[];
 extern const uint8_t hardware_stub_code[], hardware_stub_saved[], hardware_stub_out[],
     hardware_stub_taken[], hardware_stub_end[];
 
@@ -32,6 +35,8 @@ static const uint16_t answered[STUB_ANSWERS] = {__NR_getpid,  __NR_gettid, __NR_
 #define FIRST_OF_USER 2 /* in `answered`: from here on it is by user namespace */
 
 _Static_assert(offsetof(struct stub_data, request) == 896, "stub_code.S says so");
+_Static_assert(offsetof(struct stub_data, flags) == 880, "stub_code.S says so");
+_Static_assert(offsetof(struct stub_data, budget) == 888, "stub_code.S says so");
 
 #define OUT_SIZE 2          /* bytes of the instruction */
 #define FLAGS_SPECIAL 0x45U /* TF, DF, NT in the second byte of RFLAGS */
@@ -40,10 +45,54 @@ _Static_assert(offsetof(struct stub_data, request) == 896, "stub_code.S says so"
 static bool ids_may_change; /* from outside: a user namespace whose map may still be written */
 
 static const struct stub {
-    const uint8_t *code, *saved, *out, *taken, *end;
-} stubs[] = {{pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end},
-             {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
-              hardware_stub_end}};
+    const uint8_t *code, *saved, *out, *taken, *end, *all_end;
+} stubs[] = {
+    {pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end, pvm_stub_site_end},
+    {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
+     hardware_stub_end, hardware_stub_end}};
+
+static uint64_t offset_of(const uint8_t *label)
+{
+    return (uint64_t)label - (uint64_t)pvm_stub_code;
+}
+
+uint64_t stub_site(void)
+{
+    return OWN_GVA + offset_of(pvm_stub_site);
+}
+
+void stub_site_begin(struct vm *vm)
+{
+    static const uint8_t back[] = {0xff, 0x60, offsetof(struct island, back)}; /* jmp *back(%rax) */
+    static uint8_t *page;
+
+    if (!page) {
+        page = system_page(vm);
+        memset(page, 0xf4, PAGE_SIZE); /* hlt */
+        memcpy(page + offset_of(pvm_stub_site), back, sizeof(back));
+        pt_map(vm, OWN_GVA, PAGE_SIZE, system_gpa(page), PT_USER);
+    }
+}
+
+/* The second address of a stub, which is the same for each vCPU's. */
+bool stub_share(struct vcpu *vcpu)
+{
+    if (vcpu->vm->hardware || (vcpu->root_gpa == vcpu->vm->root_gpa && !pt_root_make(vcpu))) {
+        return false;
+    }
+    pt_map_own(vcpu, OWN_GVA, system_gpa(vcpu->stub), PT_USER);
+    pt_map_own(vcpu, OWN_GVA + PAGE_SIZE, system_gpa(stub_data(vcpu)), PT_USER | PT_WRITE | PT_NX);
+    return true;
+}
+
+/* Where in its stub a vCPU stands; a page or more when elsewhere. */
+static uint64_t place_in_stub(const struct vcpu *vcpu)
+{
+    uint64_t rip = vcpu->regs->rip;
+
+    return rip - OWN_GVA < PAGE_SIZE && !vcpu->vm->hardware ? rip - OWN_GVA
+                                                            : rip - (uint64_t)vcpu->stub;
+}
 
 uint64_t stub_create(struct vcpu *vcpu)
 {
@@ -56,7 +105,8 @@ uint64_t stub_create(struct vcpu *vcpu)
         vcpu->stub = system_page(vm);
         data = system_page(vm);              /* the next page, always */
         memset(vcpu->stub, 0xf4, PAGE_SIZE); /* hlt */
-        memcpy(vcpu->stub, stub->code, (size_t)(stub->end - stub->code));
+        memcpy(vcpu->stub, stub->code, (size_t)(stub->all_end - stub->code));
+        data->budget = BUDGET_ENDLESS;
         for (unsigned flags = 0; flags < ARRAY_LEN(data->special); flags++) {
             data->special[flags] = flags & FLAGS_SPECIAL;
         }
@@ -113,14 +163,53 @@ void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace)
     stub_set_answers(vcpu);
 }
 
+/* Whether the vCPU stands in [from, to) of the code that sites lead to. */
+static bool is_between(uint64_t at, const uint8_t *from, const uint8_t *to)
+{
+    return at >= offset_of(from) && at < offset_of(to);
+}
+
+/* An interrupted call of a site was made, by the helper or the stub, or it is yet to be made. */
+static void site_settle(struct vcpu *vcpu, uint64_t at)
+{
+    bool saved = !is_between(at, pvm_stub_site, pvm_stub_site_saved);
+    bool taken = is_between(at, pvm_stub_site_taken, pvm_stub_site_end);
+    const struct stub_data *data = stub_data(vcpu);
+    struct kvm_regs *regs = vcpu->regs;
+    const struct island *island = island_find(saved ? data->island : regs->rax);
+    int64_t result = (int64_t)regs->rax;
+
+    if (!island) { /* the payload has come by itself: it stands where it stands */
+        return;
+    }
+    if (is_between(at, pvm_stub_site_answered, pvm_stub_site_asks) ||
+        (saved && hooks.helper_has_made(vcpu, taken, &result))) {
+        regs->rax = (uint64_t)result;
+        regs->rcx = island->next;
+        regs->rip = island->next;
+    } else {
+        regs->rcx = saved ? data->rcx : regs->rcx;
+        regs->r11 = saved ? data->r11 : regs->r11;
+        regs->rsp =
+            is_between(at, pvm_stub_site_switched, pvm_stub_site_back) ? data->rsp : regs->rsp;
+        regs->rax = island->number;
+        regs->rip = island->next - 2;
+    }
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+}
+
 bool stub_settle(struct vcpu *vcpu)
 {
     const struct stub *stub = &stubs[vcpu->vm->hardware];
-    uint64_t at = vcpu->regs->rip - (uint64_t)vcpu->stub;
+    uint64_t at = place_in_stub(vcpu);
     uint64_t out = (uint64_t)(stub->out - stub->code);
     const struct stub_data *data = stub_data(vcpu);
     int64_t result;
 
+    if (!vcpu->vm->hardware && is_between(at, pvm_stub_site, pvm_stub_site_end)) {
+        site_settle(vcpu, at);
+        return false;
+    }
     if (at >= (uint64_t)(stub->end - stub->code) || at == out + OUT_SIZE) {
         return false; /* or the monitor has answered */
     }

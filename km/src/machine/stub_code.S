@@ -31,6 +31,12 @@
 #define DONE 2
 #define REFUSED 3
 #define RESULT DATA + 952
+#define ISLAND DATA + 864
+#define ISLAND_NEXT 0 /* in struct island */
+#define ISLAND_NUMBER 8
+#define SITE_RSP DATA + 872
+#define SITE_STACK DATA + 888 /* 8 bytes below it, for the flags */
+#define BUDGET DATA + 888 /* how often it may be answered here before it leaves */
 
 .macro STUB prefix, leave:vararg
     .globl \prefix\()_code, \prefix\()_saved, \prefix\()_out, \prefix\()_taken, \prefix\()_end
@@ -61,16 +67,22 @@
 4:  movl %eax, %ecx
     leaq KIND(%rip), %r11
     movzbl (%r11, %rcx), %ecx
-    jrcxz 1b
-    leaq -KIND_HELPED(%rcx), %rcx
+    jrcxz 7f
+    movq %rcx, %r11
+    movl BUDGET(%rip), %ecx
+    jrcxz 7f
+    leal -1(%rcx), %ecx
+    movl %ecx, BUDGET(%rip)
+    leaq -KIND_HELPED(%r11), %rcx
     jrcxz 5f
     leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %r11
     movq (%r11, %rcx, 8), %rax
     movq SAVED_RCX(%rip), %rcx
     movq SAVED_R11(%rip), %r11
     \leave
+7:  jmp 1b
 5:  movl WATCHED(%rip), %ecx
-    jrcxz 7f
+    jrcxz 7b
     movq %rdi, ARGS(%rip)
     movq %rsi, ARGS + 8(%rip)
     movq %rdx, ARGS + 16(%rip)
@@ -85,12 +97,11 @@
     leal -DONE(%rcx), %ecx
     jrcxz 8f
     leal DONE - REFUSED(%rcx), %ecx
-    jrcxz 7f
+    jrcxz 7b
     leaq -1(%r11), %r11
     movq %r11, %rcx
-    jrcxz 7f
+    jrcxz 7b
     jmp 6b
-7:  jmp 1b
 8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
 \prefix\()_taken:
@@ -102,5 +113,76 @@
 
     .balign 16
     STUB pvm_stub, jmp *%rcx
+
+/*
+ * Here an island leads, with its struct island in RAX; every other register and the flags are the
+ * payload's, which expects what SYSCALL makes of them. On the way nothing is changed but RAX, RCX
+ * and R11, which are saved, and RSP for as long as the flags are read. Where it says so in stub.c, a
+ * vCPU that is interrupted is set back to before the call, or on to after it.
+ */
+    .globl pvm_stub_site, pvm_stub_site_saved, pvm_stub_site_switched, pvm_stub_site_back
+    .globl pvm_stub_site_answered, pvm_stub_site_asks, pvm_stub_site_taken, pvm_stub_site_end
+    .balign 16
+pvm_stub_site:
+    movq %rcx, SAVED_RCX(%rip)
+    movq %r11, SAVED_R11(%rip)
+    movq %rax, ISLAND(%rip)
+pvm_stub_site_saved:
+    movq %rsp, SITE_RSP(%rip)
+    leaq SITE_STACK(%rip), %rsp
+pvm_stub_site_switched:
+    pushfq
+    popq %r11
+    movq SITE_RSP(%rip), %rsp
+pvm_stub_site_back:
+    movl ISLAND_NUMBER(%rax), %ecx
+    leaq KIND(%rip), %rax
+    movzbl (%rax, %rcx), %ecx
+    jrcxz 1f
+    leaq -KIND_HELPED(%rcx), %rcx
+    jrcxz 2f
+    leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %rax
+    movq (%rax, %rcx, 8), %rax
+    movq ISLAND(%rip), %rcx
+pvm_stub_site_answered:
+    movq ISLAND_NEXT(%rcx), %rcx
+    jmp *%rcx
+pvm_stub_site_asks:
+1:  movq ISLAND(%rip), %rcx
+    movl ISLAND_NUMBER(%rcx), %eax
+    movq ISLAND_NEXT(%rcx), %rcx
+    jmp pvm_stub_out
+2:  movl WATCHED(%rip), %ecx
+    jrcxz 1b
+    movq ISLAND(%rip), %rcx
+    movl ISLAND_NUMBER(%rcx), %eax
+    movl %eax, CALL(%rip)
+    movq %rdi, ARGS(%rip)
+    movq %rsi, ARGS + 8(%rip)
+    movq %rdx, ARGS + 16(%rip)
+    movq %r10, ARGS + 24(%rip)
+    movq %r8, ARGS + 32(%rip)
+    movq %r9, ARGS + 40(%rip)
+    movl $POSTED, STATE(%rip)
+    movq SPINS(%rip), %rax
+3:  pause
+    movl STATE(%rip), %ecx
+    leal -DONE(%rcx), %ecx
+    jrcxz 4f
+    leal DONE - REFUSED(%rcx), %ecx
+    jrcxz 1b
+    leaq -1(%rax), %rax
+    movq %rax, %rcx
+    jrcxz 5f
+    jmp 3b
+5:  jmp 1b
+4:  movq RESULT(%rip), %rax
+    movl $0, STATE(%rip)
+pvm_stub_site_taken:
+    movq ISLAND(%rip), %rcx
+    movq ISLAND_NEXT(%rcx), %rcx
+    jmp *%rcx
+pvm_stub_site_end:
+
     .balign 16
     STUB hardware_stub, sysretq

@@ -20,7 +20,7 @@
 #define LOW 0x200000000000UL
 #define HIGH 0x400000000000UL
 #define STACK_MAX (1UL << 30)   /* where there is no limit */
-#define STACK_GUARD (1UL << 20) /* below the stack, as Linux leaves it by default */
+#define STACK_GUARD (1UL << 20) /* below the stack, as Linux leaves it by default; with islands */
 
 struct layout layout;
 
@@ -45,6 +45,6 @@ void layout_choose(void)
     }
     layout.stack_top = block + LAYOUT_BLOCK / 2 + pages(random[1], 9);
     layout.image = layout.stack_top + PAGE_SIZE + pages(random[1] >> 9, 8);
-    layout.mmap_top =
-        layout.stack_top - layout.stack_size - STACK_GUARD - pages(random[1] >> 17, 8);
+    layout.islands = layout.stack_top - layout.stack_size - STACK_GUARD;
+    layout.mmap_top = layout.islands - pages(random[1] >> 17, 8);
 }

@@ -47,6 +47,7 @@ struct layout {
     uint64_t stack_top, stack_size; /* the stack is [stack_top - stack_size, stack_top) */
     uint64_t image;                 /* where a position-independent program begins */
     uint64_t mmap_top;              /* mappings go below, from there down */
+    uint64_t islands;               /* ISLAND_PAGES pages for islands, in reach of all of these */
 };
 
 extern struct layout layout;
@@ -128,6 +129,31 @@ uint64_t mm_find_gap(uint64_t len);
 void mm_populate(uint64_t addr, uint64_t len);
 /* So, with what is likely to be used of it, when it was just mapped with these of mmap(2). */
 void mm_bring(uint64_t addr, uint64_t len, int prot, int flags);
+
+/*
+ * Change the bytes of code that the payload cannot write. They are within two pages of one VMA; no
+ * thread executes there meanwhile. False when the host has no memory.
+ */
+bool mm_write_code(uint64_t addr, const void *bytes, uint64_t len);
+
+/* ---- site.c: call sites that jump; with mm_lock() held ---- */
+
+void site_init(struct vm *vm);
+
+/* Let the site whose SYSCALL ends at `next`, and which makes the call `number`, jump. False: it
+ * has another form, or is not to be changed. */
+bool site_make(uint64_t next, uint32_t number);
+
+/* All sites in [from, to) are as the file has them; the second form without mm_lock(), for all
+ * there are. */
+void site_put_back(uint64_t from, uint64_t to);
+void site_put_back_all(void);
+
+/* Their bytes went away. */
+void site_forget(uint64_t from, uint64_t to);
+
+/* The payload maps something at [from, to). */
+void site_leave_islands(uint64_t from, uint64_t to);
 
 /* ---- prefault.c ---- */
 

@@ -26,6 +26,7 @@ void mm_init(struct vm *the_vm)
 {
     vm = the_vm;
     vma_init();
+    site_init(the_vm);
 }
 
 void mm_lock(void)
@@ -51,6 +52,8 @@ static void changed(void)
 void mm_take_out(uint64_t addr, uint64_t len)
 {
     changed();
+    site_leave_islands(addr, addr + len);
+    site_forget(addr, addr + len);
     pt_unmap(vm, addr, len);
 }
 
@@ -199,6 +202,23 @@ void mm_distrust(void)
     }
 }
 
+/* ---- code ---- */
+
+bool mm_write_code(uint64_t addr, const void *bytes, uint64_t len)
+{
+    uint64_t start = ROUND_DOWN(addr, PAGE_SIZE), size = ROUND_UP(addr + len, PAGE_SIZE) - start;
+    const struct vma *vma = vma_find(addr);
+    bool written;
+
+    changed();
+    pt_unmap(vm, start, size);
+    written = mprotect((void *)start, size, PROT_READ | PROT_WRITE) == 0 &&
+              guest_write(addr, bytes, len) == 0;
+    (void)mprotect((void *)start, size, mm_host_prot(vma->prot));
+    mm_populate(start, size);
+    return written;
+}
+
 /* ---- mprotect ---- */
 
 /*
@@ -260,6 +280,9 @@ int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
     flags = first.flags & ~MAP_NORESERVE;
     flags |= is_sparse(vma_find(addr), addr, first.end) ? MAP_STACK : 0;
     was_reserved = is_new(flags) && mm_host_prot(first.prot) == PROT_NONE;
+    if (prot & PROT_WRITE) {
+        site_put_back(addr, end);
+    }
     for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
         error = protect_vma(vma, vma->start > addr ? vma->start : addr,
                             vma->end < end ? vma->end : end, prot);

@@ -16,6 +16,10 @@
      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
      MAP_32BIT | (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
 /* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
@@ -35,6 +39,10 @@ static int64_t map_at(uint64_t addr, uint64_t len, int prot, int flags, int fd, 
         flags |= MAP_FIXED_NOREPLACE;
     }
     mm_take_out(addr, len);
+    if (prot & PROT_EXEC && !(prot & PROT_WRITE) &&
+        (flags & (MAP_PRIVATE | MAP_ANONYMOUS)) == MAP_PRIVATE) {
+        flags |= MAP_NORESERVE; /* the host's mapping stays one when site.c has written to it */
+    }
     p = mmap((void *)addr, len, mm_host_prot(prot), flags, fd, (off_t)offset);
     if (p == MAP_FAILED) {
         return -errno;
@@ -194,6 +202,7 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
     if (p != (void *)addr) { /* the host's own */
         return -ENOMEM;
     }
+    mm_take_out(addr, len);
     mm_take_out(old, old_len);
     p = mremap((void *)old, old_len, len,
                MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0), (void *)addr);
@@ -232,6 +241,7 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
     if (backing_copy(old, old_len) < 0) {
         return -ENOMEM;
     }
+    site_put_back(old, old + old_len);
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
         return move_vma(*vma, old, old_len, len, flags, addr);
     }
@@ -241,6 +251,9 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
         return error < 0 ? error : (int64_t)old;
     }
     wider = *vma;
+    if (old + old_len == vma->end && gap_at(vma->end, len - old_len)) {
+        site_leave_islands(vma->end, old + len);
+    }
     if (old + old_len == vma->end && gap_at(vma->end, len - old_len) &&
         mremap((void *)old, old_len, len, 0) != MAP_FAILED) {
         wider.start = vma->end;
@@ -322,6 +335,9 @@ int64_t mm_advise(uint64_t addr, uint64_t len, int advice)
     }
     if (!guest_ok(addr, len)) {
         return madvise(NULL, 0, advice) < 0 ? -errno : -ENOMEM;
+    }
+    if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED) {
+        site_put_back(addr, addr + len);
     }
     if ((advice == MADV_DONTNEED || advice == MADV_FREE) && !(addr % PAGE_SIZE) &&
         backing_forget(addr, ROUND_UP(len, PAGE_SIZE)) < 0) {

@@ -167,8 +167,11 @@ static bool process_valid(const struct snapshot *s)
 
     return process->brk_start <= process->brk_end && process->brk_end < MAPPINGS_TOP &&
            process->layout.mmap_top <= MAPPINGS_TOP && process->layout.mmap_top > GUEST_BOTTOM &&
-           !(process->layout.mmap_top % PAGE_SIZE) && process->auxv_size <= sizeof(process->auxv) &&
-           !(process->auxv_size % 16) && is_path(s, process->path) && is_path(s, process->cwd) &&
+           !(process->layout.mmap_top % PAGE_SIZE) &&
+           process->layout.islands <= MAPPINGS_TOP - ISLAND_PAGES * PAGE_SIZE &&
+           process->layout.islands > GUEST_BOTTOM && !(process->layout.islands % PAGE_SIZE) &&
+           process->auxv_size <= sizeof(process->auxv) && !(process->auxv_size % 16) &&
+           is_path(s, process->path) && is_path(s, process->cwd) &&
            process->start <= process->end && process->end <= GUEST_TOP;
 }
 

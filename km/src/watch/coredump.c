@@ -235,6 +235,7 @@ void coredump_write(struct vcpu *vcpu, int signo)
     if (!vcpu->vforked) { /* else the other threads are of another process */
         freeze_all(freeze_of(vcpu));
     }
+    site_put_back_all();
     choose_names(path, made);
     if (!write_file(vcpu, signo, path, made)) {
         complain(FIX_CORE, "cannot write the core %s: %m", path);

@@ -13,9 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define STUB 0x7f8000000000UL
+#define STUB_SIZE 0x290
 #define SYSTEM 0x7d0000000000UL
 #define SYSTEM_END 0x7d0000040000UL
-#define STUB_SIZE 0x170
 #define ROUNDS 4000
 #define HIDDEN 960 /* the monitor's descriptors are above */
 
@@ -45,14 +46,12 @@ static void find_stub(void)
 {
     static const unsigned char begin[] = {0x48, 0x89, 0x0d}; /* movq %rcx, to the data */
 
-    for (volatile uint64_t at = SYSTEM; at < SYSTEM_END && !data; at += PAGE) {
-        if (!sigsetjmp(back, 1) && !memcmp((void *)at, begin, sizeof(begin))) {
-            volatile struct data *found = (struct data *)(at + PAGE);
+    if (!sigsetjmp(back, 1) && !memcmp((void *)STUB, begin, sizeof(begin))) {
+        volatile struct data *found = (struct data *)(STUB + PAGE);
 
-            found->spins = found->spins;
-            stub = (unsigned char *)at;
-            data = (struct data *)found;
-        }
+        found->spins = found->spins;
+        stub = (unsigned char *)STUB;
+        data = (struct data *)found;
     }
 }
 
@@ -129,10 +128,16 @@ static void forge_any(int fd)
     (void)syscall(random_number() % 2 ? SYS_getpriority : SYS_getppid, 0, 0);
 }
 
-/* Enter the stub anywhere. */
+/*
+ * Enter the stub anywhere. Where that takes the return address of the call before, which may have
+ * been sigsetjmp's own, the program goes on behind that call: then sigsetjmp returns 0 once more.
+ */
 static void jump(volatile uint64_t offset)
 {
-    if (!sigsetjmp(back, 1)) {
+    volatile bool entered = false;
+
+    if (!sigsetjmp(back, 1) && !entered) {
+        entered = true;
         __asm__ volatile("leaq 1f(%%rip), %%rcx; movl $110, %%eax; movl $0x202, %%r11d; jmp *%0; 1:"
                          :
                          : "r"(stub + offset)
