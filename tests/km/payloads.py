@@ -88,7 +88,7 @@ MEMORY = (
     Payload("remap"),
     Payload("program_break"),
     Payload("memory_advice"),
-    Payload("memory_use", ("glibc",), _each(["stacks", "heaps", "freed"])),
+    Payload("memory_use", ("glibc",), _each(["stacks", "heaps", "lone", "freed"])),
     Payload("file_pages"),
     Payload("every_page", ("musl", "dynamic")),
     Payload("shared_segment", STATIC),

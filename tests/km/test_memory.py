@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program takes little more of the host's memory in a VM than without."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+
+import idle
 
 pytestmark = [pytest.mark.needs_kvm, pytest.mark.usefixtures("kvm")]
 
@@ -49,3 +55,15 @@ def test_real_program_takes_little_more(km: Path) -> None:
     command = ["/usr/bin/python3", "-Ic", PYTHON]
     native = resident_kib(command)
     assert resident_kib([km, *command]) <= MORE * native + MORE_KIB
+
+
+@pytest.mark.needs_root
+def test_small_mappings_all_over_take_little_of_the_kernel(
+    km: Path, build: Callable[..., Path]
+) -> None:
+    """A hundred mappings that stand alone take less than 100 KiB more each, with KVM's memory for them."""
+    if os.geteuid() != 0 or not Path("/sys/fs/cgroup").exists():
+        pytest.skip("it makes a control group: run it as root")
+    command: list[str | Path] = [build("memory_use", "glibc"), "lone"]
+    native = idle.bytes_of_one(command, 1)
+    assert idle.bytes_of_one([km, *command], 1) - native <= 100 * (100 << 10)

@@ -312,11 +312,10 @@ struct backing {
 };
 
 /*
- * Back gva by guest-physical memory, with a new memslot if need be, and describe how the part of
- * [start, end) around gva is backed. False when KVM has no slot left.
+ * Back gva, in a mapping of `extent` bytes, by guest-physical memory, with a new memslot if need
+ * be, and describe what is backed around it. False when KVM has no slot left.
  */
-bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
-                  struct backing *backing);
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t extent, struct backing *backing);
 
 /* Give all blocks to a new VM of a forked process. */
 void memslot_restore(struct vm *vm);

@@ -5,8 +5,9 @@
  * Payload memory is backed in aligned blocks of a power of two, BLOCK_MIN at least, one memslot
  * each. A block comes when one of its pages is first needed and stays for the life of the VM. Each
  * slot costs KVM a grace period, which is long on a busy host, and memory in proportion to its size
- * (10 bytes a page): so blocks are not too small at first and grow with what the payload uses; gpas
- * are compact, and equal their gva modulo 2 MiB so that huge pages stay huge.
+ * (10 bytes a page): so blocks are not too small at first and grow with what the payload uses, but
+ * small mappings that stand alone get small ones; gpas are compact, and equal their gva modulo
+ * 2 MiB so that huge pages stay huge.
  */
 #include "base/base.h"
 #include "machine/machine.h"
@@ -17,6 +18,8 @@
 #define BLOCK_MIN LAYOUT_BLOCK
 #define BLOCK_MAX (1UL << 30)
 #define SLOTS_PER_SIZE 512
+#define LONE_SIZE HUGE_SIZE /* of a block for a mapping that stands alone */
+#define LONE_AFTER 4        /* blocks: those of the program and its libraries */
 /* KVM has 32764 slots since Linux 4.x; older ones 509, and refuse the next. */
 #define BLOCKS_MAX 8192
 
@@ -64,13 +67,18 @@ static bool block_fits(uint64_t start, uint64_t size)
 /*
  * The block to back gva with. Beside what is backed already it is twice as large as its neighbour,
  * so that memory used in a row needs few slots; elsewhere it is small, for what is touched here and
- * there, but larger the more slots there are.
+ * there, but larger the more slots there are. A program that puts small mappings of `extent` bytes
+ * all over, as node does, takes least for each.
  */
-static struct block block_choose(uint64_t gva)
+static struct block block_choose(uint64_t gva, uint64_t extent)
 {
     uint64_t start = ROUND_DOWN(gva, BLOCK_MIN), size = BLOCK_MIN << block_count / SLOTS_PER_SIZE;
     const struct block *below = block_of(start - 1), *above = block_of(start + BLOCK_MIN);
 
+    if (!below && !above && extent <= LONE_SIZE && block_count >= LONE_AFTER &&
+        block_count < SLOTS_PER_SIZE && block_fits(start, BLOCK_MIN)) {
+        return (struct block){.gva = ROUND_DOWN(gva, LONE_SIZE), .size = LONE_SIZE};
+    }
     if (below && 2 * below->size > size) {
         size = 2 * below->size;
     }
@@ -78,7 +86,7 @@ static struct block block_choose(uint64_t gva)
         size = 2 * above->size;
     }
     size = size < BLOCK_MAX ? size : BLOCK_MAX;
-    while (size > BLOCK_MIN && !block_fits(ROUND_DOWN(gva, size), size)) {
+    while (size > LONE_SIZE && !block_fits(ROUND_DOWN(gva, size), size)) {
         size /= 2;
     }
     return (struct block){.gva = ROUND_DOWN(gva, size), .size = size};
@@ -99,20 +107,17 @@ static const struct block *block_add(struct vm *vm, struct block block)
     return &blocks[n];
 }
 
-bool memslot_back(struct vm *vm, uint64_t gva, uint64_t start, uint64_t end,
-                  struct backing *backing)
+bool memslot_back(struct vm *vm, uint64_t gva, uint64_t extent, struct backing *backing)
 {
     const struct block *block = block_of(gva);
 
     if (!block) {
-        block = block_add(vm, block_choose(gva));
+        block = block_add(vm, block_choose(gva, extent));
     }
     if (!block) {
         return false;
     }
-    backing->start = start > block->gva ? start : block->gva;
-    backing->end = end < block->gva + block->size ? end : block->gva + block->size;
-    backing->gpa = block->gpa + (backing->start - block->gva);
+    *backing = (struct backing){block->gva, block->gva + block->size, block->gpa};
     return true;
 }
 

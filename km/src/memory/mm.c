@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 
 #define FILE_WINDOW (16UL << 20) /* 32 KiB of page tables */
-#define PROT_SEM 8 /* asm-generic/mman-common.h */
+#define PROT_SEM 8               /* asm-generic/mman-common.h */
 
 static struct vm *vm;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,11 +77,13 @@ static uint64_t map_block(const struct vma *vma, uint64_t gva, uint64_t start, u
 {
     struct backing part;
 
-    if (!memslot_back(vm, gva, start, end, &part)) {
+    if (!memslot_back(vm, gva, vma->end - vma->start, &part)) {
         return 0;
     }
-    pt_map(vm, part.start, part.end - part.start, part.gpa, guest_rights(vma->prot));
-    return part.end;
+    start = start > part.start ? start : part.start;
+    end = end < part.end ? end : part.end;
+    pt_map(vm, start, end - start, part.gpa + (start - part.start), guest_rights(vma->prot));
+    return end;
 }
 
 /* Private memory without a file: the host makes each page when it is touched. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Uses memory as programs do, prints a line, and waits for its input to end: threads that have
- * large stacks, a page here and there of a file, a thread's heap of which little is used, memory
- * that is given back.
+ * large stacks, a page here and there of a file, a thread's heap of which little is used, small
+ * mappings all over, memory that is given back.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,23 @@
 #include <unistd.h>
 
 #define MIB (1UL << 20)
+#define ALL_OVER 0x100000000000
 #define THREADS 8
 
-static char *map(size_t size, int prot, int flags, int fd)
+static char *map_at(uint64_t hint, size_t size, int prot, int flags, int fd)
 {
-    char *memory = mmap(NULL, size, prot, MAP_PRIVATE | flags, fd, 0);
+    char *memory = mmap((void *)hint, size, prot, MAP_PRIVATE | flags, fd, 0);
 
     if (memory == MAP_FAILED) {
         perror("memory_use: mmap");
         exit(1);
     }
     return memory;
+}
+
+static char *map(size_t size, int prot, int flags, int fd)
+{
+    return map_at(0, size, prot, flags, fd);
 }
 
 static void wait_for_end(void)
@@ -80,6 +87,16 @@ static void use_heaps(void)
     }
 }
 
+static void use_lone(void)
+{
+    for (uint64_t i = 0; i < 100; i++) {
+        size_t size = 16 << 10;
+
+        memset(map_at(ALL_OVER + (i << 30), size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1), 1,
+               size);
+    }
+}
+
 static void give_back(void)
 {
     char *memory = map(64 * MIB, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1);
@@ -98,6 +115,8 @@ int main(int argc, char **argv)
         use_stacks();
     } else if (argc == 2 && strcmp(argv[1], "heaps") == 0) {
         use_heaps();
+    } else if (argc == 2 && strcmp(argv[1], "lone") == 0) {
+        use_lone();
     } else if (argc == 2 && strcmp(argv[1], "freed") == 0) {
         give_back();
     } else {
