@@ -51,8 +51,10 @@ static void describe(struct vcpu *vcpu, int signo)
     }
 }
 
-void exit_report_death(struct vcpu *vcpu, int signo)
+bool exit_report_death(struct vcpu *vcpu, int signo)
 {
+    bool dumped = false;
+
     describe(vcpu, signo);
     if (options.trace) {
         trace_signal(vcpu, signo);
@@ -61,11 +63,12 @@ void exit_report_death(struct vcpu *vcpu, int signo)
     if (options.stats && !vcpu->vforked) {
         stats_report();
     }
-    if (options.coredump && signal_dumps_core(signo)) {
-        coredump_write(vcpu, signo);
+    if (signal_dumps_core(signo) && (options.coredump || core_limit)) {
+        dumped = coredump_write(vcpu, signo);
     }
     if (!vcpu->vforked) {
         gdb_death(signo);
         keeper_take(vcpu->vm);
     }
+    return dumped;
 }

@@ -99,6 +99,7 @@ static const struct host_call calls[] = {
     C(tkill),
     C(uname),
     C(wait4),
+    C(waitid),
     C(write),
     C(writev),
 };

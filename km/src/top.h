@@ -63,7 +63,7 @@ void options_parse(char **argv);
 
 void exit_report_exit(const struct vcpu *vcpu, int status, bool of_process);
 void exit_report_exec(const struct vcpu *vcpu);
-void exit_report_death(struct vcpu *vcpu, int signo);
+bool exit_report_death(struct vcpu *vcpu, int signo);
 
 /* ---- vcpu.c: the run loop ---- */
 

@@ -316,6 +316,7 @@ CALL_KINDS = ("clone", "exec", "memory", "vectors", "sockets", "settings", "sign
 ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
     Payload("text_busy"),
+    Payload("core_status"),
 )
 
 FILTERS = (

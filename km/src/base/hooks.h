@@ -54,7 +54,8 @@ struct hooks {
     /* What is said at the end: of a thread or the process, of the program, by a signal. */
     void (*exits)(const struct vcpu *vcpu, int status, bool of_process);
     void (*executes)(const struct vcpu *vcpu);
-    void (*dies)(struct vcpu *vcpu, int signo);
+    /* Whether it has left a core. */
+    bool (*dies)(struct vcpu *vcpu, int signo);
 
     /* ---- the number of a process or thread, as a resumed program knows it ---- */
 

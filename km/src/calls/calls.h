@@ -727,6 +727,10 @@ HANDLER(set_tid_address);
 HANDLER(set_robust_list);
 HANDLER(get_robust_list);
 
+/* sys_wait.c */
+HANDLER(wait4);
+HANDLER(waitid);
+
 /* exec.c */
 HANDLER(execve);
 HANDLER(execveat);

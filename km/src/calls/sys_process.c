@@ -190,7 +190,9 @@ static int64_t limit_core(uint64_t pid, uint64_t new, uint64_t old)
         return error;
     }
     was.soft = own ? core_limit : was.soft;
-    core_limit = own && new ? wanted_soft : core_limit;
+    if (own && new) {
+        signal_set_core_limit(wanted_soft);
+    }
     return old && guest_write(old, &was, sizeof(was)) < 0 ? -EFAULT : 0;
 }
 

@@ -33,6 +33,8 @@ extern const char guest_copy_begin[], guest_copy_end[], guest_copy_fault[];
 extern const char guest_cmpxchg_begin[], guest_cmpxchg_end[];
 void host_restorer(void);
 
+uint64_t core_limit;
+
 static int64_t host_sigaction(int signo, const struct action *new, struct action *old)
 {
     uint64_t args[6] = {(uint64_t)signo, (uint64_t)new, (uint64_t)old, sizeof(new->mask)};
@@ -170,7 +172,7 @@ bool signal_dumps_core(int signo)
 static bool is_watched(int signo)
 {
     return (options.trace || options.stats || options.coredump || options.gdb ||
-            options.gdb_session) &&
+            options.gdb_session || (core_limit && signal_dumps_core(signo))) &&
            signo != SIGKILL && signal_kills(signo) && getpid() != 1;
 }
 
@@ -225,8 +227,6 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
     signal_set_mask(vcpu, mask);
 }
 
-uint64_t core_limit;
-
 /* What the host would dump of a process that dies of a signal is the monitor's memory. */
 static void forbid_core(void)
 {
@@ -237,6 +237,34 @@ static void forbid_core(void)
         limit.rlim_cur = 0;
         (void)setrlimit(RLIMIT_CORE, &limit);
     }
+}
+
+/* The signals that the payload leaves to kill it, where it is to be said how. */
+static void watch_signals(void)
+{
+    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
+        if (is_watched(signo) && signal_action(signo)->handler == (uint64_t)SIG_DFL) {
+            (void)host_handle(signo, 0);
+        }
+    }
+}
+
+void signal_set_core_limit(uint64_t limit)
+{
+    bool begins = !core_limit && limit;
+
+    core_limit = limit;
+    if (begins) {
+        watch_signals();
+    }
+}
+
+bool core_is_marked(pid_t pid, int signo)
+{
+    struct rlimit limit;
+
+    return core_limit && signal_dumps_core(signo) && prlimit(pid, RLIMIT_CORE, NULL, &limit) == 0 &&
+           limit.rlim_cur == 1;
 }
 
 void signal_init(struct vcpu *vcpu)
@@ -251,11 +279,7 @@ void signal_init(struct vcpu *vcpu)
     (void)signal_action(SIGBUS);
     (void)host_handle(SIGSEGV, 0);
     (void)host_handle(SIGBUS, 0);
-    for (int signo = 1; signo <= SIGNAL_MAX; signo++) {
-        if (is_watched(signo) && signal_action(signo)->handler == (uint64_t)SIG_DFL) {
-            (void)host_handle(signo, 0);
-        }
-    }
+    watch_signals();
     memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
 }
 
@@ -320,11 +344,11 @@ void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
 _Noreturn void signal_die(int signo)
 {
     struct action plain = {.handler = (uint64_t)SIG_DFL};
-    struct rlimit no_core = {0, 0};
+    bool dumped = hooks.dies(current, signo);
+    struct rlimit no_core = {dumped, dumped}; /* it would be the monitor's, not the payload's */
     uint64_t none = 0;
 
-    hooks.dies(current, signo);
-    (void)setrlimit(RLIMIT_CORE, &no_core); /* it would be the monitor's core, not the payload's */
+    (void)setrlimit(RLIMIT_CORE, &no_core);
     (void)syscall(__NR_rt_sigaction, signo, &plain, NULL, sizeof(none));
     (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
     (void)syscall(__NR_tgkill, getpid(), syscall(__NR_gettid), signo);

@@ -131,6 +131,19 @@ static bool is_spared(const struct vcpu *vcpu)
     return getpid() == 1 && code <= 0;
 }
 
+/* A child that died with a core has told so only by its mark. */
+static void note_core(int signo, uint8_t raw[128])
+{
+    siginfo_t info;
+
+    memcpy(&info, raw, sizeof(info));
+    if (signo == SIGCHLD && info.si_code == CLD_KILLED &&
+        core_is_marked(info.si_pid, info.si_status)) {
+        info.si_code = CLD_DUMPED;
+        memcpy(raw, &info, sizeof(info));
+    }
+}
+
 /* The signal in vcpu->signal_info. */
 static void deliver(struct vcpu *vcpu, int signo)
 {
@@ -144,6 +157,7 @@ static void deliver(struct vcpu *vcpu, int signo)
         return;
     }
     undisguise(signo, vcpu->signal_info);
+    note_core(signo, vcpu->signal_info);
     pid_map_of_info(vcpu->signal_info);
     signo = hooks.signal_comes(vcpu, signo, vcpu->signal_info);
     if (signo) {

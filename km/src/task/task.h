@@ -75,6 +75,13 @@ void signal_release(struct vcpu *vcpu);
 
 /* The soft limit of cores that the payload sees; the host's is 0, which would dump the monitor. */
 extern uint64_t core_limit;
+void signal_set_core_limit(uint64_t limit);
+
+/*
+ * Whether a child that was killed by `signo`, and that nobody has waited for, has left a core: its
+ * soft limit of cores is then 1, which is none at all for the kernel.
+ */
+bool core_is_marked(pid_t pid, int signo);
 
 /* The actions of a process. The child of a vfork has its own, in its parent's memory. */
 struct actions {

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -32,6 +33,9 @@ static struct maps maps;
 
 void core_write(struct core *core, uint64_t at, const void *bytes, size_t size)
 {
+    if (at + size > core->most) { /* RLIMIT_CORE: what is behind is cut off */
+        size = at < core->most ? core->most - at : 0;
+    }
     while (size && !core->error) {
         ssize_t n = pwrite(core->fd, bytes, size, (off_t)at);
 
@@ -184,15 +188,13 @@ static void write_core(struct core *core, struct vcpu *vcpu, int signo)
 
 /* ---- the file ---- */
 
-/* The path that was asked for, %p the process, and a new name beside it until it is complete. */
-static void choose_names(char path[PATH_MAX + 16], char made[PATH_MAX + 64])
+/* The path that was asked for, with %p the process. */
+static void expand(char path[PATH_MAX])
 {
     const char *from = options.coredump;
-    uint64_t random = 0;
     char *to = path;
-    const char *slash;
 
-    while (*from && to < path + PATH_MAX) {
+    while (*from && to < path + PATH_MAX - 16) {
         if (from[0] == '%' && from[1] == 'p') {
             to += snprintf(to, 16, "%d", getpid());
             from += 2;
@@ -201,16 +203,25 @@ static void choose_names(char path[PATH_MAX + 16], char made[PATH_MAX + 64])
         }
     }
     *to = 0;
+}
+
+/* A new name beside the path, until the core is complete. */
+static void choose_name(const char *path, char made[PATH_MAX + 64])
+{
+    const char *slash = strrchr(path, '/');
+    uint64_t random = 0;
+
     (void)getrandom(&random, sizeof(random), 0);
-    for (slash = to; slash > path && slash[-1] != '/'; slash--) {
-    }
-    (void)snprintf(made, PATH_MAX + 64, "%.*s.core.%016lx", (int)(slash - path), path, random);
+    (void)snprintf(made, PATH_MAX + 64, "%.*s.core.%016lx", slash ? (int)(slash - path) + 1 : 0,
+                   path, random);
 }
 
 static bool write_file(struct vcpu *vcpu, int signo, const char *path, const char *made)
 {
-    struct core core = {.fd =
-                            open(made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    struct core core = {
+        .fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
+        .most = options.coredump ? UINT64_MAX : core_limit,
+    };
 
     if (core.fd < 0) {
         return false;
@@ -227,17 +238,34 @@ static bool write_file(struct vcpu *vcpu, int signo, const char *path, const cha
     return !core.error;
 }
 
-void coredump_write(struct vcpu *vcpu, int signo)
+/* Where the core shall be. False: nowhere. */
+static bool choose_path(int signo, char path[PATH_MAX])
 {
-    char path[PATH_MAX + 16], made[PATH_MAX + 64];
+    if (options.coredump) {
+        expand(path);
+        return true;
+    }
+    return core_limit >= PAGE_SIZE && prctl(PR_GET_DUMPABLE) == 1 && core_pattern_path(signo, path);
+}
 
+bool coredump_write(struct vcpu *vcpu, int signo)
+{
+    char path[PATH_MAX], made[PATH_MAX + 64];
+
+    if (!choose_path(signo, path)) {
+        return false;
+    }
     signal_hold();        /* SIGXFSZ: the limit on a file's size is an error here */
     if (!vcpu->vforked) { /* else the other threads are of another process */
         freeze_all(freeze_of(vcpu));
     }
     site_put_back_all();
-    choose_names(path, made);
-    if (!write_file(vcpu, signo, path, made)) {
+    choose_name(path, made);
+    if (write_file(vcpu, signo, path, made)) {
+        return true;
+    }
+    if (options.coredump) {
         complain(FIX_CORE, "cannot write the core %s: %m", path);
     }
+    return false;
 }

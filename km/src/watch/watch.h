@@ -58,8 +58,14 @@ _Noreturn void inspect_payload(void);
 
 /* ---- coredump.c ---- */
 
-/* Write the core that options ask for. The process must die of `signo` afterwards. */
-void coredump_write(struct vcpu *vcpu, int signo);
+/* Write the core that options ask for, or that the host's kernel would write. Whether it is there.
+ * The process must die of `signo` afterwards. */
+bool coredump_write(struct vcpu *vcpu, int signo);
+
+/* ---- core_pattern.c ---- */
+
+/* The path of that core of the kernel's. False where it would write none itself. */
+bool core_pattern_path(int signo, char path[4096]);
 
 /* ---- trace_names.c ---- */
 
@@ -87,6 +93,7 @@ void show_siginfo(struct line *line, const void *p);
 struct core {
     int fd, error; /* errno's value */
     uint64_t at;   /* where core_append() goes on */
+    uint64_t most; /* bytes */
 };
 
 void core_write(struct core *core, uint64_t at, const void *bytes, size_t size);
