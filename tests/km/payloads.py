@@ -170,6 +170,7 @@ THREADS = (
     Payload("fork_memory"),
     Payload("fork_from_thread", STATIC),
     Payload("vfork", STATIC),
+    Payload("vfork_folder"),
     Payload("vfork_beside_signals", STATIC),
     Payload("exec", ALL),
     Payload("spawn", STATIC),

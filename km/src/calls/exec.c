@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -235,6 +236,9 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     }
     if (error < 0) {
         return error;
+    }
+    if (vcpu->vforked) { /* the parent's monitor would not hear of another root or folder */
+        (void)unshare(CLONE_FS);
     }
     hooks.executes(vcpu);
     keep_open(vcpu, program, gdb_fd, filters, true);

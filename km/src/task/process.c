@@ -190,6 +190,13 @@ static int vfork_main(void *argument)
  * shared: its dispositions there are a copy of the parent's, and the thread's registers are put
  * back.
  */
+/* Whether root and working folder shall be the parent's, too. Where other threads of it run, which
+ * would open files while the child changes them, they are the child's own. */
+static int shares_folders(const struct clone *how)
+{
+    return thread_several() ? 0 : (int)(how->flags & CLONE_FS);
+}
+
 static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
 {
     static const size_t stack_size = 256UL << 10;
@@ -213,7 +220,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     memcpy(&thread, vcpu, sizeof(thread));
     hooks.before_vfork();
     pid = clone(vfork_main, (char *)stack + stack_size,
-                CLONE_VM | CLONE_VFORK | (int)how->exit_signal, &start);
+                CLONE_VM | CLONE_VFORK | shares_folders(how) | (int)how->exit_signal, &start);
     if (pid < 0) {
         pid = -errno;
     }
