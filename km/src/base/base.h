@@ -167,6 +167,9 @@ void fd_note_hidden(int fd);
 /* Whether `fd` is one of the monitor's: for the payload it does not exist. */
 bool fd_is_hidden(uint64_t fd);
 
+/* Whether another process's monitor may have one of its own at this number. */
+bool fd_may_be_hidden(uint64_t fd);
+
 /* The lowest of the monitor's descriptors from `fd` on, or UINT64_MAX. */
 uint64_t fd_next_hidden(uint64_t fd);
 

@@ -132,15 +132,26 @@ static int copy_hidden(int fd, int lowest)
     return copy;
 }
 
-int fd_hide(int fd)
+/* From where on the hidden ones are: high, but not so high that the kernel's table of descriptors
+ * gets large. */
+static int lowest_hidden(void)
 {
     struct rlimit limit;
-    uint64_t old;
-    int lowest, copy;
 
-    /* high, but not so high that the kernel's table of descriptors gets large */
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    lowest = limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
+    return limit.rlim_max > 1024 ? 1024 - 64 : (int)limit.rlim_max * 3 / 4;
+}
+
+bool fd_may_be_hidden(uint64_t fd)
+{
+    return fd < HIDDEN_MAX && (int)fd >= lowest_hidden();
+}
+
+int fd_hide(int fd)
+{
+    int lowest = lowest_hidden(), copy;
+    uint64_t old;
+
     copy = copy_hidden(fd, lowest);
     old = copy < 0 ? fd_raise_limit() : 0;
     if (old) {

@@ -247,10 +247,27 @@ static bool is_monitors_list(char *path, bool is_number_of_ours)
     return proc_is_monitors(&of);
 }
 
+/* Whether a descriptor that leads to `path`, at a number of monitors, is what one of them holds:
+ * its program, which nobody shall write to, and its working folder; pin.c's. */
+static bool is_held(const struct proc_file *file, const char *path)
+{
+    char program[PATH_MAX], link[PROC_AT];
+    ssize_t n;
+
+    if (!strcmp(path, "/proc") || !strcmp(path, "/") ||
+        (proc_program(file, program) && !strcmp(path, program))) {
+        return true;
+    }
+    (void)snprintf(link, sizeof(link), "%s/cwd", file->folder);
+    n = readlinkat(pin_proc(), link, program, sizeof(program) - 1);
+    program[n < 0 ? 0 : n] = 0;
+    return !strcmp(path, program);
+}
+
 /* Whether descriptor `name` of another process that this monitor runs is that monitor's. */
 static bool is_monitors_descriptor(const struct proc_file *file, const char *name)
 {
-    bool is_number_of_ours = fd_is_hidden(strtoul(name, NULL, 10)); /* at about the same ones */
+    bool is_number_of_ours = fd_may_be_hidden(strtoul(name, NULL, 10));
     char link[PROC_AT], to[PATH_MAX];
     struct stat st;
     ssize_t n;
@@ -258,8 +275,8 @@ static bool is_monitors_descriptor(const struct proc_file *file, const char *nam
     (void)snprintf(link, sizeof(link), "%s/fd/%.20s", file->folder, name);
     n = readlinkat(pin_proc(), link, to, sizeof(to) - 1);
     to[n < 0 ? 0 : n] = 0;
-    if (!strcmp(to, "/proc") || !strcmp(to, "/")) { /* pin.c's */
-        return is_number_of_ours;
+    if (is_number_of_ours && is_held(file, to)) {
+        return true;
     }
     return !strncmp(to, "anon_inode:kvm-", 15) ||
            (fstatat(pin_proc(), link, &st, 0) == 0 && (self_is_file(&st) || proc_is_kvm(&st))) ||

@@ -194,8 +194,8 @@ static bool changes(const char *last)
 {
     return !strcmp(last, "stat") || !strcmp(last, "schedstat") || !strcmp(last, "sched") ||
            !strcmp(last, "statm") || !strcmp(last, "io") || !strncmp(last, "smaps", 5) ||
-           !strcmp(last, "arch_status") || !strcmp(last, "numa_maps") || !strcmp(last, "status") ||
-           !strcmp(last, "maps");
+           !strcmp(last, "arch_status") || !strncmp(last, "mount", 5) ||
+           !strcmp(last, "numa_maps") || !strcmp(last, "status") || !strcmp(last, "maps");
 }
 
 /* ---- all of a process ---- */
