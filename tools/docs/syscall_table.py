@@ -16,7 +16,7 @@ HEAD = """\
 
 Made by `tools/docs/syscall_table.py` from `km/src/calls/syscall_list.inc`; do not edit it.
 
-What a payload finds when it makes a system call of Linux on x86-64.
+The answers to a payload's system calls of Linux on x86-64.
 A call that is not here fails with `ENOSYS`, as on a kernel that does not have it.
 
 - *host*: the host's kernel makes the call once km has checked its arguments.
