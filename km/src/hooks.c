@@ -37,6 +37,7 @@ static void after_vfork(struct vcpu *vcpu)
 
 static void thread_ended(struct vcpu *vcpu)
 {
+    helper_end(vcpu);
     seccomp_release(vcpu);
     gdb_thread_ended(vcpu);
 }

@@ -133,7 +133,7 @@ SIGNALS = (
 
 HELPED = (
     "", "signals", "restarting", "awaited", "fork", "vfork", "threads", "changing", "limited",
-    "no-thread", "facts", "one-cpu", "exec",
+    "no-thread", "facts", "one-cpu", "exec", "names", "ready", "beside",
 )  # fmt: skip
 
 SITES = (

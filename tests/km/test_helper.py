@@ -32,11 +32,14 @@ def helped(build: Callable[..., Path]) -> Path:
 
 @contextmanager
 def calling(
-    command: "Sequence[str | Path]", folder: Path, ends: bytes = b"signals: 0\ndone\n"
+    command: "Sequence[str | Path]",
+    folder: Path,
+    ends: bytes = b"signals: 0\ndone\n",
+    case: str = "until-told",
 ) -> Iterator[int]:
     """Run a payload that makes calls until it is told to end; yield its process."""
     with subprocess.Popen(
-        [*command, "until-told"],
+        [*command, case],
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -104,6 +107,15 @@ def test_who_makes_many_calls_is_helped(km: Path, helped: Path, tmp_path: Path) 
         else:
             pytest.fail("the helper makes no call")
         assert len(helpers(pid)) == 1
+
+
+def test_the_first_thread_of_several_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
+    """A program that has other threads gets a helper for the first."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    command = [*before_others(), km, helped]
+    with calling(command, tmp_path, case="until-told-beside") as pid:
+        wait_for_helper(pid)
 
 
 def test_a_signal_that_meets_the_helper_is_the_payloads(

@@ -23,14 +23,14 @@ A call that is not here fails with `ENOSYS`, as on a kernel that does not have i
 - *km*: km makes the call itself, or looks at what it means first.
 - *refused*: it fails with `EPERM`, as for a user without the privilege that it needs.
 - *restarts*: after a signal whose handler has `SA_RESTART` it is made again; signal(7).
-- *helped*, *helped on files*: on KVM in software km's helper may make it, HELPER in km(1).
+- *helped*, *helped on files*, *helped when ready*: on KVM in software km's helper may make it, HELPER in km(1); the last where it finds first that the call would not wait.
 """
 
 _SECTION = re.compile(r"^    /\* (.+) \*/$")
 _LINE = re.compile(
-    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|OWN))?\((\w+)(?:, (\w+))?"
+    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|IF_READY|OWN))?\((\w+)(?:, (\w+))?"
 )
-_HELPED = {"HELPED": "helped", "ON_FILE": "helped on files"}
+_HELPED = {"HELPED": "helped", "ON_FILE": "helped on files", "IF_READY": "helped when ready"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Call:
     by: str
     restarts: bool
     helped: str
-    """By km's helper: "helped", "helped on files" or ""."""
+    """By km's helper: "helped", "helped on files", "helped when ready" or ""."""
 
     @property
     def notes(self) -> str:
@@ -64,7 +64,8 @@ def read(text: str) -> list[Call]:
             kind, how, name, handler = found.groups()
             by = "host" if kind != "HANDLE" else "refused" if handler == "refuse" else "km"
             helped = _HELPED.get(how, "")
-            calls.append(Call(section, name, by, "RESTART" in (kind, how), helped))
+            restarts = "RESTART" in (kind, how) or (kind, how) == ("HANDLE", "IF_READY")
+            calls.append(Call(section, name, by, restarts, helped))
     if not calls:
         raise ValueError(f"{TABLE} has no system call")
     return calls

@@ -143,9 +143,10 @@ enum waiting {
 /* What a call has to do with the helper, helper.c. */
 enum helped {
     HELPED_NOT,
-    HELPED,         /* it may make the call: nothing depends on which thread asks, nothing waits */
-    HELPED_ON_FILE, /* likewise, where the first argument is open at a file or folder of a disk */
-    ENDS_HELPER,    /* changes what each thread has of its own: a helper would keep what was */
+    HELPED,          /* it may make the call: nothing depends on which thread asks, nothing waits */
+    HELPED_ON_FILE,  /* likewise, where the first argument is open at a file or folder of a disk */
+    HELPED_IF_READY, /* likewise, where helper_call.c finds that it would not wait */
+    ENDS_HELPER,     /* changes what each thread has of its own: a helper would keep what was */
 };
 
 struct syscall {

@@ -3,10 +3,10 @@
  * helper.c: a thread that makes system calls of the payload while its vCPU waits in the guest.
  *
  * On PVM an exit costs several times what the call itself does. So for a payload that makes many
- * calls in a row, and has one thread only, a second thread of the monitor looks for requests in the
- * page beside the stub, makes the call, and puts its result there. It is there only for who asks
- * often, and looks only for a moment after the last request; else the stub leaves at once, as it
- * does for every call that the table does not give to the helper.
+ * calls in a row, for its first thread if it has several, a second thread of the monitor looks for
+ * requests in the page beside the stub, makes the call, and puts its result there. It is there only
+ * for who asks often, and looks only for a moment after the last request; else the stub leaves at
+ * once, as it does for every call that the table does not give to the helper.
  *
  * Who may touch the request is decided by `turn`, in the monitor's memory: the helper takes it
  * while the vCPU is in the guest; the vCPU's thread takes it back whenever it returns from there,
@@ -44,7 +44,7 @@
 #define REST_MIN (25UL << 20) /* then it sleeps, some 10 ms at first */
 #define REST_MAX (2UL << 30)  /* and a second at most */
 #define REST_SHARE 4UL        /* it rested long enough when it then ran so many times as long */
-#define CALLS_MIN 64U         /* calls in a row that wake it */
+#define CALLS_MIN 16U         /* calls in a row that wake it */
 #define CALLS_MAX 16384U      /* likewise, when it often had little to do */
 #define SPINS 600             /* of the guest, some 20 us, then it leaves */
 #define WAIT_SPINS 2000       /* of the vCPU's thread, then it sleeps */
@@ -339,8 +339,8 @@ static void create(struct vcpu *vcpu)
 static bool is_unwanted(const struct vcpu *vcpu)
 {
     return helper.refused || !seccomp_is_off(vcpu) || vcpu->vm->hardware || vcpu->vforked ||
-           thread_several() || options.no_helper || options.trace || options.stats || options.gdb ||
-           options.gdb_session;
+           (thread_several() && vcpu->id) || options.no_helper || options.trace || options.stats ||
+           options.gdb || options.gdb_session;
 }
 
 void helper_count(struct vcpu *vcpu, uint64_t number)

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * helper_call.c: which system calls the helper makes: those that the table marks, where they do not
- * wait.
+ * wait. What could wait for long is for the payload's own thread, which a signal reaches.
  */
+#include "base/base.h"
 #include "calls/calls.h"
 #include "machine/machine.h"
 #include "task/task.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -23,45 +26,125 @@ static enum helped helped_of(uint64_t number)
 
 bool helper_may_make(uint64_t number)
 {
-    return helped_of(number) == HELPED || helped_of(number) == HELPED_ON_FILE;
+    enum helped helped = helped_of(number);
+
+    return helped == HELPED || helped == HELPED_ON_FILE || helped == HELPED_IF_READY;
 }
 
-/*
- * Whether a descriptor is open at a file or folder of a disk or of memory: there nothing is awaited
- * that a signal could end. Other filesystems have files at which readers wait.
- */
-static bool is_on_file(uint64_t fd)
+/* Whether it is a file or folder of a disk or of memory: there nothing is awaited that a signal
+ * could end. Other filesystems have files at which readers wait. */
+static bool is_file(int fd, const struct stat *st)
 {
     struct statfs fs;
-    struct stat st;
 
-    if (fstat((int)fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
-        return false;
-    }
-    return major(st.st_dev) || (fstatfs((int)fd, &fs) == 0 &&
-                                (fs.f_type == TMPFS_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC ||
-                                 fs.f_type == BTRFS_SUPER_MAGIC));
+    return (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) &&
+           (major(st->st_dev) || (fstatfs(fd, &fs) == 0 &&
+                                  (fs.f_type == TMPFS_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC ||
+                                   fs.f_type == BTRFS_SUPER_MAGIC)));
 }
 
-/* Whether a copy is to be made anew, which takes the payload's own thread. */
-static bool reads_anew(uint32_t number, const uint64_t *args)
+/* /dev/null, zero, full, urandom: Documentation/admin-guide/devices.txt of the kernel. */
+static bool is_endless(const struct stat *st)
 {
-    bool begins = (number == __NR_lseek && (!args[1] || args[2] == SEEK_CUR)) ||
-                  (number == __NR_pread64 && !args[3]);
-    struct proc_file file;
+    unsigned number = minor(st->st_rdev);
 
-    return begins && proc_copy_at((int)args[0], &file);
+    return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1 &&
+           (number == 3 || number == 5 || number == 7 || number == 9);
+}
+
+static bool is_nonblocking(int fd, const struct stat *st)
+{
+    int flags;
+
+    if (!S_ISFIFO(st->st_mode) && !S_ISSOCK(st->st_mode)) {
+        return false;
+    }
+    flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && flags & O_NONBLOCK;
+}
+
+/* Whether what is open at a descriptor lets nobody wait; `to_close`: also who closes it. */
+static bool lets_not_wait(uint64_t fd, bool to_close)
+{
+    struct stat st;
+
+    return fstat((int)fd, &st) == 0 && (is_file((int)fd, &st) || is_endless(&st) ||
+                                        (!to_close && is_nonblocking((int)fd, &st)));
+}
+
+/* Whether an opening is of a file that is there, where nobody waits for another's end of a pipe, a
+ * device or a lease of a server. Should the path lead elsewhere the next moment, it is the payload
+ * that has changed it, and that waits. */
+static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+{
+    uint64_t look = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
+    int64_t fd =
+        guest_ok(path, 0) && !fd_is_hidden(dirfd) ? open_at(vcpu, dirfd, path, look, 0) : -EFAULT;
+    struct stat st;
+    bool is = fd >= 0 && fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
+
+    if (fd >= 0) {
+        (void)close((int)fd);
+    }
+    return is;
+}
+
+/* Of fcntl(2), whatever the file is. */
+static bool command_waits_not(int command)
+{
+    return command == F_GETFD || command == F_SETFD || command == F_GETFL || command == F_SETFL ||
+           command == F_DUPFD || command == F_DUPFD_CLOEXEC;
+}
+
+/* Whether a call of those that may wait does not. */
+static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args)
+{
+    switch (number) {
+    case __NR_open:
+        return opens_file(vcpu, (uint64_t)AT_FDCWD, args[0], args[1]);
+    case __NR_openat:
+        return opens_file(vcpu, args[0], args[1], args[2]);
+    case __NR_fcntl:
+        return command_waits_not((int)args[1]) ||
+               (((int)args[1] == F_GETLK || (int)args[1] == F_SETLK) &&
+                lets_not_wait(args[0], false));
+    case __NR_sendto:
+    case __NR_recvfrom:
+        return args[3] & MSG_DONTWAIT || lets_not_wait(args[0], false);
+    case __NR_accept:
+    case __NR_accept4:
+        return lets_not_wait(args[0], false);
+    default:
+        return false;
+    }
+}
+
+/* What epoll_wait(2) has at once. Where that is nothing, and the payload would wait, it does. */
+static bool poll_events(struct vcpu *vcpu, uint64_t *args, int64_t *result)
+{
+    bool waits = (int)args[3] != 0;
+
+    args[3] = 0;
+    *result = syscall_serve(vcpu, __NR_epoll_wait, args);
+    return *result || !waits;
 }
 
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
 {
-    if (!helper_may_make(number) || (helped_of(number) == HELPED_ON_FILE && !is_on_file(args[0])) ||
-        reads_anew(number, args)) {
+    enum helped helped = helped_of(number);
+
+    if (number == __NR_epoll_wait) {
+        return poll_events(vcpu, args, result);
+    }
+    if (!helper_may_make(number) ||
+        (helped == HELPED_ON_FILE && !lets_not_wait(args[0], number == __NR_close)) ||
+        (helped == HELPED_IF_READY && !is_ready(vcpu, number, args))) {
         return false;
     }
     if (number == __NR_getpriority && (int)args[0] == PRIO_PROCESS && !(int)args[1]) {
         args[1] = (uint64_t)freeze_of(vcpu)->tid; /* the kernel means the thread that asks */
     }
     *result = syscall_serve(vcpu, number, args);
-    return *result != -EFBIG; /* nothing was written, and SIGXFSZ is for who asked */
+    /* Nothing was written, and SIGXFSZ or SIGPIPE is for who asked. */
+    return *result != -EFBIG && *result != -EPIPE;
 }

@@ -10,8 +10,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -217,6 +219,113 @@ static void without_threads(void)
     CHECK(fork() < 0 && errno == EAGAIN);
 }
 
+/* Files come, change their names and go; a FIFO without a writer is waited for, until a signal. */
+static void names(void)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+    struct itimerval soon = {{0, 0}, {0, 50000}};
+    struct stat st;
+    char link[16];
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int fd = open("one", O_RDWR | O_CREAT | O_EXCL, 0600), again;
+
+        CHECK(fd >= 0 && write(fd, "x", 1) == 1 && ftruncate(fd, 10) == 0);
+        CHECK(open("one", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
+        CHECK(open("none", O_RDONLY) < 0 && errno == ENOENT);
+        CHECK(open("one", O_RDONLY | O_DIRECTORY) < 0 && errno == ENOTDIR);
+        CHECK(open((const char *)16, O_RDONLY) < 0 && errno == EFAULT);
+        again = open("one", O_RDONLY | O_CLOEXEC);
+        CHECK(again == fd + 1 && fcntl(again, F_GETFD) == FD_CLOEXEC && close(again) == 0);
+        CHECK(mkdir("folder", 0700) == 0 && rename("one", "folder/two") == 0);
+        CHECK(open("one", O_RDONLY) < 0 && errno == ENOENT);
+        CHECK(symlink("folder/two", "three") == 0 && readlink("three", link, 16) == 10);
+        CHECK(open("three", O_RDONLY | O_NOFOLLOW) < 0 && errno == ELOOP);
+        again = open("three", O_WRONLY | O_TRUNC);
+        CHECK(again == fd + 1 && fstat(fd, &st) == 0 && st.st_size == 0 && close(again) == 0);
+        CHECK(chdir("folder") == 0 && access("two", F_OK) == 0 && chdir("..") == 0);
+        CHECK(unlink("three") == 0 && rmdir("folder") < 0 && errno == ENOTEMPTY);
+        CHECK(unlink("folder/two") == 0 && rmdir("folder") == 0 && close(fd) == 0);
+    }
+    signals = 0;
+    CHECK(mkfifo("fifo", 0600) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
+    for (int i = 1; i <= 3; i++) {
+        burst(20);
+        CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        CHECK(open("fifo", O_RDONLY) < 0 && errno == EINTR && signals == i);
+    }
+    CHECK(unlink("fifo") == 0);
+}
+
+/* Pipes, sockets and events, of which some wait: these end with a signal. */
+static void ready(void)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+    struct itimerval soon = {{0, 0}, {0, 50000}};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = 77}, got;
+    int pipe_ends[2], pair[2], queue = epoll_create1(0);
+    char byte = 0;
+
+    CHECK(pipe2(pipe_ends, O_NONBLOCK) == 0 && queue >= 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    CHECK(epoll_ctl(queue, EPOLL_CTL_ADD, pipe_ends[0], &event) == 0);
+    CHECK(sigaction(SIGPIPE, &action, NULL) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
+    for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+        CHECK(read(pipe_ends[0], &byte, 1) < 0 && errno == EAGAIN);
+        CHECK(epoll_wait(queue, &got, 1, 0) == 0);
+        CHECK(write(pipe_ends[1], "x", 1) == 1 && epoll_wait(queue, &got, 1, -1) == 1);
+        CHECK(got.data.u64 == 77 && read(pipe_ends[0], &byte, 1) == 1 && byte == 'x');
+        CHECK(recv(pair[0], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+        CHECK(send(pair[1], "y", 1, 0) == 1 && recv(pair[0], &byte, 1, 0) == 1 && byte == 'y');
+    }
+    signals = 0;
+    for (int i = 1; i <= 3; i++) {
+        burst(20);
+        CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        CHECK(epoll_wait(queue, &got, 1, -1) < 0 && errno == EINTR && signals == 2 * i - 1);
+        CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        CHECK(recv(pair[0], &byte, 1, 0) < 0 && errno == EINTR && signals == 2 * i);
+    }
+    signals = 0;
+    CHECK(close(pipe_ends[0]) == 0 && close(pair[0]) == 0);
+    for (int i = 1; i <= ROUNDS; i++) { /* each with its own signal, before the call returns */
+        CHECK(write(pipe_ends[1], "x", 1) < 0 && errno == EPIPE && signals == 2 * i - 1);
+        CHECK(send(pair[1], "x", 1, 0) < 0 && errno == EPIPE && signals == 2 * i);
+    }
+}
+
+static void *work_beside(void *unused)
+{
+    sigset_t all;
+
+    (void)unused;
+    (void)sigfillset(&all); /* signals are the first thread's */
+    CHECK(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
+    while (!done) {
+        CHECK(getppid() == getppid() && usleep(1000) == 0);
+    }
+    return NULL;
+}
+
+/* The first thread's calls, in a process that has others, makes more and forks. */
+static void beside(void)
+{
+    pthread_t thread[3];
+
+    for (size_t i = 0; i < LEN(thread); i++) {
+        CHECK(pthread_create(&thread[i], NULL, work_beside, NULL) == 0);
+    }
+    burst(2 * ROUNDS);
+    names();
+    forked(false);
+    ready();
+    done = true;
+    for (size_t i = 0; i < LEN(thread); i++) {
+        CHECK(pthread_join(thread[i], NULL) == 0);
+    }
+    burst(ROUNDS);
+}
+
 /* Nothing else in the process is the payload's. */
 static void facts(void)
 {
@@ -250,12 +359,16 @@ static void on_one_cpu(void)
     burst(ROUNDS);
 }
 
-/* Goes on making calls until its input ends, and says whether a signal came. */
-static void until_told(void)
+/* Goes on making calls until its input ends, and says whether a signal came; with other threads. */
+static void until_told(bool with_others)
 {
+    pthread_t thread;
     char block[64];
     int fd;
 
+    if (with_others) {
+        CHECK(pthread_create(&thread, NULL, work_beside, NULL) == 0);
+    }
     CHECK(signal(SIGBUS, count_signal) != SIG_ERR);
     burst(ROUNDS);
     fd = open(name, O_RDONLY);
@@ -289,10 +402,16 @@ int main(int argc, char **argv)
         without_threads();
     } else if (is_case(argv, "facts")) {
         facts();
+    } else if (is_case(argv, "names")) {
+        names();
+    } else if (is_case(argv, "ready")) {
+        ready();
+    } else if (is_case(argv, "beside")) {
+        beside();
     } else if (is_case(argv, "one-cpu")) {
         on_one_cpu();
-    } else if (is_case(argv, "until-told")) {
-        until_told();
+    } else if (is_case(argv, "until-told") || is_case(argv, "until-told-beside")) {
+        until_told(is_case(argv, "until-told-beside"));
     } else {
         burst(2 * ROUNDS);
     }
