@@ -113,8 +113,7 @@ def test_the_first_thread_of_several_is_helped(km: Path, helped: Path, tmp_path:
     """A program that has other threads gets a helper for the first."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("a helper needs two CPUs: give this process another")
-    command = [*before_others(), km, helped]
-    with calling(command, tmp_path, case="until-told-beside") as pid:
+    with calling([*before_others(), km, helped], tmp_path, case="until-told-beside") as pid:
         wait_for_helper(pid)
 
 
