@@ -32,14 +32,13 @@ LEFT_OUT = (
 MODULES_LEFT_OUT = (
     "_bz2.",
     "_crypt.",
-    "_ctypes",
     "_hashlib.",
     "_lzma.",
     "_sqlite3.",
     "_ssl.",
     "_uuid.",
 )
-LIBRARIES = ("ld-linux-x86-64.so", "libc.so", "libexpat.so", "libm.so", "libz.so")
+LIBRARIES = ("ld-linux-x86-64.so", "libc.so", "libexpat.so", "libffi.so", "libm.so", "libz.so")
 
 
 def recipe(version: str) -> Recipe:
