@@ -90,6 +90,7 @@ MEMORY = (
     Payload("memory_advice"),
     Payload("memory_use", ("glibc",), _each(["stacks", "heaps", "lone", "freed"])),
     Payload("file_pages"),
+    Payload("grows_down"),
     Payload("every_page", ("musl", "dynamic")),
     Payload("shared_segment", STATIC),
     Payload("newer_calls", ("glibc",)),

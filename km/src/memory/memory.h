@@ -13,8 +13,11 @@
 struct vma {
     uint64_t start, end; /* [start, end), page aligned */
     int prot;            /* PROT_READ, PROT_WRITE, PROT_EXEC as the payload asked */
-    int flags;           /* of VMA_MMAP_FLAGS, VMA_DENSE, or VMA_VDSO */
+    int flags;           /* of VMA_MMAP_FLAGS, VMA_GROWS, VMA_DENSE, or VMA_VDSO */
 };
+
+#define VMA_GROWS 0x01000000    /* MAP_GROWSDOWN: a touch below it makes it grow */
+#define GROWS_GUARD (1UL << 20) /* what stays free below: stack_guard_gap in the kernel */
 
 #define VMA_SPARSE (MAP_NORESERVE | MAP_STACK) /* little of it is used, or much later */
 #define VMA_MMAP_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | VMA_SPARSE)
@@ -23,7 +26,7 @@ struct vma {
 #define VMA_DENSE 0x40000000 /* of huge pages from the first touch on */
 
 /* System V shared memory; with the attachment's number, so that neighbours are not merged. */
-#define VMA_SHM(number) (0x20000000 | (int)(((number) & 0xffff) << 8))
+#define VMA_SHM(number) (0x20000000 | (int)(((number) & 0xffff) << 8)) /* below VMA_GROWS */
 
 void vma_init(void);
 /* The first VMA that ends after addr, or NULL; vma_next() of the last is NULL. */

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define FILE_WINDOW (16UL << 20) /* 32 KiB of page tables */
 #define PROT_SEM 8               /* asm-generic/mman-common.h */
@@ -157,6 +158,24 @@ static bool fault_in(const struct vma *vma, uint64_t page, bool write)
                      around.end < vma->end ? around.end : vma->end);
 }
 
+/*
+ * The page is below a mapping that grows: let it grow down to there, where expand_downwards() in
+ * the kernel does. The mapping that has the page, or NULL.
+ */
+static struct vma *grow(const struct vma *vma, uint64_t page)
+{
+    const struct vma *below = vma_find(page > GROWS_GUARD ? page - GROWS_GUARD : 0);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_STACK, &limit) < 0 || vma->end - page > limit.rlim_cur ||
+        (below->start < vma->start && below->prot && !(below->flags & VMA_GROWS)) ||
+        mm_map(page, vma->start - page, vma->prot,
+               (vma->flags & VMA_MMAP_FLAGS) | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0) < 0) {
+        return NULL;
+    }
+    return vma_find(page);
+}
+
 int mm_fault(uint64_t addr, uint64_t error, int *code)
 {
     bool write = error & 2, fetch = error & 16, entered;
@@ -165,6 +184,9 @@ int mm_fault(uint64_t addr, uint64_t error, int *code)
     uint64_t page = ROUND_DOWN(addr, PAGE_SIZE);
 
     *code = SEGV_MAPERR;
+    if (vma && addr < vma->start && vma->flags & VMA_GROWS) {
+        vma = grow(vma, page);
+    }
     if (!vma || addr < vma->start) {
         return SIGSEGV;
     }

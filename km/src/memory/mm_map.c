@@ -101,6 +101,7 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
 {
     int exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     bool dense = prefault_is_dense(len, prot, flags);
+    int kind = dense ? VMA_DENSE : 0;
     int64_t error = -EEXIST;
 
     if (!len || (exact && addr % PAGE_SIZE)) {
@@ -113,6 +114,9 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
         return (flags & MAP_TYPE) == MAP_SHARED_VALIDATE ? -EOPNOTSUPP : -EINVAL;
     }
     len = ROUND_UP(len, PAGE_SIZE);
+    if (flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS && flags & MAP_PRIVATE) {
+        kind = VMA_GROWS;
+    }
     flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN);
     if (exact) {
         if (!guest_ok(addr, len)) {
@@ -141,7 +145,7 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     error = vma_add((struct vma){.start = addr,
                                  .end = addr + len,
                                  .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
-                                 .flags = (flags & VMA_MMAP_FLAGS) | (dense ? VMA_DENSE : 0)});
+                                 .flags = (flags & VMA_MMAP_FLAGS) | kind});
     if (error < 0) {
         (void)munmap((void *)addr, len);
         return error;

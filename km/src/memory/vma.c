@@ -202,6 +202,14 @@ bool vma_covers(uint64_t start, uint64_t end)
     return false;
 }
 
+/* Where memory below a mapping may end. */
+static uint64_t floor_of(const struct vma *vma)
+{
+    bool grows = vma->flags & VMA_GROWS && vma->start > GROWS_GUARD;
+
+    return vma->start - (grows ? GROWS_GUARD : 0);
+}
+
 uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top)
 {
     uint64_t from = top;
@@ -212,7 +220,7 @@ uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top)
     }
     i = index_of(from);
     if (i < vma_count && at(i)->start < from) {
-        from = at(i)->start;
+        from = floor_of(at(i));
     }
     for (;; i--) {
         uint64_t bottom = i ? at(i - 1)->end : GUEST_BOTTOM;
@@ -227,6 +235,6 @@ uint64_t vma_find_gap(uint64_t size, uint64_t align, uint64_t top)
         if (!i) {
             return 0;
         }
-        from = at(i - 1)->start;
+        from = floor_of(at(i - 1));
     }
 }
