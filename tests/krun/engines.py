@@ -33,14 +33,19 @@ class PrivateHost:
     def __init__(self, backend: str) -> None:
         """Make the namespace and keep it by a process in it; BACKEND may be krun's own choice, "auto"."""
         self.backend = backend
-        script = PRIVATE + (WITHOUT_HYBRID if backend == "crun" else "") + "echo; exec sleep 3600"
+        script = self.script() + (WITHOUT_HYBRID if backend == "crun" else "")
+        unshare = ["unshare", "--mount", "--net", "--propagation", "private"]
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script],
+            [*unshare, "sh", "-c", f"{script}echo; exec sleep 3600"],
             stdout=subprocess.PIPE,
         )
         assert self.holder.stdout is not None
         assert self.holder.stdout.readline(), "the namespaces cannot be made"
         self.set_policy({})
+
+    def script(self) -> str:
+        """Return what makes the namespace private."""
+        return PRIVATE
 
     def command(self, *words: str) -> list[str]:
         """Return the command that runs WORDS in the namespace."""
@@ -57,6 +62,27 @@ class PrivateHost:
         """End it; its mounts end with it."""
         self.holder.kill()
         self.holder.wait()
+
+
+class PrivateRoot(PrivateHost):
+    """The same with another system's root, below which the folders SHARED are this machine's."""
+
+    def __init__(self, backend: str, root: Path, *shared: Path) -> None:
+        """Make ROOT, which is nobody else's, the root of the namespace."""
+        self.root = root
+        self.shared = (*map(Path, ("/proc", "/sys", "/dev")), *shared)
+        super().__init__(backend)
+
+    def script(self) -> str:
+        """Return what makes the namespace private, and its root another one."""
+        binds = [f"mkdir -p .{path}; mount --rbind {path} .{path}" for path in self.shared]
+        return (
+            "set -e; ip link set lo up\n"
+            f"mount --bind {self.root} {self.root}; cd {self.root}\n"
+            + "\n".join(binds)
+            + "\nmount -t tmpfs tmpfs run; mkdir -p etc/kontain\n"
+            "pivot_root . mnt; cd /; umount -l mnt\n"
+        )
 
 
 class Engine:
