@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from kontain_preflight.engines import NAMES
+
 from .imports import PACKAGES, imported, modules
 
 MAY_KNOW: dict[str, set[str]] = {
@@ -70,6 +72,19 @@ def test_a_part_knows_only_those_that_it_stands_on(package: str) -> None:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Each module can be read, and tried, without those that use it."""
     assert circles(arrows()) == []
+
+
+@pytest.mark.parametrize("package", ["kontain_preflight", "kontain_host", "kontain_fleet"])
+def test_an_engine_is_known_in_its_own_files_only(package: str) -> None:
+    """Outside of the folders `engines` no file names one, but the list of what host takes of preflight."""
+    known = modules()
+    knowing = {
+        name
+        for name, file in known.items()
+        if name.split(".")[0] == package and any(one in file.read_text().lower() for one in NAMES)
+    }
+    outside = {name for name in knowing if ".engines" not in name}
+    assert outside <= {"kontain_host.looks"}
 
 
 def test_a_circle_is_found() -> None:
