@@ -60,6 +60,19 @@ class Case:
 
 CASES = (
     Case("getpid", [PROGRAMS / "syscall", "{calls}", "getpid"], goal="2,000 ns"),
+    *(
+        Case(name, [PROGRAMS / "calls", "{calls}", call], budget)
+        for name, call, budget in (
+            ("getpid of the library", "getpid", "0.1"),
+            ("getppid", "getppid", "5"),
+            ("fstat", "fstat", "5"),
+            ("stat", "stat", "5"),
+            ("pread", "pread", "5"),
+            ("open, read, close", "open", "5"),
+            ("pipe, there and back", "pipe", "5"),
+            ("write, epoll_wait, read", "epoll", "3"),
+        )
+    ),
     Case("SHA-256, 160 MiB", [PYTHON, "-c", SHA256], "1.03", "1.01"),
     Case("Python loop", [PYTHON, "-c", LOOP], "1.03", "1.01"),
     Case("first touch, small pages", [PROGRAMS / "touch", "32", "small"], "3"),
