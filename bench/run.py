@@ -61,7 +61,7 @@ class Case:
 CASES = (
     Case("getpid", [PROGRAMS / "syscall", "{calls}", "getpid"], goal="2,000 ns"),
     *(
-        Case(name, [PROGRAMS / "calls", "{calls}", call], budget)
+        Case(name, [PROGRAMS / "one_call", "{calls}", call], budget)
         for name, call, budget in (
             ("getpid of the library", "getpid", "0.1"),
             ("getppid", "getppid", "5"),

@@ -92,7 +92,7 @@ def test_bench_prints_and_writes_all_figures(tmp_path: Path) -> None:
         ["tasks", "futex", "3"],
         ["tasks", "fork", "3"],
         ["syscall", "10", "getpid"],
-        ["calls", "10", "epoll"],
+        ["one_call", "10", "epoll"],
     ],
 )
 def test_a_program_prints_nanoseconds(programs: Path, command: list[str]) -> None:
@@ -102,7 +102,7 @@ def test_a_program_prints_nanoseconds(programs: Path, command: list[str]) -> Non
     assert float(ran.stdout) > 0
 
 
-@pytest.mark.parametrize("program", ["touch", "tasks", "syscall", "calls"])
+@pytest.mark.parametrize("program", ["touch", "tasks", "syscall", "one_call"])
 def test_a_program_says_how_it_is_used(programs: Path, program: str) -> None:
     """Without what it needs it measures nothing."""
     ran = call(programs / program)
