@@ -94,7 +94,7 @@ def test_core_is_written_when_asked_for(
 def test_no_core_is_written_unless_asked_for(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Neither the payload's nor the monitor's memory is left behind."""
-    run(["sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", km, build("exit_ways"), "abort"],
+    """Neither the payload's nor the monitor's memory is left behind where the limit is 0."""
+    run(["sh", "-c", 'ulimit -S -c 0; exec "$@"', "sh", km, build("exit_ways"), "abort"],
         cwd=tmp_path)  # fmt: skip
     assert not list(tmp_path.iterdir())
