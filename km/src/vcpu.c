@@ -337,7 +337,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
             if (__atomic_load_n(&elsewhere, __ATOMIC_RELAXED)) {
-                vcpu_wait_elsewhere(vcpu, false);
+                vcpu_wait_elsewhere(vcpu, options.snapshot); /* which has no child processes */
             }
             serve_port(vcpu);
             break;
