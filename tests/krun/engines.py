@@ -103,7 +103,7 @@ class Engine:
             self.host.command(*self.words(runtime), *words),
             capture_output=True,
             text=True,
-            timeout=120 * PATIENCE,
+            timeout=300 * PATIENCE,
             stdin=subprocess.DEVNULL,
             check=False,
         )
