@@ -18,7 +18,7 @@ THERE = "/root/kontain-sources"
 
 WHOLE = os.environ.get("KONTAIN_VMS") == "all"
 SHORT = ("under_engines", "in_engines_whole", "only_in_a_vm", "life")
-ATTACKS = ("annotations", "direct", "noexec_hook", "policy", "schema", "seccomp")
+ATTACKS = ("annotations", "direct", "noexec_hook", "policy", "schema")
 LONG = (
     "as_its_backend",
     "direct",
