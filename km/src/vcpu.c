@@ -34,11 +34,13 @@ _Noreturn static void die_of_exit(const struct vcpu *vcpu, const char *what, uin
         vcpu->run->exit_reason, detail, vcpu->regs->rip, vcpu->regs->rsp);
 }
 
-/* SYSCALL is two bytes long: the payload's next instruction is the call again. */
-static void restart_syscall(struct kvm_regs *regs, uint64_t number, bool in_stub)
+/* SYSCALL is two bytes long: the payload's next instruction is the call again. RCX stays what the
+ * first one made it. */
+static void restart_syscall(struct vcpu *vcpu, uint64_t number)
 {
-    regs->rax = number;
-    *(in_stub ? &regs->rcx : &regs->rip) -= 2;
+    cpu_leave_stub(vcpu);
+    vcpu->regs->rax = number;
+    vcpu->regs->rip -= 2;
 }
 
 static void serve_syscall(struct vcpu *vcpu)
@@ -67,7 +69,7 @@ static void serve_syscall(struct vcpu *vcpu)
     regs->rax = (uint64_t)result;
     if (result == NOT_STARTED || (result == -EINTR && signal_waiting &&
                                   signal_restarts(syscall_table[number].waits == RESTARTS))) {
-        restart_syscall(regs, number, vcpu->vm->hardware);
+        restart_syscall(vcpu, number);
     }
     if (regs->r11 & FLAG_TF) { /* SYSRET would trap before the payload's next instruction */
         cpu_leave_stub(vcpu);

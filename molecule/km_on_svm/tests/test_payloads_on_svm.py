@@ -31,7 +31,7 @@ SHORT = {
     "auxv", "bad_bases", "bad_pointers", "canonical_edge", "clocks", "cpu_fault", "exec",
     "executable_stack", "forged_sigreturn", "fork", "fork_memory", "fpu_state", "generated_code",
     "hello", "kernel_name", "map_fixed", "monitor_memory", "page_fault",
-    "protect", "remap", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
+    "protect", "remap", "sites", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
     "stray_sigreturn", "syscall_registers", "thread_local", "threads", "timer_signals",
     "vector_restore", "vectors", "vfork", "vsyscall",
 }  # fmt: skip
