@@ -113,7 +113,6 @@ static bool is_the_hosts(uint64_t option)
     case PR_SET_SECUREBITS:
     case PR_GET_THP_DISABLE:
     case PR_SET_THP_DISABLE:
-    case PR_MCE_KILL:
     case PR_MCE_KILL_GET:
     case PR_GET_SPECULATION_CTRL:
     case PR_TASK_PERF_EVENTS_DISABLE:
