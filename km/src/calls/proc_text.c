@@ -354,7 +354,7 @@ static void write_rollup(FILE *to, struct maps *smaps)
     while ((line = maps_line(smaps))) {
         if (parse(line, &head)) {
             counts = head.start < GUEST_TOP;
-            start = start ? start : head.start;
+            start = start || !counts ? start : head.start;
             end = counts ? head.end : end;
         } else if (counts) {
             add_line(&sums, line);
