@@ -98,8 +98,10 @@ void proc_copy_renew(struct vcpu *vcpu, int fd)
         return;
     }
     folder = fd_name(vcpu, fd, name);
-    to = openat(folder, name, O_WRONLY | O_CLOEXEC);
-    if (to >= 0 && proc_rewrite(vcpu, &file) == 0) {
+    to = openat(folder, name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    /* another thread may have put another file there, such as its program */
+    if (to >= 0 && proc_copy_at(to, &file) && proc_is_monitors(&file) &&
+        proc_rewrite(vcpu, &file) == 0) {
         copy_text(to, vcpu->pin);
         pin_clear(vcpu);
     }
