@@ -26,8 +26,8 @@ _HOST_CALLS = """
     newfstatat open openat openat2 prctl pread64 prlimit64 pwrite64 read readlink readlinkat
     readv restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait
     rt_tgsigqueueinfo sched_getaffinity sched_yield seccomp set_robust_list set_tid_address
-    setfsgid setfsuid setrlimit stat statfs statx sysinfo tgkill tkill uname wait4 write
-    writev
+    setfsgid setfsuid setrlimit stat statfs statx sysinfo tgkill tkill uname wait4 waitid
+    write writev
 """
 HOST_CALLS = frozenset(_HOST_CALLS.split())
 """What km calls for itself, whatever the payload does: `km --host-calls`."""
