@@ -11,9 +11,10 @@ C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] tool
 C_PAYLOADS  = $(wildcard tests/km/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host command fleet krun toolchain runenv deploy examples tools bench molecule tests
 STAGES     := molecule test-cluster test-parts test-km test-krun test-collection test-runenv test-docs
-LANE       :=# short or long, see tests/long.md; else both
-LANE_short := -m 'not long'
+LANE       :=# short, long (tests/long.md) or whole (tests/whole.md); else all
+LANE_short := -m 'not long and not whole'
 LANE_long  := -m long
+LANE_whole := -m whole
 
 export RELEASE_KEY RELEASE_URL
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -123,6 +124,11 @@ test-long: deps ## set up, and prove the rest: the long lane, which tests/long.m
 	$(MAKE) venv
 	$(MAKE) bundle
 	$(IN_STAGES) long $(STAGES)
+
+test-whole: deps ## set up, and prove by whole applications and clusters, which tests/whole.md lists
+	$(MAKE) venv
+	$(MAKE) bundle
+	$(IN_STAGES) whole test-cluster test-km test-krun
 
 test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools, bench and molecule's driver
 	$(PYTEST) $(LANE_$(LANE)) $(addprefix tests/,preflight host fleet toolchain tools bench molecule)

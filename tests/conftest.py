@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from .lanes import names_of
+from .lanes import TABLES, names_of
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in the long lane."""
+    """Mark the tests that are not in the short lane with their lane."""
     for item in items:
-        if names_of(item.nodeid):
-            item.add_marker(pytest.mark.long)
+        for lane in TABLES:
+            if names_of(item.nodeid, lane):
+                item.add_marker(lane)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,13 @@ STAGES = (
 )
 
 
+MARKS = {
+    "short": ["-m", "not long and not whole"],
+    "long": ["-m", "long"],
+    "whole": ["-m", "whole"],
+}
+
+
 def collected(*words: str) -> list[str]:
     """Return the names of the tests that pytest would run with these words."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
@@ -38,36 +47,37 @@ def collected(*words: str) -> list[str]:
 def test_the_lanes_are_all_tests_and_share_none() -> None:
     """What pytest selects for the lanes is all that it finds below tests/, each test once."""
     with ThreadPoolExecutor() as pool:
-        whole, short, long = pool.map(
-            lambda words: collected(*words, "tests"), ([], ["-m", "not long"], ["-m", "long"])
+        every, *lanes_of = pool.map(
+            lambda words: collected(*words, "tests"), ([], *MARKS.values())
         )
-    assert short
-    assert long
-    assert Counter(short + long) == Counter(whole)
-    assert all(count == 1 for count in Counter(whole).values())
+    assert all(lanes_of)
+    assert Counter(chain(*lanes_of)) == Counter(every)
+    assert all(count == 1 for count in Counter(every).values())
 
 
 @pytest.mark.slow
 def test_each_line_of_the_table_names_a_test() -> None:
     """No line is of a test that is gone, or of tests that other lines name already."""
-    named = [lanes.names_of(test) for test in collected("tests")]
-    alone = {names[0] for names in named if len(names) == 1}
-    assert alone == set(lanes.patterns())
+    tests = collected("tests")
+    for lane in lanes.TABLES:
+        named = [lanes.names_of(test, lane) for test in tests]
+        alone = {names[0] for names in named if len(names) == 1}
+        assert alone == set(lanes.patterns(lane))
 
 
 def test_the_stages_have_each_folder_once() -> None:
-    """In both lanes, the stages of make run every folder of tests, and none twice."""
+    """In each lane, the stages of make run every folder of tests, and none twice."""
     folders = sorted(
         {str(path.parent.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
     )
-    for lane, mark in (("short", "not long"), ("long", "long"), ("", "")):
+    for lane, words in (*MARKS.items(), ("", [])):
         found = []
         for name in STAGES:
             make = ["make", "--no-print-directory", "--dry-run", f"LANE={lane}", name]
             printed = subprocess.check_output(make, cwd=ROOT, text=True)
             (command,) = (line for line in printed.splitlines() if " -m pytest " in line)
-            marked = re.search(r"pytest .* -m ('not long'|long) ", command)
-            assert (marked[1].strip("'") if marked else "") == mark
+            marked = re.search(r"pytest .*(-m ('[^']+'|long|whole)) ", command)
+            assert (shlex.split(marked[1]) if marked else []) == words
             found += re.findall(r"tests/\w+", command)
         assert sorted(found) == folders
 
