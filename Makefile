@@ -6,7 +6,7 @@ VENV       := .venv
 PY         := $(VENV)/bin/python
 PYTEST     := $(PY) -m pytest -rs --durations=15
 COLLECTION := $(BUILD)/kontain-platform-$(VERSION).tar.gz
-SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' --exclude='*.py' '^\#!/bin/(ba)?sh' .)
+SHELL_FILES = $(shell grep -rlE --exclude-dir=.git --exclude-dir=$(VENV) --exclude-dir=$(BUILD) --exclude='*.md' --exclude='*.py' '^\#!/(bin/|usr/bin/env )(ba)?sh' .)
 C_FILES     = $(wildcard km/src/*.[ch] km/src/*/*.[ch] krun/launcher/*.[ch] toolchain/*.c bench/*.c examples/*/*.c)
 C_PAYLOADS  = $(wildcard tests/km/payloads/*.[ch]) # what is wrong in these is so on purpose
 PARTS       = preflight host command fleet krun toolchain runenv deploy examples tools bench molecule tests

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Apache: its own commands, a program by CGI's daemon, a graceful restart.
 a2enmod --quiet cgid >/dev/null

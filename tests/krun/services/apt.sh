@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # apt and dpkg: many packages with their scripts and triggers, one that is removed, a file of a package.
 export DEBIAN_FRONTEND=noninteractive

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # BIND: its init script, a zone of its own, its control channel.
 cat >/etc/bind/named.conf.local <<'END'

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # gcc and make: a real program from its sources, two jobs at a time, with its own tests.
 mkdir /tmp/b && cd /tmp/b && tar xf /sources/bzip2_*.orig.tar.* --strip-components=1 || exit

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # cron: its init script, a user's job, and one of the system's.
 rm -f /run/crond.reboot

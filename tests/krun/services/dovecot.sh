@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # dovecot: a user logs in by IMAP, puts a letter and reads it.
 useradd --create-home reader

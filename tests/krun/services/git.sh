@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # git: hooks of the client and of a server, a clone by its own protocol.
 cd /tmp || exit

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # haproxy: a master with workers, a reload that hands its sockets over.
 cat >/etc/haproxy/haproxy.cfg <<'END'

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # MariaDB: its tables are made, its init script starts it, InnoDB keeps a table.
 mariadb-install-db --user=mysql --datadir=/var/lib/other --auth-root-authentication-method=normal >/dev/null

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # memcached: its init script, as its own user, asked by bash alone.
 service memcached start >/dev/null && echo started

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # mosquitto: a subscriber that gets what another one publishes, and a kept message.
 printf 'listener 1883 127.0.0.1\nallow_anonymous true\nlog_dest none\n' >/tmp/conf

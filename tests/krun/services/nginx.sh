@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # nginx: its init script, workers of its own user, a reload, sendfile, a limit of bytes.
 echo "<title>mine</title>" >/var/www/html/index.html

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # npm: `npm ci` of a module in C++, which node-gyp builds, and a script of the package's.
 mkdir -p /tmp/n/native && cd /tmp/n/native || exit

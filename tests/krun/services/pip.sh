@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # pip: a wheel is built with a module in C, and goes into an environment of its own.
 mkdir /tmp/p && cd /tmp/p || exit

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # postfix: a letter by sendmail, through its queue and its many small programs, to a mailbox.
 postconf -e myhostname=mail.test mydestination=mail.test,localhost inet_interfaces=loopback-only inet_protocols=ipv4 \

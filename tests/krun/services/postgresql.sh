@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # PostgreSQL: a cluster by the package's own command, parallel queries, a backend that is killed.
 cd /

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # RabbitMQ: Erlang with its port mapper and its distribution, a user that is made.
 echo '127.0.0.1 rabbit' >>/etc/hosts

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # redis: its init script, a snapshot by fork, an append-only file, a pipeline.
 service redis-server start >/dev/null && echo started

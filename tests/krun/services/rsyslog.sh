@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # rsyslog: its daemon without the kernel's log, and a message of a program.
 sed -i /imklog/d /etc/rsyslog.conf

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What looks for programs by access(2): run-parts, which, env, xargs, find, a file that may not be executed.
 mkdir /tmp/parts

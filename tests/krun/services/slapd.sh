@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # OpenLDAP: its init script, root by the credentials of a socket, an entry that is found.
 service slapd start >/dev/null && echo started

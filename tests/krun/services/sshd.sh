@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # sshd: a login by a key, a terminal, a copy, a refusal.
 useradd --create-home --shell /bin/bash person

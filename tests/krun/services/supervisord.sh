@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # supervisord: a program as another user, started again when it was killed.
 cat >/etc/supervisor/conf.d/mine.conf <<'END'
