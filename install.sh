@@ -14,7 +14,7 @@
 #   --from URL        the folder that has the bundles; %s in it stands for the version
 #   --downgrade       allow a release that is older than the one that is installed
 #   --key FILE        judge the bundle by this public key (PEM) rather than the installed release's
-#   --unsigned        take a bundle that nobody signed
+#   --unsigned        accept a bundle without a signature
 #   --keep            keep the installation even if no program runs by it
 #   --dry-run         check the host and print what would change; change nothing
 #   --uninstall       undo everything that was changed, except distribution packages and logs

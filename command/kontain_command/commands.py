@@ -66,7 +66,7 @@ def _add(group: Any, name: str, text: str, run: Callable[..., int]) -> argparse.
 
 
 def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+    parser.add_argument("--dry-run", action="store_true", help="show the changes, make none")
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -83,9 +83,11 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", metavar="FILE", help="the public key (PEM) that signed the bundle"
     )
-    parser.add_argument("--sha256", metavar="SUM", help="the SHA-256 that the bundle's file has")
-    parser.add_argument("--unsigned", action="store_true", help="take a bundle that nobody signed")
-    parser.add_argument("--downgrade", action="store_true", help="take an older release")
+    parser.add_argument("--sha256", metavar="SUM", help="the SHA-256 of the bundle's file")
+    parser.add_argument(
+        "--unsigned", action="store_true", help="accept a bundle without a signature"
+    )
+    parser.add_argument("--downgrade", action="store_true", help="accept an older release")
 
 
 def _add_questions(group: Any) -> None:
@@ -95,18 +97,18 @@ def _add_questions(group: Any) -> None:
 
 
 def _add_install(group: Any) -> None:
-    text = "make this host a Kontain host from a release's bundle"
+    text = "install a release's bundle on this host"
     parser = _add(group, "install", text, verbs.install)
     _add_bundle(parser)
     parser.add_argument(
-        "--restart", action="store_true", help="also restart containerd, if it must be"
+        "--restart", action="store_true", help="also restart containerd where a restart is pending"
     )
     _add_trust(parser)
     _add_dry_run(parser)
 
 
 def _add_plan(group: Any) -> None:
-    text = "say what an installation would change, for `apply`"
+    text = "show the changes of an installation, for `apply`"
     parser = _add(group, "plan", text, verbs.plan)
     _add_bundle(parser)
     _add_trust(parser)
@@ -118,7 +120,7 @@ def _add_plan(group: Any) -> None:
 
 
 def _add_engines(group: Any) -> None:
-    text = "make the runtime known to engines; a user's own docker is told by that user"
+    text = "register the runtime with engines; for rootless Docker, run it as that user"
     parser = _add(group, "register", text, verbs.register)
     parser.add_argument("--config", metavar="FILE", help="the configuration of docker, containerd")
     parser.add_argument(
@@ -128,9 +130,9 @@ def _add_engines(group: Any) -> None:
     parser.add_argument(
         "--builds", action="store_true", help="docker: also run the steps of builds in VMs"
     )
-    text = "make engines forget the runtime"
+    text = "remove the runtime from engines"
     parser = _add(group, "unregister", text, verbs.unregister)
-    parser.add_argument("--force", action="store_true", help="also while containers run by it")
+    parser.add_argument("--force", action="store_true", help="even while containers use it")
     for name in ("register", "unregister"):
         parser = group.choices[name]
         parser.add_argument("engine", metavar="ENGINE", nargs="+", choices=ENGINES)
@@ -138,20 +140,20 @@ def _add_engines(group: Any) -> None:
 
 
 def _add_way_back(group: Any) -> None:
-    text = "go back to the version before; twice: forward again"
+    text = "roll back to the previous release (run it again to undo)"
     _add_dry_run(_add(group, "rollback", text, verbs.rollback))
-    text = "make this host what it was before Kontain"
+    text = "undo all changes of Kontain to this host"
     parser = _add(group, "uninstall", text, verbs.uninstall)
-    parser.add_argument("--force", action="store_true", help="also while containers run by it")
+    parser.add_argument("--force", action="store_true", help="even while containers use it")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--after", type=int, metavar="N", help="only what was changed after change N of `info`"
+        "--after", type=int, metavar="N", help="undo only the changes after change N of `info`"
     )
     _add_dry_run(parser)
 
 
 def _add_support(group: Any) -> None:
-    text = "collect what a report of a problem needs, without secrets"
+    text = "write an archive for a report of a fault, without secrets"
     parser = _add(group, "support", text, verbs.support)
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive (.tar.gz) to write")
 

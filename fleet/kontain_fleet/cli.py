@@ -53,9 +53,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
     made.add_argument("--bundle", default="", metavar="FILE", help="the release's bundle")
     made.add_argument("--key", default="", metavar="FILE", help="the public key that signed it")
-    made.add_argument("--sha256", default="", metavar="SUM", help="the SHA-256 that it has")
-    made.add_argument("--unsigned", action="store_true", help="take a bundle that nobody signed")
-    made.add_argument("--downgrade", action="store_true", help="take an older release")
+    made.add_argument("--sha256", default="", metavar="SUM", help="the bundle's SHA-256")
+    made.add_argument(
+        "--unsigned", action="store_true", help="accept a bundle without a signature"
+    )
+    made.add_argument("--downgrade", action="store_true", help="accept an older release")
     made.add_argument("--engines", default="", metavar="LIST", help="some of " + ",".join(ENGINES))
     made.add_argument(
         "--waves", default="1,10%,100%", metavar="LIST", help="sizes of the waves of apply"
@@ -64,11 +66,13 @@ def parser() -> argparse.ArgumentParser:
         "--ignore", action="append", default=[], metavar="ID", help="see kontain-check(1)"
     )
     made.add_argument(
-        "--rollback-failed", action="store_true", help="apply: a host that fails goes back"
+        "--rollback-failed", action="store_true", help="apply: roll a host that fails back"
     )
     made.add_argument("--forks", type=int, default=20, metavar="N", help="hosts at a time")
     made.add_argument("--report", default="kontain-fleet", metavar="FOLDER", help="for the report")
-    made.add_argument("--resume", action="store_true", help="leave out what is good already")
+    made.add_argument(
+        "--resume", action="store_true", help="leave out hosts that are good already"
+    )
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
 
@@ -184,7 +188,7 @@ def conclude(report: Report, folder: Path, *, as_json: bool) -> int:
         print(f"{hosts}: {counts}. The report is {folder}/report.html")
     if report.is_good:
         return GOOD
-    again = "mend these hosts, then run the same command with --resume"
+    again = "fix these hosts, then run the same command with --resume"
     if report.ended == STOPPED:
         complain(HostError("interrupted", "", "run the same command with --resume"))
         return INTERRUPTED

@@ -51,7 +51,7 @@ def _check_parser() -> Parser:
         "0 good, 1 good with warnings, 2 wrong usage, 3 this host cannot run Kontain",
     )
     add = parser.add_argument
-    add("--fix", action="store_true", help="first mend what is safe to mend (as root)")
+    add("--fix", action="store_true", help="first repair what is safe to repair (as root)")
     add(
         "--facts",
         action="store_true",
@@ -62,16 +62,16 @@ def _check_parser() -> Parser:
         metavar="ID",
         action="append",
         default=[],
-        help="do not count the check ID; may be repeated",
+        help="leave the check ID out; may be repeated",
     )
-    add("--km", metavar="FILE", help="run the probe by this km, which need not be installed")
+    add("--km", metavar="FILE", help="probe with this km, installed or not")
     add(
         "--no-proof",
         action="store_true",
         help="do not run the payload by km, krun and the engines",
     )
     add("--prefix", metavar="DIR", help=f"look at the Kontain installed below DIR {_OWN_PREFIX}")
-    add("--list", action="store_true", help="list the checks' ids and what they verify")
+    add("--list", action="store_true", help="list the checks: ID and purpose")
     return parser
 
 

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(_ENGINES),
         help=" or ".join(_ENGINES),
     )
-    build.add_argument("--refresh", action="store_true", help="look for newer packages now")
+    build.add_argument("--refresh", action="store_true", help="fetch newer packages now")
     build.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
