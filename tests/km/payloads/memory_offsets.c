@@ -13,25 +13,30 @@
 #include <sys/uio.h>
 
 #define GUEST_TOP 0x6fff00000000UL
+#define STEPS_MAX 1000
 
 static char room[16];
 static struct iovec iov = {room, 1};
 static int memory, other;
 
+/* Forward, or backward by zero and the highest numbers, which this file takes as positions. */
 static bool by_steps(uint64_t at, int64_t step)
 {
     uint64_t here = GUEST_TOP - 4096;
 
     (void)lseek(memory, (off_t)here, SEEK_SET);
-    for (int i = 0; i < 100000 && here != at; i++) {
-        int64_t next = step > 0 && at - here < (uint64_t)step ? (int64_t)(at - here) : step;
+    for (int i = 0; i < STEPS_MAX && here != at; i++) {
+        uint64_t left = step > 0 ? at - here : here - at;
+        uint64_t most = step > 0 ? (uint64_t)step : -(uint64_t)step;
+        uint64_t by = left < most ? left : most;
 
-        if (lseek(memory, next, SEEK_CUR) == -1) {
+        by = step > 0 ? by : -by;
+        if (lseek(memory, (off_t)by, SEEK_CUR) == -1) {
             return false;
         }
-        here += (uint64_t)next;
+        here += by;
     }
-    return read(memory, room, 1) == 1;
+    return here == at && read(memory, room, 1) == 1;
 }
 
 static bool by_aio(uint64_t at)
@@ -70,7 +75,7 @@ static void reach(uint64_t at)
     TRY(by_steps(at, 1L << 44))
     TRY(by_steps(at, 1L << 46))
     TRY(by_steps(at, INT64_MIN / 2))
-    TRY(by_steps(at, -(1L << 48)))
+    TRY(by_steps(at, -(1L << 56)))
     TRY(by_aio(at))
     TRY(sendfile(other, memory, &offset, 1) == 1)
     TRY(splice(memory, &offset, ends[1], NULL, 1, 0) == 1)
