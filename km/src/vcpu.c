@@ -105,6 +105,7 @@ static void make_worker(struct vcpu *vcpu)
     struct rlimit own = {0, 0}, most;
     int error = EAGAIN;
 
+    vcpu_wait_elsewhere(vcpu, true); /* the child that tried it counts until then */
     (void)getrlimit(RLIMIT_NPROC, &own);
     most = (struct rlimit){own.rlim_max, own.rlim_max};
     for (int i = 0; i < WORKER_TRIES && error == EAGAIN; i++) {
