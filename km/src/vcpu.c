@@ -76,6 +76,12 @@ static void serve_syscall(struct vcpu *vcpu)
     }
 }
 
+/* Whether it is a call that waits for a child; of another number than a call's it may be one. */
+static bool waits(const struct vcpu *vcpu)
+{
+    return (uint32_t)vcpu->regs->rax == __NR_wait4 || (uint32_t)vcpu->regs->rax == __NR_waitid;
+}
+
 static void serve_port(struct vcpu *vcpu)
 {
     unsigned port = vcpu->run->io.port;
@@ -340,7 +346,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
             if (__atomic_load_n(&elsewhere, __ATOMIC_RELAXED)) {
-                vcpu_wait_elsewhere(vcpu, options.snapshot); /* which has no child processes */
+                vcpu_wait_elsewhere(vcpu, options.snapshot || waits(vcpu)); /* which see children */
             }
             serve_port(vcpu);
             break;
