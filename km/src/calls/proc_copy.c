@@ -88,20 +88,25 @@ static void copy_text(int to, int from)
     }
 }
 
+/* Whether it is a copy of what this host's monitors have, whose text can be made again. */
+static bool is_renewed(int fd, struct proc_file *file)
+{
+    return proc_copy_at(fd, file) && proc_is_monitors(file);
+}
+
 void proc_copy_renew(struct vcpu *vcpu, int fd)
 {
     struct proc_file file;
     char name[FD_NAME];
     int to, folder;
 
-    if (!proc_copy_at(fd, &file) || !proc_is_monitors(&file)) {
+    if (!is_renewed(fd, &file)) {
         return;
     }
     folder = fd_name(vcpu, fd, name);
     to = openat(folder, name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     /* another thread may have put another file there, such as its program */
-    if (to >= 0 && proc_copy_at(to, &file) && proc_is_monitors(&file) &&
-        proc_rewrite(vcpu, &file) == 0) {
+    if (to >= 0 && is_renewed(to, &file) && proc_rewrite(vcpu, &file) == 0) {
         copy_text(to, vcpu->pin);
         pin_clear(vcpu);
     }

@@ -38,6 +38,32 @@
 #define SITE_STACK DATA + 888 /* 8 bytes below it, for the flags */
 #define BUDGET DATA + 888 /* how often it may be answered here before it leaves */
 
+/*
+ * Post the call in EAX to the helper, and wait for it: to 8f when it is done, to `away` where the
+ * helper refuses, or is not done after some turns, which `turns` counts. RCX is lost.
+ */
+.macro ASK turns, away
+    movq %rdi, ARGS(%rip)
+    movq %rsi, ARGS + 8(%rip)
+    movq %rdx, ARGS + 16(%rip)
+    movq %r10, ARGS + 24(%rip)
+    movq %r8, ARGS + 32(%rip)
+    movq %r9, ARGS + 40(%rip)
+    movl %eax, CALL(%rip)
+    movl $POSTED, STATE(%rip)
+    movq SPINS(%rip), \turns
+6:  pause
+    movl STATE(%rip), %ecx
+    leal -DONE(%rcx), %ecx
+    jrcxz 8f
+    leal DONE - REFUSED(%rcx), %ecx
+    jrcxz \away
+    leaq -1(\turns), \turns
+    movq \turns, %rcx
+    jrcxz \away
+    jmp 6b
+.endm
+
 .macro STUB prefix, leave:vararg
     .globl \prefix\()_code, \prefix\()_saved, \prefix\()_out, \prefix\()_taken, \prefix\()_end
 \prefix\()_code:
@@ -83,25 +109,7 @@
 7:  jmp 1b
 5:  movl WATCHED(%rip), %ecx
     jrcxz 7b
-    movq %rdi, ARGS(%rip)
-    movq %rsi, ARGS + 8(%rip)
-    movq %rdx, ARGS + 16(%rip)
-    movq %r10, ARGS + 24(%rip)
-    movq %r8, ARGS + 32(%rip)
-    movq %r9, ARGS + 40(%rip)
-    movl %eax, CALL(%rip)
-    movl $POSTED, STATE(%rip)
-    movq SPINS(%rip), %r11
-6:  pause
-    movl STATE(%rip), %ecx
-    leal -DONE(%rcx), %ecx
-    jrcxz 8f
-    leal DONE - REFUSED(%rcx), %ecx
-    jrcxz 7b
-    leaq -1(%r11), %r11
-    movq %r11, %rcx
-    jrcxz 7b
-    jmp 6b
+    ASK %r11, 7b
 8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
 \prefix\()_taken:
@@ -156,27 +164,9 @@ pvm_stub_site_asks:
     jrcxz 1b
     movq ISLAND(%rip), %rcx
     movl ISLAND_NUMBER(%rcx), %eax
-    movl %eax, CALL(%rip)
-    movq %rdi, ARGS(%rip)
-    movq %rsi, ARGS + 8(%rip)
-    movq %rdx, ARGS + 16(%rip)
-    movq %r10, ARGS + 24(%rip)
-    movq %r8, ARGS + 32(%rip)
-    movq %r9, ARGS + 40(%rip)
-    movl $POSTED, STATE(%rip)
-    movq SPINS(%rip), %rax
-3:  pause
-    movl STATE(%rip), %ecx
-    leal -DONE(%rcx), %ecx
-    jrcxz 4f
-    leal DONE - REFUSED(%rcx), %ecx
-    jrcxz 1b
-    leaq -1(%rax), %rax
-    movq %rax, %rcx
-    jrcxz 5f
-    jmp 3b
+    ASK %rax, 5f
 5:  jmp 1b
-4:  movq RESULT(%rip), %rax
+8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
 pvm_stub_site_taken:
     movq ISLAND(%rip), %rcx
