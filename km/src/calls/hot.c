@@ -5,7 +5,7 @@
  * On PVM the SYSCALL instruction alone costs 5 to 7 us; a site that jumps does without. To let it
  * costs some 50 us, once: two changes of the host's rights to a page, its copy, and the guest's
  * next touches of it. What the stub answers by itself, or the helper, is not seen here: of these
- * calls one leaves after every BUDGET.
+ * calls one leaves after every BUDGET, and seldom where that was of no use.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -13,9 +13,10 @@
 #include "memory/memory.h"
 
 #define SITES 1024
-#define HEAT_HOT 8U  /* calls that left; then the site shall jump */
-#define HEAT_COLD 0U /* it cannot */
-#define BUDGET 16U   /* calls that are answered in the guest until one leaves */
+#define HEAT_HOT 8U      /* calls that left; then the site shall jump */
+#define HEAT_COLD 0U     /* it cannot */
+#define BUDGET 16U       /* calls that are answered in the guest until one leaves */
+#define BUDGET_COLD 256U /* likewise, when the last that left was of a site that cannot jump */
 
 static struct heat {
     uint64_t next; /* where the call goes on */
@@ -80,14 +81,14 @@ void hot_count(struct vcpu *vcpu, uint64_t next, uint64_t number)
     struct heat *entry;
     uint32_t heat;
 
-    if (data->budget > BUDGET || vcpu->vforked || number >= STUB_CALLS || is_unwanted(vcpu) ||
+    if (data->budget > BUDGET_COLD || vcpu->vforked || number >= STUB_CALLS || is_unwanted(vcpu) ||
         !seccomp_is_off(vcpu)) {
         return;
     }
     entry = entry_of(next, (uint32_t)number);
     heat = get(&entry->heat);
     if (!data->budget) {
-        data->budget = BUDGET;
+        data->budget = heat == HEAT_COLD ? BUDGET_COLD : BUDGET;
         heat += heat == HEAT_COLD ? 0 : HEAT_HOT;
     }
     if (heat == HEAT_COLD) {
