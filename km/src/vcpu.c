@@ -142,10 +142,26 @@ static void make_worker(struct vcpu *vcpu)
 
 static pid_t elsewhere; /* a child that has made a KVM_RUN, and is to be waited for; or 0 */
 
+/*
+ * The child, and KVM's thread with it, may end some time after the process whose descriptors these
+ * are copies of: until then a lock, a port or a pipe would stay taken. Only KVM's is needed; the
+ * filter lets nobody close the program's.
+ */
+static void close_all_but(int one, int other)
+{
+    unsigned low = (unsigned)(one < other ? one : other),
+             high = (unsigned)(one < other ? other : one);
+
+    (void)syscall(__NR_close_range, 0U, low - 1, 0);
+    (void)syscall(__NR_close_range, low + 1, high - 1, 0);
+    (void)syscall(__NR_close_range, high + 1, ~0U, 0);
+}
+
 static int run_for_nothing(void *argument)
 {
     const struct vcpu *vcpu = argument;
 
+    close_all_but(vcpu->fd, self_fd());
     vcpu->run->immediate_exit = 1;
     (void)kvm_ioctl(vcpu->fd, KVM_RUN, 0);
     vcpu->run->immediate_exit = 0;

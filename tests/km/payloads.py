@@ -319,6 +319,7 @@ CALL_KINDS = ("clone", "exec", "memory", "vectors", "sockets", "settings", "sign
 ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
     Payload("text_busy"),
+    Payload("killed_child"),
     Payload("core_status"),
 )
 
