@@ -109,7 +109,7 @@ words: venv
 	codespell
 	$(PY) tools/docs/words.py
 
-unit: venv hello ## the tests that need neither KVM nor root nor time
+unit: venv km krun hello ## the tests that need neither KVM nor root nor time
 	$(PYTEST) -m "not needs_kvm and not needs_root and not slow" tests
 
 # Two at a time: the first emulates a CPU, and the others wait a lot.
