@@ -130,8 +130,8 @@ test-whole: deps ## set up, and prove by whole applications and clusters, which 
 	$(MAKE) bundle
 	$(IN_STAGES) whole test-cluster test-km test-krun
 
-test-parts: venv km krun hello ## preflight, host, fleet, toolchain, tools, bench and molecule's driver
-	$(PYTEST) $(LANE_$(LANE)) $(addprefix tests/,preflight host fleet toolchain tools bench molecule)
+test-parts: venv km krun hello ## preflight, host, command, fleet, toolchain, tools, bench and molecule's driver
+	$(PYTEST) $(LANE_$(LANE)) $(addprefix tests/,preflight host command fleet toolchain tools bench molecule)
 
 test-km: venv km hello ## km: payloads in a VM against the same natively
 	$(PYTEST) $(LANE_$(LANE)) tests/km

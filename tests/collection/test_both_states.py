@@ -31,7 +31,7 @@ pytestmark = [
 
 CHOSEN = (
     "tests/collection/test_sandbox.py",
-    "tests/host/test_kontain_command.py",
+    "tests/command/test_kontain_command.py",
     "tests/preflight/test_preflight_proofs.py",
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .small_host import KONTAIN
+from tests.host.small_host import KONTAIN
 
 SCRIPT = Path(KONTAIN).parents[1] / "completion/kontain"
 VERBS = ["info", "why", "install", "plan", "apply", "rollback", "uninstall", "support"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .small_host import FILES, KONTAIN, ROOT, BundleMaker
+from tests.host.small_host import FILES, KONTAIN, ROOT, BundleMaker
 
 Sandbox = Callable[..., subprocess.CompletedProcess[str]]
 
