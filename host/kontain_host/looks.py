@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__ == "kontain_host":
     from kontain_preflight import engines, errors, host, manifest, unix_http
-    from kontain_preflight.engines import containerd, crio, docker, kubernetes, podman
+    from kontain_preflight.engines import cgroups, containerd, crio, docker, kubernetes, podman
     from kontain_preflight.programs import Output
     from kontain_preflight.toml_text import (
         Document,
@@ -22,7 +22,7 @@ if TYPE_CHECKING or __package__ == "kontain_host":
     )
 else:
     from ..kontain_preflight import engines, errors, host, manifest, unix_http
-    from ..kontain_preflight.engines import containerd, crio, docker, kubernetes, podman
+    from ..kontain_preflight.engines import cgroups, containerd, crio, docker, kubernetes, podman
     from ..kontain_preflight.programs import Output
     from ..kontain_preflight.toml_text import (
         Document,
@@ -40,6 +40,7 @@ __all__ = [
     "Output",
     "Statement",
     "TomlError",
+    "cgroups",
     "containerd",
     "crio",
     "docker",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -177,17 +178,41 @@ def test_containerd_itself_says_what_it_has(host: Host) -> None:
     assert check_registered_containerd(host).status == PASS
 
 
-def test_a_container_outside_of_its_slice_warns(host: Host) -> None:
-    """The kubelet's driver is systemd, the runtime's is not: the processes are named."""
+SLICE, POD = "kubepods-podx.slice", "/kubepods/burstable/podx"
+
+
+@pytest.mark.parametrize(
+    ("asked", "groups", "fits"),
+    [
+        (f"{SLICE}:cri-containerd:1", f"0::/kubepods.slice/{SLICE}/cri-containerd-1.scope", True),
+        (
+            f"{SLICE}:cri-containerd:1",
+            f"0::/a.slice/{SLICE}/cri-containerd-1.scope/container",
+            True,
+        ),
+        (f"{SLICE}:cri-containerd:1", f"0::/{SLICE}:cri-containerd:1", False),
+        (f"{SLICE}:cri-containerd:1", f"0::/{SLICE}/cri-containerd-10.scope", False),
+        (f"{POD}/1", f"5:cpu,cpuacct:/other\n4:memory:/docker/7{POD}/1\n0::/", True),
+        (f"{POD}/1", f"5:cpu,cpuacct:{POD}/1\n4:memory:/system.slice/crun-1.scope\n0::/", False),
+        (f"{POD}/1", "0::/system.slice/crun-1.scope", False),
+        ("", "0::/anywhere", True),
+        ("ended", "", True),
+    ],
+)
+def test_a_container_outside_of_its_group_warns(
+    host: Host, asked: str, groups: str, *, fits: bool
+) -> None:
+    """Where the default runtime would have put it, by either driver of the kubelet; else it is named."""
     configure(host, "/opt/kontain/bin/krun")
-    groups = {
-        7: "0::/kubepods-podx.slice/cri-containerd-1.scope",
-        8: "0::/kubepods-pody.slice:cri-containerd:2",
-    }
-    for pid, group in groups.items():
-        place = Path(host.place(f"/proc/{pid}/cgroup"))
-        place.parent.mkdir(parents=True)
-        place.write_text(f"{group}\n")
+    task = Path(host.place("/run/containerd/io.containerd.runtime.v2.task/k8s.io/1"))
+    group = Path(host.place("/proc/8/cgroup"))
+    for folder in (task, group.parent):
+        folder.mkdir(parents=True)
+    (task / "config.json").write_text(json.dumps({"linux": {"cgroupsPath": asked}}))
+    (task / "init.pid").write_text("8")
+    group.write_text(f"{groups}\n")
     result = check_registered_containerd(host)
-    assert (result.status, result.details["processes"]) == (WARN, ["8"])
-    assert "kontain register containerd" in result.fix
+    assert result.status == (PASS if fits else WARN)
+    if not fits:
+        assert result.details["processes"] == ["8"]
+        assert "kontain register containerd" in result.fix

@@ -13,16 +13,9 @@ import json
 from pathlib import Path
 from typing import Dict, List
 
-from .. import processes
+from .. import looks, processes
 from ..host import Host
 
-_STATES = (
-    "/run/containerd",
-    "/run/k3s/containerd",
-    "/run/k0s/containerd",
-    "/var/snap/microk8s/common/run/containerd",
-)
-_TASKS = "io.containerd.runtime.v2.task"
 _CRI = "io.kubernetes.cri."
 
 
@@ -30,8 +23,8 @@ def containers(host: Host) -> List[str]:
     """Return a line for each pod, and for each container that belongs to none."""
     found = [
         _described(task)
-        for state in _STATES
-        for task in host.path(f"{state}/{_TASKS}").glob("*/*")
+        for state in looks.cgroups.STATES
+        for task in host.path(f"{state}/{looks.cgroups.TASKS}").glob("*/*")
         if _runtime(task).startswith(f"{host.prefix}/")
     ]
     return sorted(set(found))

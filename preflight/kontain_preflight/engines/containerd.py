@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from ..host import HELLO, Host
 from ..programs import Output
 from ..results import Result, warned
+from . import cgroups
 from .engine import RUNTIME, Engine, files_in
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ SOCKET = "/run/containerd/containerd.sock"
 
 _PROGRAM = ("containerd", "runtimes", RUNTIME, "options", "BinaryName")
 """How the key of the runtime's program ends; before it is a plugin's name, which has changed."""
-_MISPLACED = re.compile(r"\.slice:cri-containerd:", re.MULTILINE)
 _SHOWN = 5
 
 
@@ -54,19 +53,19 @@ class Containerd(Engine):
         return last_strings([host.read_or(path) for path in files], _PROGRAM)
 
     def misuse(self, host: Host) -> Optional[Result]:
-        """Return a warning of containers of pods that are outside of their slices."""
-        outside = _outside_of_slices(host)
-        if not outside:
+        """Return a warning of containers that are in other control groups than they are to be."""
+        found = cgroups.misplaced(host)
+        if not found:
             return None
-        shown = ", ".join(outside[:_SHOWN])
+        shown = "; ".join(f"process {one.pid} is in {one.found}" for one in found[:_SHOWN])
         return warned(
-            f"containers of pods are outside of their slices: process {shown}",
-            "the kubelet's driver of control groups is systemd, and their runtime was not told so: "
-            "the limits of their pods do not hold",
+            f"containers are not in the control groups that containerd asks for: {shown}",
+            f"the limits of their pods do not hold; the first is to be in …{found[0].wanted[:-1]}, as the "
+            "default runtime has it: SystemdCgroup of their runtime is not as the kubelet's driver",
             "run `kontain register containerd`, `systemctl restart containerd`, then make these pods "
             "anew; where it is not Kontain's, set SystemdCgroup of that runtime in containerd's "
             "configuration",
-            processes=outside,
+            processes=[one.pid for one in found],
         )
 
     def run(self, host: Host) -> Output:
@@ -115,19 +114,6 @@ def last_strings(texts: List[str], ending: Tuple[str, ...]) -> List[str]:
                 if path[-len(ending) :] == ending:
                     found = [str(document.value(path))]
     return found
-
-
-def _outside_of_slices(host: Host) -> List[str]:
-    """Return the ids of processes whose control group has the name that systemd should have had.
-
-    The kubelet's driver systemd names a group `SLICE:cri-containerd:ID`, which a runtime that is not
-    told of systemd takes for a folder: it lies outside of the slice of its pod, without its limits.
-    """
-    return [
-        pid
-        for pid in host.names("/proc")
-        if pid.isdigit() and _MISPLACED.search(host.read_or(f"/proc/{pid}/cgroup"))
-    ]
 
 
 def _traces(host: Host, namespace: str) -> List[str]:

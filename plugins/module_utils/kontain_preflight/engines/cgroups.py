@@ -1,0 +1,1 @@
+../../../../preflight/kontain_preflight/engines/cgroups.py
