@@ -38,28 +38,28 @@ static const char help[] =
     "  -o FILE        write the trace and the counts to FILE instead\n"
     "  --report-fd FD  write them to the open descriptor FD\n"
     "  --snapshot FILE  when the payload opens /proc/kontain/snapshot, write it to FILE and end;\n"
-    "                 FILE is then a PAYLOAD that goes on from there\n"
-    "  --live         with --snapshot: the payload goes on, too\n"
-    "  --snapshot-now PID  let the process PID, which km runs with --snapshot, be written now\n"
+    "                 FILE is then a PAYLOAD that resumes from there\n"
+    "  --live         with --snapshot: the payload continues, too\n"
+    "  --snapshot-now PID  write a snapshot of process PID now, which km runs with --snapshot\n"
     "  --gdb PORT     wait at 127.0.0.1:PORT for gdb before the payload's first instruction;\n"
     "                 0 is any free port, and a path is a socket to wait at\n"
     "  --gdb-fd FD    wait for gdb at the socket that listens at the open descriptor FD\n"
-    "  --payload-fd FD  run the program that the open descriptor FD is; PAYLOAD is its name\n"
-    "  --proc-fd FD   look at processes by the open descriptor FD of the root of a proc(5)\n"
-    "  --seccomp HEX  the payload's system calls are judged by this program of BPF, too\n"
-    "  --seccomp-fd FD  the payload has the filters of system calls that FD holds\n"
-    "  --hide-noexec PATH  to the payload the mount at PATH is not noexec\n"
-    "  --keeper-fd FD  the open descriptor FD leads to a keeper\n"
-    "  --keeper SOCKET  be the keeper: the service at SOCKET that makes VMs begin and end faster\n"
-    "  --inspect      say what file PAYLOAD is, and run nothing\n"
-    "  --probe        say whether programs can run here, by running one, step by step\n"
-    "  --verbose      with --probe: what the CPU and KVM offer as well\n"
-    "  --host-calls   print which system calls km makes for itself\n"
+    "  --payload-fd FD  run the program at the open descriptor FD; PAYLOAD is its name\n"
+    "  --proc-fd FD   use the open descriptor FD, the root of a proc(5), to look at processes\n"
+    "  --seccomp HEX  judge the payload's system calls by this BPF program, too\n"
+    "  --seccomp-fd FD  give the payload the seccomp filters that FD holds\n"
+    "  --hide-noexec PATH  show the payload the mount at PATH without noexec\n"
+    "  --keeper-fd FD  use the keeper at the open descriptor FD\n"
+    "  --keeper SOCKET  serve at SOCKET as the keeper, which makes VMs begin and end faster\n"
+    "  --inspect      describe the file PAYLOAD, and run nothing\n"
+    "  --probe        run a test program step by step, and report whether programs can run here\n"
+    "  --verbose      with --probe: report the features of the CPU and KVM as well\n"
+    "  --host-calls   list the system calls that km itself makes\n"
     "  --version      print the version\n"
     "  --help         print this text\n"
     "\n"
     "Exit status: the payload's; death by a signal is death by that signal. When km itself fails:\n"
-    "  124  a snapshot cannot go on here: another km, kernel or CPU, or a file is not there\n"
+    "  124  a snapshot cannot resume here: another km, kernel or CPU, or a file is missing\n"
     "  125  no KVM, wrong usage, or another failure of km\n"
     "  126  PAYLOAD cannot be run: it is a directory, not executable, or no x86-64 ELF program\n"
     "  127  PAYLOAD does not exist\n"
@@ -90,7 +90,7 @@ static int descriptor(const char *option, const char *text)
     fd = strtol(text, &end, 10);
     if (errno || *end || end == text || fd < 0 || fd > INT_MAX) {
         die(STATUS_FAILED, "give the number of an open descriptor",
-            "%s wants a number from 0 on, found '%s'", option, text);
+            "%s: found '%s', wanted a number from 0", option, text);
     }
     return (int)fd;
 }
@@ -264,13 +264,14 @@ static bool is_called_as_payload(char **argv)
 static void check_combination(void)
 {
     if (options.report_file && !options.trace && !options.stats) {
-        die(STATUS_FAILED, "give --trace or --stats as well", "-o says where, but not what");
+        die(STATUS_FAILED, "add --trace or --stats, or leave -o out",
+            "-o requires --trace or --stats");
     }
     if (options.live && !options.snapshot) {
         die(STATUS_FAILED, "add --snapshot FILE", "--live requires --snapshot FILE");
     }
     if (options.snapshot && (options.gdb || options.gdb_session)) {
-        die(STATUS_FAILED, "leave --gdb or --snapshot out", "gdb cannot follow into a snapshot");
+        die(STATUS_FAILED, "leave one out", "--gdb and --snapshot exclude each other");
     }
     if (options.verbose && !options.probe) {
         die(STATUS_FAILED, "add --probe", "--verbose requires --probe");
@@ -312,7 +313,7 @@ void options_parse(char **argv)
         return;
     }
     if (!*argv) {
-        die(STATUS_FAILED, "see km --help", "no payload was named");
+        die(STATUS_FAILED, "see km --help", "a PAYLOAD is missing");
     }
     options.payload = *argv;
     options.argv = argv;

@@ -35,9 +35,8 @@ _Noreturn void inside_run(char **argv, char **envp)
     }
     option = asked_of_vm();
     if (option) {
-        die(STATUS_FAILED, "give it to the km that made the VM",
-            "this km is in a VM of Kontain, which has no KVM: it runs a program there as it is, "
-            "without %s",
+        die(STATUS_FAILED, "give this option to the km that made the VM",
+            "km runs in a VM of Kontain already, where it can run a plain program only, without %s",
             option);
     }
     path = elf_find(found);

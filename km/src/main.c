@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * main.c: the story of a start.
+ * main.c: the steps of a start, in order.
  */
 #include "base/base.h"
 #include "calls/calls.h"

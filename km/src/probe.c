@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * probe.c: km --probe, whether programs can run here, by running one: all that km does for any
- * program it does here, in the same code, and says each step with its time. docs: km(1), PROBE.
+ * probe.c: km --probe runs a test program to see whether programs can run here: km does for it all
+ * that it does for any program, in the same code, and prints each step with its time. docs: km(1),
+ * PROBE.
  */
 #include "base/base.h"
 #include "machine/machine.h"
@@ -101,7 +102,7 @@ static _Noreturn void judge(pid_t child, const sigset_t *chld)
     }
     step = progress->step ? progress->step : "start";
     if (!ended) {
-        die(STATUS_FAILED, FIX_CPU, "a program does not run here: at %s it does not go on for %d s",
+        die(STATUS_FAILED, FIX_CPU, "a program does not run here: at %s it stood still for %d s",
             step, PROBE_SECONDS);
     }
     die(STATUS_FAILED, FIX_CPU, "a program does not run here: at %s it ended by %s %d, wanted %d",

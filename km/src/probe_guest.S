@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * probe_guest.S: the program that km --probe runs, copied into a machine: it uses what each program
- * uses of it, says so, and ends with PROBE_STATUS. Its page is followed by one of memory.
+ * probe_guest.S: the program that km --probe runs, copied into a machine: it uses each feature of
+ * the machine that programs use, reports it, and ends with PROBE_STATUS. Its page is followed by
+ * one of memory.
  */
     .section .note.GNU-stack, "", @progbits
     .section .rodata

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * sandbox.c: the monitor locks itself in before the payload's first instruction, so that a payload
- * that has taken it over finds little to do with it:
+ * that took it over can do little with it:
  * - no program that it starts has more privileges than it has (no_new_privs);
  * - the host's kernel judges each of its calls (sandbox_filter.c);
  * - the monitor's memory keeps its place and its rights (mseal, since Linux 6.10).

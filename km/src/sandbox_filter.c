@@ -55,7 +55,7 @@ static bool is_there; /* the filter: the monitor of the program before put it th
 
 static _Noreturn void die_of_size(void)
 {
-    die(STATUS_FAILED, FIX_REPORT, "the filter of system calls does not fit");
+    die(STATUS_FAILED, FIX_REPORT, "the seccomp filter is too long");
 }
 
 static void add(const struct sock_filter *more, size_t count)
@@ -409,7 +409,7 @@ static void make_filter(int program)
     JUDGE(PROBE);
     ADD(ANSWER(PROBE_ANSWER + program + 1));
     if (judged_count) {
-        die(STATUS_FAILED, FIX_REPORT, "a system call has no judgement");
+        die(STATUS_FAILED, FIX_REPORT, "the filter has no rule for a system call");
     }
 }
 
@@ -428,7 +428,7 @@ static void install(void)
     if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
                 SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) != 0 &&
         errno != ENOSYS && errno != EINVAL) {
-        die(STATUS_FAILED, FIX_FILTER, "the host takes no filter of system calls (seccomp): %m");
+        die(STATUS_FAILED, FIX_FILTER, "the host refuses km's seccomp filter: %m");
     }
 }
 
@@ -452,7 +452,7 @@ void sandbox_calls(int program)
     }
     if (program > PROBE_ANSWER_MAX - PROBE_ANSWER - 1) {
         die(STATUS_FAILED, "start km with fewer open descriptors",
-            "its own program got descriptor %d, which is too high", program);
+            "km's own program file got descriptor %d, which is too high", program);
     }
     make_filter(program);
     install();

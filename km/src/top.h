@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * top.h: a start, the run loop and an end.
+ * top.h: the monitor's start, run loop and end.
  */
 #ifndef KM_TOP_H
 #define KM_TOP_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vcpu.c: the run loop: enter the guest, see why it came back, serve it, again.
+ * vcpu.c: the run loop: enter the guest, find the reason of its exit, serve it, repeat.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -93,7 +93,7 @@ static void serve_port(struct vcpu *vcpu)
                cpu_leave_exception(vcpu, port - PORT_EXCEPTION, &exception)) {
         fault_handle(vcpu, &exception);
     } else {
-        die_of_exit(vcpu, "an output to a port that is not ours", port);
+        die_of_exit(vcpu, "an output to a port unknown to km", port);
     }
 }
 
@@ -130,7 +130,7 @@ static void make_worker(struct vcpu *vcpu)
     if (error == EAGAIN) {
         die(STATUS_FAILED,
             "allow twice as many: `ulimit -u` for the user, `--pids-limit` for the container",
-            "the limit of processes leaves KVM no room for its thread: a program in a VM counts as "
+            "the limit on processes leaves no room for KVM's thread: a program in a VM counts as "
             "two, and the user's limit (RLIMIT_NPROC) is %lu",
             (unsigned long)own.rlim_max);
     }
@@ -248,8 +248,7 @@ static void serve_host_fault(struct vcpu *vcpu)
         make_worker(vcpu);
     } else if (error == EINVAL && children_are_apart()) {
         die(STATUS_FAILED, "start km in the new PID namespace, as `unshare --pid --fork` does",
-            "KVM cannot start the thread that a VM needs (KVM_RUN): km's children are to be in "
-            "another PID namespace");
+            "KVM cannot start a VM's thread after unshare(CLONE_NEWPID) (KVM_RUN)");
     } else if (error != EINTR) {
         errno = error;
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);
@@ -382,7 +381,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
             die_of_exit(vcpu, "the CPU refuses the guest's state",
                         vcpu->run->fail_entry.hardware_entry_failure_reason);
         default:
-            die_of_exit(vcpu, "an exit that is not ours", 0);
+            die_of_exit(vcpu, "an exit unknown to km", 0);
         }
         prepare(vcpu);
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * krun.c: where engines enter krun. Most of what they ask is the backend's alone once a container
+ * krun.c: the program that engines call. The backend alone can serve most calls once a container
  * exists; then this becomes the backend, without a start of Python, which takes longer than all the
- * rest. Whatever is not plainly so is for the Python program, which says what is wrong as well.
- * By another name it is a hook of containers, see noexec.c.
+ * rest. All other calls are for the Python program, which reports errors as well. By another name
+ * it is a hook of containers, see noexec.c.
  *
  * Both ways give the backend the same words: tests/krun/test_krun_launcher.py compares them.
  */

@@ -7,10 +7,10 @@
  *   krun-noexec [--outside] [--read-only] [--seal-memory] ROOT [PROGRAM...]
  *
  * ROOT is a path of the host, a PROGRAM one of the container. With --outside the hook begins in the
- * host's namespaces and enters the mounts of the container's process, which it is told on standard
- * input. --read-only makes the root itself read-only too; the backend's own remount would come
- * later and drop noexec. --seal-memory says that the container has a pid namespace of its own, in
- * which no file in memory shall be executable.
+ * host's namespaces and enters the mounts of the container's process, whose state it reads from
+ * standard input. --read-only makes the root itself read-only too; the backend's own remount would
+ * come later and drop noexec. --seal-memory says that the container has a pid namespace of its own,
+ * in which no file in memory shall be executable.
  */
 #include "noexec.h"
 #include <ctype.h>

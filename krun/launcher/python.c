@@ -3,10 +3,8 @@
  * python.c: start the Python program of the release, ../lib/krun.py from here.
  *
  * The interpreter is the host's, or where there is none the one that a release for such hosts
- * brings:
- * ../python with its own loader and C library (docs/decisions/0125). Engines show users what is in
- * the log that they name, and little of standard error: an interpreter that is missing is told in
- * both.
+ * brings: ../python with its own loader and C library (docs/decisions/0125). Engines show users the
+ * log that they name, and little of standard error: a missing interpreter is reported in both.
  */
 #include "python.h"
 #include <errno.h>

@@ -40,7 +40,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "small program headers": (elf_file.make(phentsize=32), "of 32 bytes"),
     "headers behind the end": (elf_file.make(phoff=1 << 20), "beyond the end"),
     "headers far away": (elf_file.make(phoff=(1 << 64) - 8), "beyond the end"),
-    "nothing to load": (elf_file.make((Segment(type=4),)), "nothing to load"),
+    "nothing to load": (elf_file.make((Segment(type=4),)), "no segment to load"),
     "segment behind the end": (_with(Segment(offset=PAGE, filesz=PAGE)), "beyond the end"),
     "segment offset wraps": (
         _with(Segment(offset=(1 << 64) - PAGE, filesz=2 * PAGE)),

@@ -55,9 +55,9 @@ def test_version_is_the_collections(km: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "no payload was named"),
-        (["--"], "no payload was named"),
-        (["--trace"], "no payload was named"),
+        ([], "a PAYLOAD is missing"),
+        (["--"], "a PAYLOAD is missing"),
+        (["--trace"], "a PAYLOAD is missing"),
         (["--no-such-option", "payload"], "'--no-such-option'"),
         (["-x"], "'-x'"),
         (["-"], "'-'"),
@@ -87,7 +87,7 @@ def test_what_is_no_filter_is_refused(text: str, km: Path) -> None:
 
 def test_empty_command_line_is_refused(km: Path) -> None:
     """Even without a name of its own, km says what is wrong."""
-    assert_refused(run([""], executable=km), FAILED, "no payload was named")
+    assert_refused(run([""], executable=km), FAILED, "a PAYLOAD is missing")
 
 
 def test_help_to_a_full_disk_fails(km: Path) -> None:

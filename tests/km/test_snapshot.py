@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Snapshots: a program that is written to a file goes on from there, any number of times."""
+"""Snapshots: a program that is written to a file resumes from there, any number of times."""
 
 import random
 import shutil
@@ -168,7 +168,7 @@ def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: 
     [
         ("child", "child processes"),
         ("pipe", "a pipe to another process"),
-        ("full-pipe", "a pipe with much in it"),
+        ("full-pipe", "a pipe with unread data"),
         ("timer", "timer_create(2)"),
         ("aio", "io_setup(2)"),
     ],
@@ -318,7 +318,7 @@ def test_hostile_metadata_harms_nobody(km: Path, good: Path, tmp_path: Path) -> 
         ((HEADER_HOST + 32, 1), "another kernel"),
         ((HEADER_HOST + 54, 0x7F), "backwards"),
         ((HEADER_HOST + 76, 0x0C), "lacks features of the one that it was made on: avx512_4vnniw"),
-        ((HEADER_HOST + 128, 1), "this CPU's registers are others"),
+        ((HEADER_HOST + 128, 1), "this CPU has other registers"),
     ],
 )
 def test_snapshot_of_elsewhere(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * base.h: what all of the monitor has in common: the address space, the options, its messages.
+ * base.h: the declarations that all of the monitor shares: the address space, options, messages.
  *
  * Addresses: a gva (guest virtual) of payload memory equals the hva (host virtual) of the same
  * byte. A gpa (guest physical) is handed out compactly, see memslot.c. All three are uint64_t; only

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * heap.c: the C library's malloc(3) and its kin, for the few functions of it that need them: each
- * block in pages of its own.
+ * heap.c: malloc(3) and similar functions, for the few functions of the C library that need them:
+ * each block in pages of its own.
  *
  * musl's own would begin at the break of the process, which is among the payload's memory: stack.c
  * says that the payload's break is the process's.

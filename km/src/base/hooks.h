@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * hooks.h: what a lower room lets a higher one do at certain points. hooks.c says which function
- * answers each.
+ * hooks.h: points where a lower room calls a higher one. hooks.c says which function answers each.
  */
 #ifndef KM_HOOKS_H
 #define KM_HOOKS_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * host_call.S: where the monitor lets the host's kernel make a call; signal.c's handler knows the
+ * host_call.S: system calls of the monitor to the host's kernel; signal.c's handler knows the
  * labels.
  */
     .section .note.GNU-stack, "", @progbits

@@ -2,7 +2,7 @@
 /*
  * limits.c: the limits of a process that are too small for its monitor; getrlimit(2).
  *
- * What is said of them must not need what they leave too little of.
+ * A message about them must not use the resource that they restrict.
  */
 #include "base/base.h"
 
@@ -71,10 +71,10 @@ const char *limits_fix(const char *fix, const char *what, int error)
     bool by_error = strstr(what, "%m");
 
     if (by_error && error == EMFILE) {
-        return "raise the limit on open files (ulimit -n): km needs 12 beside the program's";
+        return "raise the limit on open files (ulimit -n): km needs 12 more than the program";
     }
     if (((by_error && error == ENOMEM) || strstr(fix, "ulimit -v")) && is_limited(RLIMIT_DATA)) {
-        return "raise the limit on data (ulimit -d): km needs 20 MiB beside the program's";
+        return "raise the limit on data (ulimit -d): km needs 20 MiB more than the program";
     }
     return fix;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * options.c: what the command line asked for. command_line.c fills it in; every room reads it.
+ * options.c: the options of the command line. command_line.c fills them in; every room reads them.
  */
 #include "base/base.h"
 

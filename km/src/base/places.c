@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * places.c: where the monitor's own memory is: at random, so that who can write a byte of it
- * somewhere does not know where.
+ * places.c: where the monitor's own memory is: at random, so that an attacker who can write a byte
+ * somewhere does not know where it is.
  *
  * Each kind has 64 GiB to itself, for it to lie anywhere in; the kinds lie in one block of 512 GiB,
  * which one table of the host's page tables covers. Where the host's kernel puts the rest (the

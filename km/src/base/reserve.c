@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * reserve.c: what the host's kernel maps for the monitor does not come among the payload's memory.
+ * reserve.c: keep the host kernel's mappings for the monitor away from the payload's memory.
  *
  * Under an unlimited stack, or with ADDR_COMPAT_LAYOUT, the kernel fills a program's address space
  * from below instead of from above, and that is settled when the program starts. So the monitor
@@ -63,5 +63,5 @@ void reserve_guest_range(char **argv, char **envp)
         (void)self_execute(argv, envp);
     }
     die(STATUS_FAILED, "limit the size of the stack (ulimit -s 8192)",
-        "the host's kernel puts what it maps for the monitor among the payload's memory");
+        "the host's kernel maps the monitor's memory where the payload's goes");
 }

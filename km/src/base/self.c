@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * self.c: km's own file, which is executed for each next program of the payload.
+ * self.c: km's own file, which km executes for each next program of the payload.
  *
  * It is open at one descriptor from the first start on, through each execve: the filter of
  * sandbox_filter.c lets nothing else be executed, and nothing be moved there. The path that

@@ -4,12 +4,12 @@
  *
  * For such a file the host's kernel answers EACCES before it has looked at the file's mode. So it
  * is asked for what else is wanted, and the right to execute is judged here as the kernel would:
- * path_resolution(7), acl(5), capabilities(7), user_namespaces(7). What a security module would say
- * of execution alone is not known here.
+ * path_resolution(7), acl(5), capabilities(7), user_namespaces(7). A security module's answer about
+ * execution alone is not known here.
  *
- * Where a number of a user or group is the one that stands for all that this user namespace does
- * not have, it does not tell whether it is the process's own. What the kernel answers for reading
- * and writing does, as far as it differs.
+ * The number of a user or group that stands for all that this user namespace does not have does not
+ * tell whether it is the process's own. The kernel's answers for reading and writing do, as far as
+ * they differ.
  */
 #include "base/base.h"
 #include "calls/calls.h"

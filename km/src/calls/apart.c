@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * apart.c: a moment's thread of the monitor with descriptors of its own: what it opens no other
- * thread of the payload finds, which could guess the number; clone(2) without CLONE_FILES.
+ * apart.c: a short-lived thread of the monitor with descriptors of its own, by clone(2) without
+ * CLONE_FILES: no other thread of the payload can guess the number of a file that it opens.
  *
- * It uses the thread-local memory of who waits for it.
+ * It uses the thread-local memory of the thread that waits for it.
  */
 #include "base/base.h"
 #include "calls/calls.h"

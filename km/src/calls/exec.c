@@ -3,8 +3,8 @@
  * exec.c: execve and execveat: the process becomes a new monitor, with the new program as its
  * payload.
  *
- * What can be said of the program is said before, as an errno; what the host's kernel keeps across
- * execve (descriptors, ignored signals, the mask, timers) it keeps here too.
+ * km reports a program that cannot run before, as an errno; the host's kernel keeps here too all
+ * that it keeps across execve (descriptors, ignored signals, the mask, timers).
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -254,8 +254,8 @@ static int64_t become(struct vcpu *vcpu, const char *path, int program, const st
 
     if (vcpu->children_apart && !vm_can_run(vcpu->vm)) {
         complain("fork after unshare(CLONE_NEWPID), as `unshare --pid --fork` does",
-                 "a process whose children are to be in another PID namespace cannot execute a "
-                 "program: KVM cannot start the thread that a VM needs");
+                 "a process after unshare(CLONE_NEWPID) cannot execute a program: KVM cannot start "
+                 "a VM's thread there");
         return -EINVAL;
     }
     if (seccomp_is_off(vcpu)) {

@@ -2,9 +2,9 @@
 /*
  * filters.c: judge each system call of a payload's thread by the filters that it has set.
  *
- * What they say is done as the kernel does it for a process that nobody traces and whose listener
- * nobody is. A filter is never changed; a thread has the newest, which leads to the older ones, so
- * that threads and forks share them.
+ * The monitor obeys them as the kernel does for a process without tracer and listener. A filter is
+ * never changed; a thread has the newest, which leads to the older ones, so that threads and forks
+ * share them.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -293,7 +293,7 @@ void seccomp_load(struct vcpu *vcpu, int fd)
         whole = load_filter(vcpu, &from);
     }
     if (!whole) {
-        die(STATUS_FAILED, "give no --seccomp-fd: it is km's own, for execve",
+        die(STATUS_FAILED, "leave --seccomp-fd out: km itself uses it, for execve",
             "descriptor %d holds no filters of system calls", fd);
     }
     vcpu->seccomp.mode = head.mode;

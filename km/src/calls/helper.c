@@ -4,15 +4,15 @@
  *
  * On PVM an exit costs several times what the call itself does. So for a payload that makes many
  * calls in a row, for its first thread if it has several, a second thread of the monitor looks for
- * requests in the page beside the stub, makes the call, and puts its result there. It is there only
- * for who asks often, and looks only for a moment after the last request; else the stub leaves at
- * once, as it does for every call that the table does not give to the helper.
+ * requests in the page after the stub, makes the call, and puts its result there. It exists only
+ * for a payload that asks often, and looks only for a moment after the last request; else the stub
+ * leaves at once, as it does for every call that the table does not give to the helper.
  *
- * Who may touch the request is decided by `turn`, in the monitor's memory: the helper takes it
+ * `turn`, in the monitor's memory, decides which thread may touch the request: the helper takes it
  * while the vCPU is in the guest; the vCPU's thread takes it back whenever it returns from there,
  * and waits until the helper is done. So no call is made twice or lost, and the helper never runs
- * beside the rest of the monitor. Calls that can wait for long are not given to it: only a signal
- * to the payload's own thread would end them.
+ * at the same time as the rest of the monitor. Calls that can wait for long are not given to it:
+ * only a signal to the payload's own thread would end them.
  *
  * The request is the payload's to write on PVM: it is copied once, and then checked as the
  * registers of any call are. A payload that posts while it runs on has what it could have with two

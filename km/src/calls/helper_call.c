@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * helper_call.c: which system calls the helper makes: those that the table marks, where they do not
- * wait. What could wait for long is for the payload's own thread, which a signal reaches.
+ * wait. A call that could wait for long is for the payload's own thread, which a signal reaches.
  */
 #include "base/base.h"
 #include "calls/calls.h"

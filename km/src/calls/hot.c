@@ -4,7 +4,7 @@
  *
  * On PVM the SYSCALL instruction alone costs 5 to 7 us; a site that jumps does without. To let it
  * costs some 50 us, once: two changes of the host's rights to a page, its copy, and the guest's
- * next touches of it. What the stub answers by itself, or the helper, is not seen here: of these
+ * next touches of it. Calls that the stub or the helper answers are not seen here: of these
  * calls one leaves after every BUDGET, and seldom where that was of no use.
  */
 #include "base/base.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * instruction.c: what the CPU itself says of an instruction that no program may execute: that there
+ * instruction.c: the CPU's own exception at an instruction that no program may execute: that there
  * is none such (#UD), or that it is for kernels (#GP). On PVM, KVM's emulator looks at both, and
  * raises the one for the other where it does not go by the CPU that it is on.
  *

@@ -3,7 +3,7 @@
  * mounts.c: the mounts that are noexec only to keep an image's programs from running outside a VM.
  *
  * krun names them (--hide-noexec), for only it knows which of a container's mounts are noexec by
- * the container's own wish. What is kept is the kernel's ID of each: it stays whatever the payload
+ * the container's own wish. km keeps the kernel's ID of each: it stays whatever the payload
  * does to its root, and no payload can mount. A namespace of mounts that the payload makes is a
  * copy in the same order, with IDs that no other namespace has, so that both may be in the list.
  */

@@ -4,10 +4,10 @@
  * payload can name it with access.
  *
  * A file on the mount of the root, or of the working folder, is none of a proc(5), so there is
- * nothing to judge before: the kernel is told to cross no mount (RESOLVE_NO_XDEV of openat2). Any
- * other is opened without access first (O_PATH), pinned, judged, and then exactly this file is
- * opened. Without a proc(5) to open it by, its folder is pinned, and the file opened in it without
- * crossing a mount.
+ * nothing to judge before: the monitor tells the kernel to cross no mount (RESOLVE_NO_XDEV of
+ * openat2). Any other is opened without access first (O_PATH), pinned, judged, and then exactly
+ * this file is opened. Without a proc(5) to open it by, its folder is pinned, and the file opened
+ * in it without crossing a mount.
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -4,9 +4,9 @@
  *
  * Whatever the host opens gets a number that another thread of the payload can guess, and use
  * before the monitor has looked at the file; and a name can lead elsewhere after a look. So a file
- * that is judged is held by a pin: a hidden descriptor, one a vCPU, which nobody else moves. What a
- * pin leads to is asked, and opened, by the monitor's own descriptor of /proc, not by a name: a
- * payload can make its own /proc by chroot. That descriptor lives through execve.
+ * that is judged is held by a pin: a hidden descriptor, one a vCPU, which nobody else moves. The
+ * monitor examines and opens a pinned file by its own descriptor of /proc, not by a name: a payload
+ * can make its own /proc by chroot. That descriptor lives through execve.
  */
 #include "base/base.h"
 #include "calls/calls.h"

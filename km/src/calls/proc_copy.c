@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * proc_copy.c: the files in memory that hold a text of proc_text.c, which a payload gets in the
- * place of the host's file, and what makes one look like that file.
+ * place of the host's file, and the numbers that make one look like that file.
  *
  * It has its name from the host's file, by which every process knows it that gets a descriptor of
- * it. A payload may give a file of its own such a name: then it is told of a file that it can open,
+ * it. A payload may give a file of its own such a name: then it hears of a file that it can open,
  * and its own one gets the text of that.
  */
 #include "base/base.h"

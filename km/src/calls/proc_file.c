@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * proc_file.c: what a file of a proc(5) is, where the host shows the monitor.
+ * proc_file.c: recognize the files of a proc(5) in which the host shows the monitor.
  *
  * /proc/PID/mem would be a door into the monitor's memory, under whichever name it is reached. So
- * it is not the path that is judged but the file, by what the kernel says of its inode. The same
- * goes for what a payload shall find elsewhere than the host has it, its own program and its
- * mappings, for instance.
+ * the monitor judges not the path but the file, by the kernel's facts of its inode. The same goes
+ * for what a payload shall find elsewhere than the host has it, its own program and its mappings,
+ * for instance.
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -4,8 +4,8 @@
  * change on the way.
  *
  * A file is made at a number that another thread of the payload can guess: it may keep a descriptor
- * of the file, write to it, map it, or put a file of its own there. So what counts is what is there
- * at last: a file at a pin, where the payload puts none, that is sealed, and then found to have the
+ * of the file, write to it, map it, or put a file of its own there. So only the last state counts:
+ * a file at a pin, where the payload puts none, that the monitor seals and then compares with the
  * bytes that it shall have.
  */
 #include "calls/calls.h"

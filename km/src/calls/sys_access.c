@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_access.c: the system calls that tell of a mount that it is noexec: of those that are so only
- * to keep an image's programs from running outside a VM it is not the payload's to know, mounts.c.
+ * sys_access.c: the system calls that tell whether a mount is noexec: they hide it for mounts that
+ * are so only to keep an image's programs from running outside a VM, see mounts.c.
  *
  * The host is always asked first, and without such mounts its answer stands.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_aio.c: asynchronous reads and writes, io_setup(2) and its kin; not POSIX's, which are the C
- * library's own.
+ * sys_aio.c: asynchronous reads and writes, io_setup(2) and similar calls; not POSIX's, which are
+ * the C library's own.
  *
  * The kernel keeps a context's ring of events in the memory of the process, and its address is the
  * context's name. That ring is the monitor's: the payload gets a page of its own as the name, where

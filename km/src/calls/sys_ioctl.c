@@ -4,7 +4,7 @@
  * structure of known size. Others may hold pointers that nobody checked (KVM's own do), and answer
  * ENOTTY as a device does that does not know them.
  *
- * Not here on purpose is what acts on those who use a terminal or a device after the payload: bytes
+ * Left out on purpose are those that act on later users of a terminal or device: bytes
  * as if typed (TIOCSTI, TIOCLINUX's paste), another line discipline or console (TIOCSETD, TIOCCONS,
  * KDSETMODE and the like), settings that nobody can change back (TIOCSLCKTRMIOS), the end of
  * others' sessions (TIOCVHANGUP), and random numbers that are called better than they are

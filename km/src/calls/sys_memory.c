@@ -51,9 +51,9 @@ static void note_address(const uint64_t *args, int64_t result)
     if (result < 0 && is_table && args[0] >= GUEST_TOP && args[0] < ADDRESS_END &&
         !__atomic_exchange_n(&noted, 1, __ATOMIC_RELAXED)) {
         complain(
-            "build it without -fsanitize=thread or memory, or run it outside of a VM",
-            "the program asks for memory at 0x%lx, where a VM has none: its tables begin there "
-            "if it was built with a sanitizer of threads or memory",
+            "build it without -fsanitize=thread or memory, or run it outside a VM",
+            "the program asks for memory at 0x%lx, which a VM does not have: a thread or memory "
+            "sanitizer puts its tables there",
             args[0]);
     }
 }

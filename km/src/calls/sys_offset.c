@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_offset.c: no call of the payload names a place of the monitor's memory as an offset in a
- * file.
+ * sys_offset.c: refuse calls that name a place of the monitor's memory as an offset in a file.
  *
- * It is the second lock behind proc_judge(): for who had a descriptor of his own /proc/PID/mem, the
- * offsets are the addresses. Those in registers are judged by the host's kernel, sandbox_filter.c;
- * here are those in the payload's memory.
+ * It is the second lock behind proc_judge(): for a payload with a descriptor of its own
+ * /proc/PID/mem, the offsets are the addresses. Those in registers are judged by the host's kernel,
+ * sandbox_filter.c; here are those in the payload's memory.
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_stat.c: the system calls that tell of a file in numbers. What they tell of a proc(5) is of
- * the payload: of its program, of the host's file where it has a copy of it, and without the
- * monitor's threads and descriptors.
+ * sys_stat.c: the system calls that tell of a file in numbers. For a proc(5) they answer for the
+ * payload: of its program, of the host's file where it has a copy of it, and without the monitor's
+ * threads and descriptors.
  */
 #include "base/base.h"
 #include "calls/calls.h"

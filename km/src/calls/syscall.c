@@ -3,8 +3,7 @@
  * syscall.c: one system call of the payload: check it by the table, then serve or forward it.
  *
  * Since a gva is the hva, a pointer that lies in the payload's range can be given to the kernel as
- * it is: what the payload has not mapped gives EFAULT there too. What lies outside never gets that
- * far.
+ * it is: an unmapped address gives EFAULT there too. A pointer outside never gets that far.
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * syscall_table.c: the arrays of syscall_list.inc. What is said of a call is apart from its
- * handler: an array of addresses is written when the monitor is relocated at its start, by the
- * page.
+ * syscall_table.c: the arrays of syscall_list.inc. A call's description is apart from its handler:
+ * an array of addresses is written when the monitor is relocated at its start, by the page.
  */
 #include "calls/calls.h"
 #include "calls/syscall_words.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * syscall_words.h: the words that the table of system calls is written in: what an argument is, and
- * how a call is made.
+ * syscall_words.h: the vocabulary of the table of system calls: kinds of arguments, and ways to
+ * make a call.
  */
 #ifndef KM_SYSCALL_WORDS_H
 #define KM_SYSCALL_WORDS_H

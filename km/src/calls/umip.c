@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * umip.c: the instructions that would tell where the CPU's tables are: SGDT, SIDT, SLDT, STR, SMSW.
+ * umip.c: emulate the instructions that reveal the addresses of the CPU's tables: SGDT, SIDT, SLDT,
+ * STR, SMSW.
  *
  * In the guest these tables are the monitor's memory, whose place is not for a payload to know. So
  * CR4.UMIP makes the instructions #GP at CPL 3, as on a host, where Linux answers them with values

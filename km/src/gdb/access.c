@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * access.c: gdb's commands that read and write what is stopped: registers, memory, breakpoints.
+ * access.c: gdb's commands that read and write a stopped payload: registers, memory, breakpoints.
  */
 #include "gdb/gdb.h"
 #include "machine/machine.h"

@@ -2,7 +2,7 @@
 /*
  * gdb.c: --gdb: a stub of gdb's remote protocol, in a thread of its own. While the payload runs it
  * waits for an event of a thread (gdb/threads.c) or for gdb's interrupt; then all threads are
- * stopped, and gdb's commands are answered until one lets them go on.
+ * stopped, and gdb's commands are answered until one resumes them.
  */
 #include "gdb/gdb.h"
 #include "base/base.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * gdb.h: the payload under a debugger: --gdb.
+ * gdb.h: --gdb, the payload under a debugger: the interface between the files of gdb/.
  *
- * what the files of --gdb know of each other. The protocol is in the manual of gdb, appendix
- * "GDB Remote Serial Protocol".
+ * The protocol is in gdb's manual, appendix "GDB Remote Serial Protocol".
  */
 
 #ifndef KM_GDB_H

@@ -3,9 +3,9 @@
  * link.c: the connection with gdb: packets as $DATA#SUM, acknowledged until both sides trust
  * the link.
  *
- * Who is connected has the rights of the payload. So only processes of its user on this host, and
- * root's, can connect, and only one, before the payload's first instruction: the payload cannot.
- * Who hands a socket over that waits already has seen to that, and says where it is.
+ * A connected debugger has the rights of the payload. So only processes of its user on this host,
+ * and root's, can connect, and only one, before the payload's first instruction: the payload
+ * cannot. A caller that hands over a listening socket has seen to that, and says where it is.
  */
 #include "base/base.h"
 #include "gdb/gdb.h"
@@ -38,7 +38,7 @@ static int listen_at_port(const char *where, char *name, size_t size)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     if (*end || end == where || *where < '0' || *where > '9' || port > 65535) {
-        die(STATUS_FAILED, FIX_PORT, "--gdb wants a port or a path, found '%s'", where);
+        die(STATUS_FAILED, FIX_PORT, "--gdb: found '%s', wanted a port or a path", where);
     }
     at.sin_port = htons((uint16_t)port);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||

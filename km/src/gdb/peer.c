@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * peer.c: whose process has connected to --gdb. A port of 127.0.0.1 is open to every user of
- * the host, and who debugs the payload has its rights: only root and the user who runs it may.
+ * peer.c: whose process has connected to --gdb. A port of 127.0.0.1 is open to every user of the
+ * host, and a debugger has the payload's rights: only root and the user who runs it may.
  */
 #include "gdb/gdb.h"
 

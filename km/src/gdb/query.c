@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * query.c: what gdb asks about the process: what the stub can do, the threads, the program, its
- * auxiliary vector, the siginfo of the last signal.
+ * query.c: answers to gdb's questions about the process: the stub's features, the threads, the
+ * program, its auxiliary vector, the siginfo of the last signal.
  */
 #include "gdb/gdb.h"
 #include "program/program.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * resume.c: the payload's threads go on, each as gdb wants it, or without gdb.
+ * resume.c: resume the payload's threads, each as gdb wants it, or without gdb.
  */
 #include "base/base.h"
 #include "gdb/gdb.h"

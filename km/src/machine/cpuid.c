@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cpuid.c: what every vCPU is told of the CPU: what the guest's CPUID instruction answers, and what
- * state KVM keeps.
+ * cpuid.c: the CPU that every vCPU sees: the answers of the guest's CPUID instruction, and the
+ * state that KVM keeps.
  *
- * On hardware it answers what KVM was told. On PVM the payload has the host's features whatever KVM
- * says, and the instruction answers by itself, unless the CPU can let it fault: then KVM answers
- * there too, with zeros for what it was not told.
+ * On hardware the instruction answers as km told KVM. On PVM the payload has the host's features
+ * whatever KVM says, and the instruction answers by itself, unless the CPU can let it fault: then
+ * KVM answers there too, with zeros for the rest.
  */
 #include "base/base.h"
 #include "machine/machine.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cpuid_host.c: what the CPU itself says, and what it means for the size of an XSAVE image.
+ * cpuid_host.c: the CPU's own CPUID, and the size of an XSAVE image by it.
  */
 #include "base/base.h"
 #include "machine/machine.h"

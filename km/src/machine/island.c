@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * island.c: where a call site of the payload leads that jumps instead of executing SYSCALL.
+ * island.c: the target of a payload's call site that jumps instead of executing SYSCALL.
  *
  * An island is a few bytes of code within the reach of such a jump, in a page of system memory that
- * the payload can read and execute. It says which call it is, and goes on in the stub of whichever
- * vCPU runs it (stub_code.S), which each vCPU has at the same address. The SYSCALL stays where it
- * was. So whatever interrupts a vCPU on this way is told that it stands before the SYSCALL, with
- * all registers as they are there.
+ * the payload can read and execute. It says which call it is, and continues in the stub of
+ * whichever vCPU runs it (stub_code.S), which each vCPU has at the same address. The SYSCALL stays
+ * where it was. So an interruption of a vCPU on this way finds it before the SYSCALL, with all
+ * registers as they are there.
  */
 #include "base/base.h"
 #include "machine/machine.h"

@@ -6,8 +6,9 @@
  * The first VM of a host and the last one make the kernel change its own code on all CPUs; and the
  * end of any VM waits for all CPUs. So the keeper holds a VM of one vCPU for as long as it runs,
  * and when a payload ends, km sends it the descriptor of the payload's VM: the kernel takes the VM
- * down when the keeper closes that, while who waits for the payload has been told already. Nothing
- * else is held: the payload's memory, its files and its locks go when km ends, as ever.
+ * down when the keeper closes that, while the process that waits for the payload has its status
+ * already. The keeper holds nothing else: the payload's memory, its files and its locks go when km
+ * ends, as ever.
  *
  * Where no keeper is, the VM ends with km. The keeper can do nothing with a VM that it is sent: KVM
  * obeys only the process that made it.

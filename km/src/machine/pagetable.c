@@ -5,7 +5,7 @@
  *
  * With shadow paging (PVM) KVM does not see an edit of an entry that is present. The rule that is
  * right everywhere: edit the entry first, then zap the host memory behind it (munmap, mprotect,
- * madvise), which makes KVM drop what it knew; the next touch walks these tables anew.
+ * madvise), which makes KVM drop what it knew; the next touch walks these tables again.
  */
 #include "base/base.h"
 #include "machine/machine.h"

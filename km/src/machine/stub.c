@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stub.c: where SYSCALL leads in the guest: each vCPU's own code, which answers a few calls itself,
- * from values that the monitor keeps in a page beside it, asks the helper for some (helper.c), and
- * leaves to the monitor for the others.
+ * stub.c: the target of SYSCALL in the guest: each vCPU's own code, which answers a few calls
+ * itself, from values that the monitor keeps in the page after it, asks the helper for some
+ * (helper.c), and leaves to the monitor for the others.
  *
  * An answer depends on nothing but these values and has no effect. So a vCPU that is interrupted in
  * the middle is set back to where it leaves, and the monitor answers: nothing is lost, and a signal
- * is delivered after the call as after any other. What the helper has made by then is not made
- * again: the call has returned.
+ * is delivered after the call as after any other. A call that the helper has made by then is not
+ * made again: it has returned.
  *
  * On PVM the payload can execute the code and write the data. That gives it nothing: it would
  * deceive its own thread.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stub_code.S: the code that SYSCALL leads to in the guest, copied for each vCPU by stub.c. Its data,
- * struct stub_data, is the page after it.
+ * stub_code.S: the code at SYSCALL's target in the guest, which stub.c copies for each vCPU. Its
+ * data, struct stub_data, is the page after it.
  *
  * SYSCALL left the return address in RCX and the flags in R11; every other register is the
- * payload's, the stack too, which is not touched. No instruction here changes the flags: on PVM they
- * stay what they are, on hardware SYSRET takes them from R11. What is neither answered here, from a
- * table of values, nor by the helper leaves by `out` with all registers as they came. Up to
- * stub_saved nothing has changed; after it stub_data has what has. From stub_taken on a result of
- * the helper's has been taken.
+ * payload's, the stack too, which is not touched. No instruction here changes the flags: on PVM
+ * they stay what they are, on hardware SYSRET takes them from R11. A call that neither this code,
+ * from a table of values, nor the helper answers leaves by `out` with all registers as they came.
+ * Up to stub_saved nothing has changed; after it stub_data has what has. From stub_taken on a
+ * result of the helper's has been taken.
  */
     .section .note.GNU-stack, "", @progbits
     .section .rodata

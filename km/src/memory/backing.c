@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * backing.c: payload memory that the host has from a snapshot's file.
+ * backing.c: payload memory that is a mapping of a snapshot's file on the host.
  *
  * To the payload it is anonymous memory. For the host it is a private mapping of a file, which is
- * the same until somebody gives its pages back, for zeroes, or moves it, as one with its
- * neighbours: before that it becomes what the payload thinks that it is. The list may name what is
- * no longer a file's: that costs time only.
+ * the same until the payload gives its pages back, for zeroes, or moves it, as one with its
+ * neighbours: before that it becomes the anonymous memory that the payload takes it for. The list
+ * may name memory that is no longer a file's: that costs time only.
  */
 #include "base/base.h"
 #include "memory/memory.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * guest_copy.S: where the monitor touches payload memory that may not be there; signal.c's handler
- * knows the labels.
+ * guest_copy.S: copies to and from payload memory that may be missing; signal.c's handler knows the
+ * labels.
  */
     .section .note.GNU-stack, "", @progbits
     .text

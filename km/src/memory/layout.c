@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * layout.c: where the payload's image, stack and mappings go.
+ * layout.c: choose the places of the payload's image, stack and mappings.
  *
  * They stand side by side, so that at the start one memslot backs what a program uses of all three:
  *

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mm.c: the payload's memory: what of it the guest has, page faults, and mprotect.
+ * mm.c: the payload's memory: the guest's part of it, page faults, and mprotect.
  *
- * A VMA is what the payload was promised; the host's mapping at the same address holds the bytes;
- * the guest's page tables follow lazily. The host is never asked for PROT_EXEC: execution is the
- * guest's, so that payload files work from a filesystem mounted noexec.
+ * A VMA is the kernel's promise to the payload; the host's mapping at the same address holds the
+ * bytes; the guest's page tables follow lazily. The host is never asked for PROT_EXEC: execution is
+ * the guest's, so that payload files work from a filesystem mounted noexec.
  */
 #include "base/base.h"
 #include "machine/machine.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * prefault.c: have the host's pages present before the guest touches them.
+ * prefault.c: make the host's pages present before the guest touches them.
  *
  * A guest's touch that finds no page of the host costs several times one that does, and the host
- * brings many at once for little (docs/explanation/performance.md). What is brought and not used
- * is memory that no other program has. So the first pieces are small, and each touch that follows
- * what is in use brings as much again. Failure costs only time: the touch will tell.
+ * brings many at once for little (docs/explanation/performance.md). Pages that are brought and not
+ * used are memory that no other program has. So the first pieces are small, and each touch next to
+ * used memory brings as much again. Failure costs only time: the touch will tell.
  */
 #include "base/base.h"
 #include "memory/memory.h"

@@ -3,10 +3,10 @@
  * site.c: call sites of the payload that jump to an island (island.c) instead of executing SYSCALL.
  *
  * A site is `mov $number, %eax; syscall`, seven bytes. The five of the first instruction become
- * `jmp island`; the SYSCALL stays, so that whoever is set back to it, or jumps to it, finds it.
- * Only code of a file that the payload can neither write nor share is changed, in the private copy
- * of its page. While bytes are written the page is not in the guest's page tables: a thread that
- * comes there waits for mm_lock(), so that none meets half of a change.
+ * `jmp island`; the SYSCALL stays, so that a thread that is set back to it, or jumps to it, finds
+ * it. Only code of a file that the payload can neither write nor share is changed, in the private
+ * copy of its page. While bytes are written the page is not in the guest's page tables: a thread
+ * that comes there waits for mm_lock(), so that none meets half of a change.
  *
  * Whatever else happens to the page comes here first: before it can be written or moves, the site
  * is put back; when it goes away, the site is forgotten.

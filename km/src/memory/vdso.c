@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vdso.c: the host's vDSO for the payload, so that clock_gettime and its kin cost no exit.
+ * vdso.c: the host's vDSO for the payload, so that clock_gettime and similar calls cost no exit.
  *
  * The pages of [vvar] and [vdso] are the host kernel's own, read-only in a memslot of theirs. They
  * come at the first touch: a payload that never asks for the time does not pay for them. Their gva

@@ -3,8 +3,7 @@
  * vma.c: the list of the payload's mappings, sorted by address, neighbours of one kind merged.
  *
  * It is an array with its free entries in one gap, which is where it was changed last. Programs
- * that have tens of thousands of mappings make one beside the other, so that little is moved for
- * each.
+ * with tens of thousands of mappings make each next to the last, so that little is moved.
  */
 #include "base/base.h"
 #include "memory/memory.h"

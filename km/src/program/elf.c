@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * elf.c: refuse a file that cannot run, and map one that can as the kernel's execve does.
+ * elf.c: refuse a file that cannot run, and map another as the kernel's execve does.
  */
 #include "base/base.h"
 #include "memory/memory.h"
@@ -118,7 +118,7 @@ void elf_open(struct elf *elf, const char *path, int fd)
         }
     }
     if (!loads) {
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it has nothing to load", path);
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot run %s: it has no segment to load", path);
     }
 }
 
@@ -233,7 +233,7 @@ static const char *follow_scripts(const char *path)
     }
     if (found < 0) {
         die(STATUS_CANNOT_RUN, "name an interpreter after #!, at most 4 scripts deep",
-            "cannot run %s: its first line names no interpreter that can run", path);
+            "cannot run %s: its #! line names no interpreter that can run", path);
     }
     while (options.argv[rest]) {
         rest++;

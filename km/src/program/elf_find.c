@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * elf_find.c: the payload's file: where it is.
+ * elf_find.c: find the payload's file.
  */
 #include "base/base.h"
 #include "program/program.h"

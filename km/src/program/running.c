@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * running.c: which files run as programs in VMs: nobody may write to them, as the kernel has it of
+ * running.c: protect files that run as programs in VMs against writes, as the kernel does for
  * programs that it runs itself.
  *
- * Each monitor has a lock for readers on its program, of a byte that no file has. A lock for a
- * writer, which would be refused, natively cannot be had of a program that runs: nobody has it open
- * to write.
+ * Each monitor has a lock for readers on its program, of a byte that no file has. On the host no
+ * process can have a write lock on a running program: none has it open to write.
  */
 #include "base/base.h"
 #include "program/program.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * check.c: judge the metadata of a snapshot, which anybody may have made. What passes can
+ * check.c: judge the metadata of a snapshot, which anybody may have made. Metadata that passes can
  * give a payload nothing that it could not have got itself: memory below GUEST_TOP that does not
  * overlap, registers of CPL 3, descriptors by calls that it may make.
  */

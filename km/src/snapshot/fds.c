@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fds.c: the payload's descriptors on their way into a snapshot. What can be made again
- * exactly as it is goes there; what cannot, such as a connection, is a refusal that names it.
+ * fds.c: the payload's descriptors on their way into a snapshot. A descriptor that can be made
+ * again exactly as it is goes there; another one, such as a connection, is a refusal that names it.
  */
 #include "base/base.h"
 #include "snapshot/snapshot.h"
@@ -215,7 +215,7 @@ static bool save_anonymous(struct snapshot *s, struct snap_fd *to, const char *n
     if (!strcmp(name, "[timerfd]")) {
         return save_timer(to);
     }
-    return cannot(why, to, "of a kind that cannot be made again", FIX_CLOSE);
+    return cannot(why, to, "of a kind that a snapshot cannot hold", FIX_CLOSE);
 }
 
 /* The other end must be the payload's, too. */
@@ -263,7 +263,7 @@ static bool save_pipe(struct snapshot *s, struct snap_fd *to, const struct stat 
         return cannot(why, to, "a pipe to another process", FIX_CLOSE ", or give it a file");
     }
     return (to->flags & O_ACCMODE) == O_WRONLY || save_content(s, to) ||
-           cannot(why, to, "a pipe with much in it",
+           cannot(why, to, "a pipe with unread data",
                   "let the program read it before it asks for the snapshot");
 }
 
@@ -292,7 +292,7 @@ static bool save_pair(struct snap_fd *to, uint64_t inode, struct refusal *why)
     if (to->other < 0) {
         return cannot(why, to, "a connection", FIX_CLOSE);
     }
-    return is_empty(to->fd) || cannot(why, to, "a socket with something to read in it",
+    return is_empty(to->fd) || cannot(why, to, "a socket with unread data",
                                       "let the program read it before it asks for the snapshot");
 }
 
@@ -309,7 +309,7 @@ static bool save_socket(struct snap_fd *to, const struct stat *st, struct refusa
         option(to->fd, SOL_SOCKET, SO_REUSEADDR) | option(to->fd, SOL_SOCKET, SO_REUSEPORT) << 1 |
         (to->values[0] == AF_INET6 ? option(to->fd, IPPROTO_IPV6, IPV6_V6ONLY) << 2 : 0);
     if (to->values[0] != AF_INET && to->values[0] != AF_INET6 && to->values[0] != AF_UNIX) {
-        return cannot(why, to, "a socket of a kind that cannot be made again", FIX_CLOSE);
+        return cannot(why, to, "a socket of a kind that a snapshot cannot hold", FIX_CLOSE);
     }
     if (getpeername(to->fd, (struct sockaddr *)&address, &size) == 0) {
         return save_pair(to, st->st_ino, why);
@@ -333,7 +333,7 @@ static bool save(struct snapshot *s, struct snap_fd *to, struct refusal *why)
     struct stat st;
 
     if (fstat(to->fd, &st) < 0 || !fd_link(to->fd, path)) {
-        return refuse(why, "mount /proc", "descriptor %d cannot be looked at: %m", to->fd);
+        return refuse(why, "mount /proc", "cannot examine descriptor %d: %m", to->fd);
     }
     if (is_standard(to, &st) || is_copy(s, to)) {
         return true;
@@ -352,7 +352,7 @@ static bool save(struct snapshot *s, struct snap_fd *to, struct refusal *why)
     case S_IFSOCK:
         return save_socket(to, &st, why);
     default:
-        return cannot(why, to, "of a kind that cannot be made again", FIX_CLOSE);
+        return cannot(why, to, "of a kind that a snapshot cannot hold", FIX_CLOSE);
     }
 }
 
@@ -387,7 +387,7 @@ bool snapshot_save_fds(struct snapshot *s, struct refusal *why)
     uint32_t *saved = &s->process.counts.fds;
 
     if (!list(s)) {
-        return refuse(why, "mount /proc", "its descriptors cannot be listed: /proc/self/fd: %m");
+        return refuse(why, "mount /proc", "cannot list its descriptors: /proc/self/fd: %m");
     }
     for (*saved = 0; *saved < s->fd_count; (*saved)++) {
         if (!save(s, &s->fds[*saved], why)) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * host.c: what a program found out about its host when it started, and what another host
- * must have for it to go on there: the same monitor and vDSO, which it has pointers into, at least
- * the same features of the CPU, for which its libraries have chosen their code, and a clock that
- * does not run backwards for it.
+ * host.c: the facts that a program found about its host when it started, which another host must
+ * share to resume it: the same monitor and vDSO, which it has pointers into, at least the same
+ * features of the CPU, for which its libraries have chosen their code, and a clock that does not
+ * run backwards for it.
  */
 #include "base/base.h"
 #include "machine/machine.h"
@@ -83,7 +83,7 @@ static void check_cpu(const struct snap_host *host, const struct snap_host *here
         (void)snprintf(found, sizeof(found), "0x%lx in %u bytes", here->xfeatures,
                        here->xsave_size);
         (void)snprintf(wanted, sizeof(wanted), "0x%lx in %u", host->xfeatures, host->xsave_size);
-        die_elsewhere(path, "this CPU's registers are others", found, wanted);
+        die_elsewhere(path, "this CPU has other registers", found, wanted);
     }
 }
 

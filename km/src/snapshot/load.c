@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * load.c: a snapshot's file, read and judged, becomes memory: what is only read is mapped
- * privately, so that it comes when it is touched, and all programs that are resumed from one file
- * share it.
+ * load.c: a snapshot's file, read and judged, becomes memory: pages that are only read are mapped
+ * privately, so that they come when touched, and all programs resumed from one file share them.
  */
 #include "base/base.h"
 #include "machine/machine.h"
@@ -113,8 +112,7 @@ void snapshot_open(void)
 static _Noreturn void die_of_mapping(const struct snap_mapping *mapping)
 {
     die(STATUS_ELSEWHERE, "start the program itself",
-        "cannot resume %s: its memory at 0x%lx cannot be mapped here: %m", image.execfn,
-        mapping->start);
+        "cannot resume %s: cannot map its memory at 0x%lx: %m", image.execfn, mapping->start);
 }
 
 static void map_zeroes(const struct snap_mapping *mapping)

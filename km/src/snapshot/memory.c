@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * memory.c: the payload's memory on its way into a snapshot. Private mappings go there
- * whole, a file's too, so that a snapshot needs no libraries beside it; of memory that was never
+ * whole, a file's too, so that a snapshot needs no libraries next to it; of memory that was never
  * touched, or is zero, there is nothing. A file that is mapped shared stays where it is, unless it
  * was opened for reading alone: then it goes there, too.
  */
@@ -69,7 +69,7 @@ static bool add_file(struct snapshot *to, const struct vma *vma, const struct ma
     }
     if (stat(map->path, &st) < 0 || !S_ISREG(st.st_mode)) {
         return refuse(why, "let the program unmap it before it asks for the snapshot",
-                      "it has %s mapped as shared memory, which is no regular file of that name",
+                      "it maps %s shared, which is not a regular file of that name",
                       *map->path ? map->path : "something");
     }
     made.inode = st.st_ino;

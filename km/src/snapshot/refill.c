@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * refill.c: the descriptors of a resumed program, each at its number. The standard streams
- * are the new process's; whatever else it was given is closed.
+ * refill.c: the descriptors of a resumed program, each at its number. The standard streams are the
+ * new process's; its other descriptors are closed.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -34,7 +34,7 @@ static const struct snapshot *from;
 
 static _Noreturn void die_of(const struct snap_fd *fd, const char *what)
 {
-    die(STATUS_ELSEWHERE, "make it free or bring it back, or start the program itself",
+    die(STATUS_ELSEWHERE, "free or restore it, or start the program itself",
         "cannot resume %s: descriptor %d: %s: %m", image.execfn, fd->fd, what);
 }
 
@@ -212,7 +212,7 @@ static void make(const struct snap_fd *fd)
     switch (fd->kind) {
     case FD_STANDARD:
     case FD_COPY:
-        place(fd, fcntl(fd->other, F_DUPFD_CLOEXEC, 3), "what it is a copy of");
+        place(fd, fcntl(fd->other, F_DUPFD_CLOEXEC, 3), "the descriptor that it is a copy of");
         break;
     case FD_FILE:
     case FD_DEVICE:

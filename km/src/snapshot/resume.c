@@ -36,7 +36,7 @@ static void set_process(void)
     const char *cwd = resuming.strings + process->cwd;
 
     if (chdir(cwd) < 0) {
-        die(STATUS_ELSEWHERE, "make that folder", "cannot resume %s in its folder %s: %m",
+        die(STATUS_ELSEWHERE, "create that folder", "cannot resume %s in its folder %s: %m",
             image.execfn, cwd);
     }
     (void)umask(process->umask & 0777);

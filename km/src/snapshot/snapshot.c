@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * snapshot.c: the payload asks for a snapshot of itself, by opening a file that Linux does not
- * have. Where it goes is the business of who runs km; that it can be asked for at all, too.
+ * have. The user who runs km decides where it goes, and whether the payload can ask at all.
  */
 #include "snapshot/snapshot.h"
 #include "base/base.h"

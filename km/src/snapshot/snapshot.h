@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * snapshot.h: a running program in a file, and back.
+ * snapshot.h: a running program in a file, and back; the file's format.
  *
- * the file that a running program is written to and continued from.
+ * snapshot.c writes such a file, and resume.c resumes from it.
  *
- * It is a header, the pages of memory, each at a multiple of PAGE_SIZE, and the metadata: one
+ * It has a header, the pages of memory, each at a multiple of PAGE_SIZE, and the metadata: one
  * struct snap_process, then arrays of the structures below in their order, then the strings. A
  * string is named by its offset among the strings, where the first byte is 0: 0 is none. The file
  * comes from anywhere: snapshot/check.c judges all of the metadata before any of it is used.

@@ -98,15 +98,15 @@ static bool save_threads(struct snapshot *to, const struct freezable *self, stru
 
         if (!seccomp_is_off(thread->vcpu)) {
             return refuse(why, "let the program ask before it installs them",
-                          "it has filters of system calls (seccomp)");
+                          "it has seccomp filters");
         }
         save_thread(thread, &to->threads[at]);
         if (thread == self) {
             to->process.self = at;
         }
     }
-    return to->threads[0].tid ||
-           refuse(why, "let it live as long as the program", "its first thread has ended");
+    return to->threads[0].tid || refuse(why, "keep the first thread alive as long as the program",
+                                        "its first thread has ended");
 }
 
 /* ---- the process ---- */
@@ -144,7 +144,7 @@ static bool save_process(struct snapshot *to, struct refusal *why)
     const void *auxv = stack_auxv(&size);
 
     if (!getcwd(cwd, sizeof(cwd)) || *cwd != '/') {
-        return refuse(why, "start it in a folder that stays",
+        return refuse(why, "start it in a folder that nothing removes",
                       "its working directory does not exist");
     }
     mm_get_brk(&process->brk_start, &process->brk_end);
@@ -212,8 +212,7 @@ static bool check(const struct snapshot *to, struct refusal *why)
 {
     const char *what;
 
-    return snapshot_valid(to, &what) ||
-           refuse(why, FIX_REPORT, "its %s are such as cannot be resumed", what);
+    return snapshot_valid(to, &what) || refuse(why, FIX_REPORT, "km cannot resume its %s", what);
 }
 
 static bool fill(struct snapshot *to, const struct freezable *self, struct refusal *why)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * freeze.c: bring all threads of the payload to a halt, for who looks at their registers:
- * coredump.c and gdb.c.
+ * freeze.c: stop all threads of the payload while coredump.c or gdb.c reads their registers.
  *
  * A thread is held where it is about to enter the guest: its state is whole there, and it holds no
- * lock. A system call that it waits in is broken off, and made again when it goes on. The signal
+ * lock. A system call that it waits in is broken off, and made again when it resumes. The signal
  * that brings a thread there is SIGBUS, which the host never blocks (signal.c), with a value that
  * tells it from all others.
  */

@@ -5,8 +5,8 @@
  * A program keeps its own numbers in many places: the C library in each thread's block and in each
  * mutex that is held, others in what they write. So a resumed program keeps the numbers that it
  * had, and the host's are translated where a call takes or returns one. The translation is a
- * permutation: the host's numbers of its threads, which nobody is called now, name whoever on the
- * host has one of theirs; no two things have the same number.
+ * permutation: the host's numbers of its threads, which are free in its view, name the host's
+ * processes that have one of its own numbers; no two have the same number.
  */
 #include "task/task.h"
 

@@ -289,8 +289,8 @@ static void note_tracer(uint64_t flags)
 
     if (flags & CLONE_UNTRACED && !__atomic_exchange_n(&noted, 1, __ATOMIC_RELAXED)) {
         complain("set ASAN_OPTIONS=detect_leaks=0, or LSAN_OPTIONS=detect_leaks=0",
-                 "the program asks for a process that traces it, which a VM does not have: the "
-                 "sanitizer of leaks does so at the end");
+                 "the program starts a process to trace it, which a VM does not allow: the leak "
+                 "sanitizer does so at exit");
     }
 }
 

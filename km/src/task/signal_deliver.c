@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * signal_deliver.c: on the way back into the guest: a signal that signal.c has noted, or that a
- * fault of the payload forces, enters its handler or ends the payload.
+ * signal_deliver.c: deliver a signal on the way back into the guest: one that signal.c has noted,
+ * or that a fault of the payload forces, enters its handler or ends the payload.
  */
 #include "base/base.h"
 #include "machine/machine.h"

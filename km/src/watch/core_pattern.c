@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * core_pattern.c: where the host's kernel would write a process's core: core(5).
+ * core_pattern.c: the file to which the host's kernel would write a process's core: core(5).
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * inspect.c: km --inspect, which says what a program's file is and runs nothing of it.
+ * inspect.c: km --inspect describes a program's file and runs nothing of it.
  */
 #include "base/base.h"
 #include "program/program.h"
@@ -159,7 +159,7 @@ _Noreturn void inspect_payload(void)
 
     elf_open(&elf, elf_find(found), options.payload_fd);
     if (elf.snapshot) {
-        printf("file:       %s\nprogram:    snapshot, which goes on where it was written\n",
+        printf("file:       %s\nprogram:    snapshot, which resumes where it was written\n",
                elf.path);
         exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
     }

@@ -2,7 +2,7 @@
 /*
  * trace.c: --trace: a line for each system call, as strace writes it, from what the table says of
  * the arguments. The line appears when the call has returned. A call that probably waits is
- * announced before, so that it can be seen what a payload hangs in.
+ * announced before, so that the trace shows where a payload hangs.
  */
 #include "base/base.h"
 #include "calls/calls.h"

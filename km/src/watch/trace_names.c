@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace_names.c: what --trace calls the numbers in arguments, results and signals. The values are
+ * trace_names.c: --trace's names of the numbers in arguments, results and signals. The values are
  * those of the C library's and the kernel's headers.
  */
 #include "base/base.h"

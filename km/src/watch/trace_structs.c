@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace_structs.c: what --trace shows of the memory that arguments point to. The layouts are those
+ * trace_structs.c: --trace's view of the memory that arguments point to. The layouts are those
  * of the kernel's ABI for x86-64; each is copied before it is looked at.
  */
 #include "base/base.h"

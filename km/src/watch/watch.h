@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * watch.h: what --trace, --stats, --coredump and --inspect tell of a payload.
+ * watch.h: the interface of --trace, --stats, --coredump and --inspect.
  */
 #ifndef KM_WATCH_H
 #define KM_WATCH_H
