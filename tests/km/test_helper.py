@@ -117,6 +117,14 @@ def test_the_first_thread_of_several_is_helped(km: Path, helped: Path, tmp_path:
         wait_for_helper(pid)
 
 
+def test_a_program_that_starts_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
+    """A program's first calls have a helper where they are not as close together as in a row."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    with calling([*before_others(), km, helped], tmp_path, b"done\n", "starting") as pid:
+        assert helpers(pid)
+
+
 def test_a_signal_that_meets_the_helper_is_the_payloads(
     km: Path, helped: Path, tmp_path: Path
 ) -> None:

@@ -23,14 +23,19 @@ A call that is not here fails with `ENOSYS`, as on a kernel that does not have i
 - *km*: km makes the call itself, or looks at what it means first.
 - *refused*: it fails with `EPERM`, as for a user without the privilege that it needs.
 - *restarts*: after a signal whose handler has `SA_RESTART` it is made again; signal(7).
-- *helped*, *helped on files*, *helped when ready*: on KVM in software km's helper may make it, HELPER in km(1); the last where it finds first that the call would not wait.
+- *helped*, *helped on files*, *helped when ready*, *helped where it only asks*: on KVM in software km's helper may make it, HELPER in km(1); *when ready* where it finds first that the call would not wait, *where it only asks* where the call sets nothing.
 """
 
 _SECTION = re.compile(r"^    /\* (.+) \*/$")
 _LINE = re.compile(
-    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|IF_READY|OWN))?\((\w+)(?:, (\w+))?"
+    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|IF_READY|ASKS|OWN))?\((\w+)(?:, (\w+))?"
 )
-_HELPED = {"HELPED": "helped", "ON_FILE": "helped on files", "IF_READY": "helped when ready"}
+_HELPED = {
+    "HELPED": "helped",
+    "ON_FILE": "helped on files",
+    "IF_READY": "helped when ready",
+    "ASKS": "helped where it only asks",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Call:
     by: str
     restarts: bool
     helped: str
-    """By km's helper: "helped", "helped on files", "helped when ready" or ""."""
+    """By km's helper: "helped", "helped on files", "helped when ready", "helped where it only asks" or ""."""
 
     @property
     def notes(self) -> str:

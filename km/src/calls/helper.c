@@ -38,8 +38,9 @@
 #define STACK (places.stacks + VCPUS_MAX * STACK_SIZE) /* behind those of thread.c */
 
 /* Times are in cycles of the time stamp counter, which has 1.5 to 5 to the nanosecond. */
-#define QUICK 250000UL        /* calls that are no further apart are in a row */
-#define IDLE 250000UL         /* so long the helper looks for the next request */
+#define GAP 250000UL          /* calls no further apart are in a row: so long the helper looks */
+#define START_GAP 1000000UL   /* likewise, while a program starts, */
+#define START (256UL << 20)   /* which is for some 0.1 s: it loads, opens and looks for files */
 #define DISTURBED 1000000UL   /* so long it did not run: no CPU is free for it */
 #define REST_MIN (25UL << 20) /* then it sleeps, some 10 ms at first */
 #define REST_MAX (2UL << 30)  /* and a second at most */
@@ -62,6 +63,7 @@ static struct {
     uint32_t awake;    /* a futex: the helper looks for requests, or is about to */
     bool ends;         /* it shall end */
     bool missed;       /* it did not look while it should have */
+    uint64_t begin;    /* when the program made its first call of these */
     uint64_t last;     /* when the last call left the guest that it could have made */
     uint64_t rest_end; /* it is not woken before */
     uint64_t rest;     /* how long it rests next time */
@@ -94,6 +96,12 @@ static void futex_wait(uint32_t *word, uint32_t value)
 static void futex_wake(uint32_t *word)
 {
     (void)syscall(__NR_futex, word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* How far apart calls are that follow each other. */
+static uint64_t gap(uint64_t now)
+{
+    return now - helper.begin < START ? START_GAP : GAP;
 }
 
 /* ---- the helper's side ---- */
@@ -193,7 +201,7 @@ static void watch(void)
             __atomic_store_n(&helper.missed, false, __ATOMIC_RELAXED);
         }
         seen = now;
-        if (now - last > IDLE && doze()) {
+        if (now - last > gap(now) && doze()) {
             break;
         }
         __builtin_ia32_pause();
@@ -351,7 +359,8 @@ void helper_count(struct vcpu *vcpu, uint64_t number)
         return;
     }
     now = __rdtsc();
-    helper.calls = now - helper.last < QUICK ? helper.calls + 1 : helper.calls / 2;
+    helper.begin = helper.begin ? helper.begin : now;
+    helper.calls = now - helper.last < gap(now) ? helper.calls + 1 : helper.calls / 2;
     helper.last = now;
     if (helper.calls < load(&helper.wanted) || load(&helper.awake) ||
         now < __atomic_load_n(&helper.rest_end, __ATOMIC_RELAXED)) {
@@ -367,6 +376,15 @@ void helper_count(struct vcpu *vcpu, uint64_t number)
     }
 }
 
+/* There is no helper. */
+static void forget(void)
+{
+    helper.vcpu = NULL;
+    helper.turn = TURN_MONITOR;
+    helper.awake = 0;
+    helper.calls = 0;
+}
+
 void helper_end(const struct vcpu *vcpu)
 {
     if (!serves(vcpu)) {
@@ -379,13 +397,11 @@ void helper_end(const struct vcpu *vcpu)
     while (syscall(__NR_tgkill, getpid(), helper.tid, 0) == 0) { /* unshare(2) counts threads */
         (void)sched_yield();
     }
-    helper_after_fork();
+    forget();
 }
 
 void helper_after_fork(void)
 {
-    helper.vcpu = NULL;
-    helper.turn = TURN_MONITOR;
-    helper.awake = 0;
-    helper.calls = 0;
+    forget();
+    helper.begin = 0;
 }

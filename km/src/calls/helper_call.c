@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,19 +74,21 @@ static bool lets_not_wait(uint64_t fd, bool to_close)
 }
 
 /* Whether an opening is of a file that is there, where nobody waits for another's end of a pipe, a
- * device or a lease of a server. Should the path lead elsewhere the next moment, it is the payload
- * that has changed it, and that waits. */
+ * device or a lease of a server, or of one that is not there. Should the path lead elsewhere the
+ * next moment, it is the payload that has changed it, and that waits. */
 static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
 {
     uint64_t look = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
     int64_t fd =
         guest_ok(path, 0) && !fd_is_hidden(dirfd) ? open_at(vcpu, dirfd, path, look, 0) : -EFAULT;
     struct stat st;
-    bool is = fd >= 0 && fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
+    bool is;
 
-    if (fd >= 0) {
-        (void)close((int)fd);
+    if (fd < 0) {
+        return fd == -ENOENT && !(flags & O_CREAT);
     }
+    is = fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
+    (void)close((int)fd);
     return is;
 }
 
@@ -114,6 +117,10 @@ static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args)
     case __NR_accept:
     case __NR_accept4:
         return lets_not_wait(args[0], false);
+    case __NR_ioctl: /* as the C library asks of each file that it opens; of a terminal it waits */
+        return (uint32_t)args[1] == TCGETS && lets_not_wait(args[0], true);
+    case __NR_rt_sigaction: /* only asked for: setting one is for who gets the signals */
+        return !args[1];
     default:
         return false;
     }

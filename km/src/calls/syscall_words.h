@@ -67,8 +67,8 @@
 #define HANDLE_WAIT(name, function, ...) LINE(name, sys_##function, WAITS, HELPED_NOT, __VA_ARGS__)
 #define HANDLE_RESTART(name, function, ...)                                                        \
     LINE(name, sys_##function, RESTARTS, HELPED_NOT, __VA_ARGS__)
-/* By the helper too; by it on a file only; where it does not wait; of what a thread has of its own.
- */
+/* By the helper too; by it on a file only; where it does not wait; where it only asks; of what a
+ * thread has of its own. */
 #define FORWARD_HELPED(name, ...) LINE(name, NULL, WAITS_NOT, HELPED, __VA_ARGS__)
 #define FORWARD_ON_FILE(name, ...) LINE(name, NULL, WAITS_NOT, HELPED_ON_FILE, __VA_ARGS__)
 #define FORWARD_OWN(name, ...) LINE(name, NULL, WAITS_NOT, ENDS_HELPER, __VA_ARGS__)
@@ -79,6 +79,8 @@
     LINE(name, sys_##function, WAITS_NOT, HELPED_ON_FILE, __VA_ARGS__)
 #define HANDLE_IF_READY(name, function, ...)                                                       \
     LINE(name, sys_##function, RESTARTS, HELPED_IF_READY, __VA_ARGS__)
+#define HANDLE_ASKS(name, function, ...)                                                           \
+    LINE(name, sys_##function, WAITS_NOT, HELPED_IF_READY, __VA_ARGS__)
 #define RESTART_IF_READY(name, ...) LINE(name, NULL, RESTARTS, HELPED_IF_READY, __VA_ARGS__)
 #define WAIT_IF_READY(name, ...) LINE(name, NULL, WAITS, HELPED_IF_READY, __VA_ARGS__)
 #define HANDLE_OWN(name, function, ...)                                                            \

@@ -20,6 +20,7 @@
 
 #define SIZE 5000
 #define ROUNDS 200
+#define APART 500000 /* cycles */
 
 static const char name[] = "helped.file";
 static volatile sig_atomic_t signals;
@@ -34,6 +35,7 @@ static void count_signal(int signo)
 static void use_file(int fd, unsigned seed)
 {
     static unsigned char block[64], back[64];
+    struct sigaction action;
     struct stat by_fd, by_name;
     off_t at = seed * 37 % (SIZE - (off_t)sizeof(block));
 
@@ -52,6 +54,9 @@ static void use_file(int fd, unsigned seed)
     CHECK(pread(fd, back, 1, SIZE) == 0);
     CHECK(pread(fd, (void *)16, 1, 0) < 0 && errno == EFAULT);
     CHECK(pread(-1, back, 1, 0) < 0 && errno == EBADF);
+    CHECK(open("nothing", O_RDONLY) < 0 && errno == ENOENT);
+    CHECK(!isatty(fd) && errno == ENOTTY);
+    CHECK(sigaction(SIGUSR2, NULL, &action) == 0 && action.sa_handler == SIG_IGN);
 }
 
 static int make_file(void)
@@ -383,9 +388,27 @@ static void until_told(bool with_others)
     printf("signals: %d\n", signals > 0);
 }
 
+/* Its first calls are further apart than those in a row are, but not very far. */
+static void starting(void)
+{
+    char byte;
+
+    for (unsigned i = 0; i < 40; i++) {
+        uint64_t then = __builtin_ia32_rdtsc();
+
+        CHECK(access("nothing", F_OK) < 0 && errno == ENOENT);
+        while (__builtin_ia32_rdtsc() - then < APART) {
+        }
+    }
+    printf("ready\n");
+    (void)fflush(stdout);
+    CHECK(read(0, &byte, 1) == 0);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
+    CHECK(signal(SIGUSR2, SIG_IGN) != SIG_ERR);
     if (is_case(argv, "signals") || is_case(argv, "restarting")) {
         under_signals(is_case(argv, "restarting"));
     } else if (is_case(argv, "awaited")) {
@@ -412,6 +435,8 @@ int main(int argc, char **argv)
         on_one_cpu();
     } else if (is_case(argv, "until-told") || is_case(argv, "until-told-beside")) {
         until_told(is_case(argv, "until-told-beside"));
+    } else if (is_case(argv, "starting")) {
+        starting();
     } else {
         burst(2 * ROUNDS);
     }
