@@ -8,14 +8,21 @@ those of k8s.io/cri-api, pkg/apis/runtime/v1/api.proto.
 
 from __future__ import annotations
 
+import gzip
+import re
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Union
 
-from .engines import DEBIAN, Podman, PrivateHost
-from .support import KRUN, PATIENCE
+from kontain_runenv.layer import Blob, Layer
+from kontain_runenv.oci import Settings, pack_image
+
+from .distribution import write_containerd
+from .engines import DEBIAN, PrivateHost, PrivateRoot
+from .images import write_debian
+from .support import KRUN, PATIENCE, ROOT
 
 Field = tuple[int, Union[int, str, bytes]]
 START_TIMEOUT_S = 30
@@ -42,11 +49,23 @@ BinaryName = "{krun}"
 """
 
 
+class OfSuite(PrivateRoot):
+    """A system with the containerd and the runc of another suite of Debian."""
+
+    def __init__(self, folder: Path, suite: str) -> None:
+        """Unpack it below FOLDER, which is seen there as well."""
+        root = folder / "root"
+        root.mkdir()
+        archive = write_containerd(suite)
+        subprocess.run(["tar", "-xf", archive, "-C", root, "--exclude=./dev/*"], check=True)
+        super().__init__("runc", root, ROOT, folder)
+
+
 class Containerd:
     """A containerd with the tests' image, and krun as the default runtime of its CRI plugin."""
 
     def __init__(self, folder: Path, host: PrivateHost) -> None:
-        """Start its daemon in HOST, wait until it answers, and give it images made by podman."""
+        """Start its daemon in HOST, wait until it answers, and give it the images."""
         self.folder = folder
         self.host = host
         path = folder / "containerd.toml"
@@ -54,25 +73,28 @@ class Containerd:
         command = host.command("containerd", "-c", str(path))
         with (folder / "log").open("w") as log:
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
-        end = time.monotonic() + START_TIMEOUT_S
-        while self.ctr("version").returncode != 0:
+        end = time.monotonic() + START_TIMEOUT_S * PATIENCE
+        while (asked := self.ctr("version")).returncode != 0:
             assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.2)
+        self.version = re.findall(r"Version: +v?(\S+)", asked.stdout)[-1]  # the server's
         self._load()
 
     def _load(self) -> None:
-        podman = Podman(self.folder, self.host)
-        pause = '--change=CMD ["/bin/sleep", "1000000"]'
-        layer, saved = f"{self.folder}/write_debian.tar", f"{self.folder}/images.tar"
-        calls = [
-            podman("import", pause, layer, PAUSE),
-            podman("save", "-m", "-o", saved, DEBIAN, PAUSE),
-            self.ctr("image", "import", saved),
-            self.ctr("-n", "k8s.io", "image", "import", "--snapshotter=native", saved),
-        ]
-        for done in calls:
-            assert done.returncode == 0, done.stderr
-        podman.close()
+        root = self.folder / "debian.tar"
+        write_debian(root, self.folder / "debian")
+        tarball = Blob(root.read_bytes())
+        layer = Layer(Blob(gzip.compress(tarball.data, 1)), tarball.digest)
+        # The service that unpacks in containerd 2 is told of one snapshotter.
+        by_ctr = () if self.version.startswith("1.") else ("--local",)
+        for name, command in ((DEBIAN, ()), (PAUSE, ("/bin/sleep", "1000000"))):
+            image = self.folder / f"{name}.tar"
+            settings = Settings("", command, {"PATH": "/usr/bin:/bin"}, {}, "/")
+            image.write_bytes(pack_image(f"localhost/{name}", [("debian", layer)], settings))
+            for namespace, snapshotter in (("default", "overlayfs"), ("k8s.io", "native")):
+                words = ("image", "import", *by_ctr, f"--snapshotter={snapshotter}", str(image))
+                done = self.ctr("-n", namespace, *words)
+                assert done.returncode == 0, done.stderr
 
     def ctr(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Call ctr with WORDS."""
@@ -85,12 +107,12 @@ class Containerd:
         """Call METHOD of the CRI's RuntimeService with a message of FIELDS; return the answer's."""
         body = message(*fields)
         done = subprocess.run(
-            self.host.command(
+            [
                 "curl", "--silent", "--show-error", "--http2-prior-knowledge", "--unix-socket",
                 f"{self.folder}/ctr.sock", "--header", "content-type: application/grpc",
                 "--header", "te: trailers", "--data-binary", "@-", "--dump-header", "/dev/stderr",
                 f"http://localhost/runtime.v1.RuntimeService/{method}",
-            ),
+            ],
             input=b"\0" + len(body).to_bytes(4, "big") + body,
             capture_output=True, timeout=60 * PATIENCE, check=True,
         )  # fmt: skip

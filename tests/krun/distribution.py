@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roots as Debian's own packages make them, as archives: one with services, one with a newer docker."""
+"""Roots as Debian's own packages make them, as archives: with services, a newer docker, a containerd."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ DOCKER = (
     "python3",
     "runc",
 )
+CONTAINERD = ("containerd", "python3", "runc")
 
 # Certificates and postfix ask for the machine's full name, which no name server may know.
 _NAMED = '--essential-hook=echo "127.0.0.1 localhost $(hostname)" >"$1/etc/hosts"'
@@ -62,6 +63,13 @@ def write_distribution() -> Path:
 def write_newer_docker() -> Path:
     """Return the archive of a root with a docker whose BuildKit takes a runtime."""
     return _archive("docker", f"--include={','.join(DOCKER)}", NEWER_SUITE)
+
+
+def write_containerd(suite: str) -> Path:
+    """Return the archive of a root with the containerd and the runc of a suite."""
+    # A mirror may stand still for longer than the week for which a list of a suite to come is valid.
+    of_any_age = '--aptopt=Acquire::Check-Valid-Until "false"'
+    return _archive("containerd", f"--include={','.join(CONTAINERD)}", of_any_age, suite)
 
 
 def _archive(kind: str, *options: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .containerd import Containerd, message
+from .containerd import Containerd, OfSuite, message
 from .engines import PrivateHost
 from .pods import RUNNING, Options, Pod
 from .support import IN_A_VM, need_programs
@@ -18,6 +18,8 @@ from .support import IN_A_VM, need_programs
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
 
 RUNTIMES = ("runc", "kontain")
+SUITES = {"trixie": "1.7.", "forky": "2."}
+"""Suites of Debian, with how the version of their containerd begins."""
 MEMORY_64M = Options(resources=[(4, 64 << 20)])
 DROP_ALL = Options(security=[(1, message((2, "ALL")))])
 AS_65534 = Options(security=[(5, message((1, 65534))), (12, message((1, 7))), (8, b"\x08")])
@@ -52,13 +54,21 @@ CASES: dict[str, tuple[Sequence[str], Options]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def containerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containerd]:
-    """Return a containerd that has both runtimes."""
-    need_programs("containerd", "ctr", "podman", "curl", "runc")
-    host = PrivateHost("runc")
+@pytest.fixture(scope="module", params=["host", *SUITES])
+def containerd(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Containerd]:
+    """Return a containerd that has both runtimes: this host's, or with its runc of another suite."""
+    folder = tmp_path_factory.mktemp("cri")
+    if request.param == "host":
+        need_programs("containerd", "ctr", "curl", "runc")
+        host = PrivateHost("runc")
+    else:
+        need_programs("mmdebstrap", "curl")
+        host = OfSuite(folder, request.param)
     try:
-        made = Containerd(tmp_path_factory.mktemp("cri"), host)
+        made = Containerd(folder, host)
+        assert made.version.startswith(SUITES.get(request.param, ""))
         yield made
         made.close()
     finally:
@@ -85,10 +95,10 @@ def test_a_container_ends_alike(pods: dict[str, Pod], case: str) -> None:
     assert ours == native
 
 
-def test_volumes_are_shared_with_the_host(pods: dict[str, Pod], tmp_path: Path) -> None:
+def test_volumes_are_shared_with_the_host(containerd: Containerd, pods: dict[str, Pod]) -> None:
     """A volume is read and written in place, and one that is read-only is not written."""
     for runtime, pod in pods.items():
-        folder = tmp_path / runtime
+        folder = containerd.folder / f"volume-{runtime}"
         folder.mkdir()
         (folder / "file").write_text("from the host\n")
         mounts = [
