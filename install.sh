@@ -498,7 +498,7 @@ get_collection() {
 	printf '%s\n' "$_sum" >"$_place/.sum"
 }
 
-# Run a program of the private Ansible, deaf to the settings of whoever called.
+# Run a program of the private Ansible, without the caller's settings.
 ansible() {
 	_program=$1
 	shift
@@ -524,7 +524,7 @@ run_playbook() {
 		"do what it says, then run this again: it continues; the log is $LOG"
 }
 
-# The playbook's modules call the same library; what they do not bring, this does.
+# The playbook's modules call the same library; this brings the rest.
 install_without_ansible() {
 	say "there is no Ansible to be had: installing without it"
 	_missing=$(missing_programs)

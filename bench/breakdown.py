@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container's start costs, part by part, found by switching each part off; needs root, KVM.
+"""Measure the cost of a container's start, part by part, by switching each off; needs root, KVM.
 
 `crun run` of a bundle as docker makes it is the base. For each part it is run again without that
 part: the difference is its cost. Then krun's own document is run by crun, without its hook, and
@@ -115,7 +115,9 @@ def measure(rounds: int) -> "dict[str, float]":
 
 def main() -> None:
     """Measure in namespaces of our own, print a table, and write the files."""
-    parser = argparse.ArgumentParser(description="What a container's start costs, part by part.")
+    parser = argparse.ArgumentParser(
+        description="Measure the cost of a container's start, part by part."
+    )
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "breakdown.json")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -134,7 +136,7 @@ def main() -> None:
         print(f"  cost of {name:20} {ms:6.2f} ms")
     results = {"medians_ms": medians, "costs_ms": found}
     options.output.write_text(json.dumps(results, indent=2) + "\n")
-    chart = plot.bars("What a container's start costs", "ms", found)
+    chart = plot.bars("The cost of a container's start", "ms", found)
     options.output.with_suffix(".svg").write_text(chart)
 
 

@@ -3,7 +3,7 @@
 
 Each burst starts N `run` commands together and waits for all: how many ended well, how long each
 took, and containers a second. The engines are private ones, as in the tests of krun; needs root.
-Figures go to a JSON file, the latencies and the throughput to two SVG files beside it.
+Figures go to a JSON file, the latencies and the throughput to two SVG files next to it.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * calls.c: `calls ROUNDS` makes system calls as programs do, and prints a line for each kind: its
- * name, and the nanoseconds of one in the best of so many rounds. What it opens is /etc/passwd.
+ * name, and the nanoseconds of one in the best of so many rounds. It opens /etc/passwd.
  */
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare what a start takes natively, by km, by each runtime, and through each engine.
+"""Compare the time of a start on the host, by km, by each runtime, and through each engine.
 
-Each round does everything once, in turn, so that a busy machine disturbs all alike; what is printed
-are the medians. The engines are private ones, as in the tests of krun; needs root. Figures go to a
-JSON file, and the charts of starts to two SVG files beside it.
+Each round does everything once, in turn, so that a busy machine disturbs all alike; it prints
+medians. The engines are private ones, as in the tests of krun; needs root. Figures go to a JSON
+file, and the charts of starts to two SVG files next to it.
 """
 
 import argparse

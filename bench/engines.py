@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One container, and one `exec`, through each engine: krun beside its backend; needs root and KVM.
+"""Measure one container, and one `exec`, by each engine, with and without krun; needs root, KVM.
 
 Each round does everything once, in an order of its own; figures are medians, and the ratio is to the
 same by the backend without krun. A JSON file is written.

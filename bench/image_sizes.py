@@ -27,7 +27,7 @@ NOT_IN_SLIM = ("man", "doc", "info", "locale", "groff", "lintian", "linda")
 
 @dataclass(frozen=True)
 class Sizes:
-    """An image beside the slim one: bytes by gzip and as they are, and how many files."""
+    """An image and the slim one: bytes by gzip and as they are, and the number of files."""
 
     image: str
     packed: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every way to start a container, each with km beside without it: private engines, as in krun's tests.
+"""Every way to start a container, each with and without km: private engines, as in krun's tests.
 
 Each pair has one backend: crun alone and under podman, runc under docker and containerd.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways to run a program that bench/peers.py compares: natively, and by each runtime.
+"""The ways to run a program that bench/peers.py compares: on the host, and by each runtime.
 
 All run the same programs of this host: its root file system is the containers', below a layer of
 memory that takes what they write, and their network is the host's.
@@ -59,7 +59,7 @@ def _before_others() -> Iterator[None]:
 
 
 class Peer:
-    """One way: natively when it has no RUNTIME, the words that call a runtime before its verb."""
+    """One way to run: by RUNTIME, the words before a runtime's verb, or without one on the host."""
 
     def __init__(self, name: str, runtime: list[str], folder: Path) -> None:
         """Keep bundles and state of this way below FOLDER."""
@@ -72,7 +72,7 @@ class Peer:
         self.count = 0
 
     def version(self) -> str:
-        """Return the first line of what the runtime says of its version; natively the kernel's."""
+        """Return the first line of the runtime's version, or the kernel's."""
         if not self.runtime:
             return f"Linux {os.uname().release}"
         words = [*self.runtime[:-2], "--version"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure Kontain beside its peers in one run: native, runc, crun, gVisor and krun over runc.
+"""Measure Kontain and its peers in one run: native, runc, crun, gVisor and krun over runc.
 
 Each round does each line by each way in turn, so that a busy machine disturbs all alike; a figure is
 the best of the rounds, and ratios are to native. Needs root, KVM, and of the host: redis, nginx,
@@ -131,7 +131,7 @@ def memory(peer: Peer) -> dict[str, float]:
 
 
 def measure(ways: list[Peer], rounds: int) -> Figures:
-    """Return the best figure of each line by each way; what fails is told and left out."""
+    """Return the best figure of each line by each way; report and leave out those that fail."""
     timed = prepare(ways[0].data)
     figures: dict[str, dict[str, float]] = {}
     often = (start_to_end, calls, lambda peer: programs(peer, timed), redis, nginx)
@@ -168,7 +168,7 @@ def table(figures: Figures, names: list[str]) -> str:
 
 def main() -> int:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description="Measure Kontain beside its peers; needs root.")
+    parser = argparse.ArgumentParser(description="Measure Kontain and its peers; needs root.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runsc", type=Path, help="gVisor's program, such as Debian trixie's")
     parser.add_argument("--output", type=Path, default=PROGRAMS / "peers", help="without ending")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure km beside native and the bare-KVM floor, in one run: `make bench`.
+"""Measure km, the host alone and the bare-KVM floor, in one run: `make bench`.
 
-What is compared is measured in turn, round by round. A ratio is that of the best rounds, which a busy
-machine disturbs least; medians stand beside them. The table goes to standard output, the figures to
-a JSON file. Budgets and goals are those of the design for the development machine: they are shown
-beside the figures, and judged by the reader.
+Each round measures in turn the programs that it compares. A ratio is that of the best rounds,
+which a busy machine disturbs least; medians stand next to them. The table goes to standard output,
+the figures to a JSON file. Budgets and goals are those of the design for the development machine:
+they are shown next to the figures, and the reader judges.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Figure:
 
 @dataclass
 class Case:
-    """Something that is measured natively and by km: a program that prints nanoseconds."""
+    """A program that prints nanoseconds, measured on the host and by km."""
 
     name: str
     program: Command
@@ -145,7 +145,7 @@ def cold_starts(km: Path, rounds: int) -> list[Figure]:
         figure(f"{name}: native", native, "us", None, "native"),
         figure(f"{name}: floor", bare, "us", native, "native"),
         figure(f"{name}: km", alone, "us", bare, "floor"),
-        figure(f"{name}: floor, beside a keeper", kept_floor, "us", native, "native"),
+        figure(f"{name}: floor, with a keeper", kept_floor, "us", native, "native"),
         figure(f"{name}: km with the keeper", kept, "us", kept_floor, "floor"),
     ]
     figures[2].budget = "2,500 us"
@@ -189,13 +189,15 @@ def exits(km: Path, rounds: int, calls: str) -> list[Figure]:
     by_call = taken["exit by SYSCALL, likewise"]
     again = "getpriority: km, without a helper"
     figures.append(
-        figure(f"{again}, beside such an exit", taken[again], "ns", by_call, "exit by SYSCALL")
+        figure(
+            f"{again}, relative to such an exit", taken[again], "ns", by_call, "exit by SYSCALL"
+        )
     )
     return figures
 
 
 def cases(km: Path, rounds: int, calls: str) -> list[Figure]:
-    """Measure each case natively and by km, in nanoseconds."""
+    """Measure each case on the host and by km, in nanoseconds."""
     figures = []
     for case in CASES:
         command = [
@@ -257,7 +259,7 @@ def table(figures: list[Figure]) -> str:
 
 def main() -> int:
     """Measure, print and write the figures."""
-    parser = argparse.ArgumentParser(description="Measure km beside native and bare KVM.")
+    parser = argparse.ArgumentParser(description="Measure km, the host alone and bare KVM.")
     parser.add_argument("--rounds", type=int, default=200, help="starts of each program")
     parser.add_argument("--calls", type=int, default=5000, help="system calls in a round")
     parser.add_argument("--km", type=Path, default=KM, help="another km, such as an older one")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure what a snapshot saves: programs natively, in km, and resumed, and print a table.
+"""Measure the gain of a snapshot: programs on the host, in km, and resumed; print a table.
 
 Each program imports what takes long, says that it is ready, and ends. All are started in turn, with
 their files in the page cache. Figures are medians in milliseconds, from before a command is started

@@ -2,7 +2,7 @@
 /*
  * spawn.c: `spawn ROUNDS -- COMMAND... [-- COMMAND...]` starts each command in turn, ROUNDS times,
  * and prints a line a round: the microseconds of each, from before its exec until it is reaped.
- * What the commands print is dropped; one that ends with another status than 0 ends it all.
+ * The commands' output is dropped; one that ends with another status than 0 ends it all.
  */
 #include <errno.h>
 #include <fcntl.h>

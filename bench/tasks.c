@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tasks.c: what threads and processes cost. Each prints nanoseconds.
+ * tasks.c: the cost of threads and processes. Each prints nanoseconds.
  *
  *   tasks compute T   T threads compute the same each, at the same time: of all together
  *   tasks create N    N threads are made and joined, one after the other: of one

@@ -33,7 +33,7 @@ BUDGET = "goal 60 s on 2 cores, for 1,000 hosts"
 
 @dataclass
 class Figure:
-    """What one run took, in seconds."""
+    """The times of one run, in seconds."""
 
     name: str
     hosts: int

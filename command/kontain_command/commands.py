@@ -26,7 +26,7 @@ _EPILOG = f"{_STATUSES}\nDocumentation: {explain.DOCUMENTATION}"
 def run(argv: List[str]) -> int:
     """Run the verb of these arguments; return its status."""
     arguments = parser().parse_args(argv)
-    with named("cannot go on"), show_progress():
+    with named("cannot continue"), show_progress():
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     return status

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command `kontain` prints: reports, JSON, progress and errors."""
+"""The output of the command `kontain`: reports, JSON, progress and errors."""
 
 from __future__ import annotations
 

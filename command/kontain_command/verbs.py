@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each verb of the command `kontain` does: a translation to the library, and its answer."""
+"""The verbs of the command `kontain`: each a translation to the library, and its answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def why(arguments: Namespace) -> int:
     elif not reasons:
         print(f"{path} is not Kontain's.")
     for reason in reasons if not arguments.json else []:
-        state = "as it was made" if reason["intact"] else "changed since by somebody else"
+        state = (
+            "as it was made" if reason["intact"] else "changed since by another user or program"
+        )
         if reason["replaced"]:
             state = f"replaced since by Kontain: {reason['replaced']}"
         print(f"{reason['path']}: {reason['kind']} of the part {reason['owner']}")
@@ -109,7 +111,7 @@ def _write_new(file: str, text: str) -> None:
 
 
 def apply(arguments: Namespace) -> int:
-    """Carry out a plan. What the operator says about its bundle is said here: a plan is but a file."""
+    """Carry out a plan. The operator names the bundle's key here again: a plan is but a file."""
     host = Host(tell=tell, trust=_trust(arguments))
     host.require_root()
     report = plans.apply(host, plans.read(Path(arguments.plan)))
@@ -206,7 +208,7 @@ def _probe(host: Host) -> str:
     from kontain_preflight.probe import ask  # noqa: PLC0415
 
     if not host.km:
-        return "there is no km to ask: Kontain is not installed\n"
+        return "there is no km: Kontain is not installed\n"
     try:
         probe = ask(host, host.km, "--verbose")
     except (OSError, TimeoutError) as error:
@@ -215,7 +217,7 @@ def _probe(host: Host) -> str:
 
 
 def fix() -> None:
-    """Mend what is safe to mend, and say what was; the checks follow."""
+    """Make the repairs that are safe, and report them; the checks follow."""
     host = Host(tell=tell)
     host.require_root()
     for line in repair.fix(host):
@@ -249,7 +251,7 @@ def _engines(text: Optional[str]) -> Optional[List[str]]:
 def _confirm() -> None:
     """Ask a person at the terminal; a script must say --yes."""
     if not sys.stdin.isatty():
-        reason = "the standard input is no terminal, so nobody can be asked"
+        reason = "the standard input is not a terminal, so kontain cannot ask"
         raise HostError("cannot uninstall without consent", reason, "give --yes", WRONG_USAGE)
     print("Remove Kontain from this host? [y/N] ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()

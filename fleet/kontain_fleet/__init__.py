@@ -4,7 +4,7 @@
 launch    finds the controller's Python that has ansible-runner, and hands over
 cli       the command line
 play      runs the playbook kontain.platform.fleet, and hears of each host
-record    what became of each host, on the disk as it comes; what --resume reads
+record    the outcome of each host, on the disk as it comes; --resume reads it
 progress  the line that moves
 report    the outcome as HTML, JSON and JUnit
 """

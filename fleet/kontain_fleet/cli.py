@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         "kontain fleet",
         description="Plan, apply, check and verify Kontain on the hosts of an Ansible inventory.",
-        epilog="What follows `--` goes to ansible-playbook. Manual: kontain-fleet(1).",
+        epilog="ansible-playbook gets the arguments after `--`. Manual: kontain-fleet(1).",
     )
     made.add_argument("verb", choices=list(VERBS), help="plan and check change nothing")
     made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")

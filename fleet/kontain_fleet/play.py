@@ -41,7 +41,7 @@ NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say o
 
 @dataclass
 class Play:
-    """What to run, and on whom."""
+    """The play to run, and its hosts."""
 
     verb: str
     inventory: str
@@ -145,12 +145,12 @@ def no_python(said: str) -> str:
     return (
         f"the Python that Ansible chose on this host does not start: {first}.\n"
         "To fix: set ansible_python_interpreter to a real one for this host in the inventory, "
-        "such as /usr/bin/python3; a shim of pyenv or asdf is none."
+        "such as /usr/bin/python3; a shim of pyenv or asdf does not count."
     )
 
 
 def environment(folder: Path) -> Dict[str, str]:
-    """Return the variables for Ansible; what the user has set goes before."""
+    """Return the variables for Ansible; the user's own settings win."""
     settings = {"ANSIBLE_PIPELINING": "true", "ANSIBLE_SSH_ARGS": "-C -o ControlPersist=30m"}
     settings = {name: value for name, value in settings.items() if name not in os.environ}
     if "ANSIBLE_CONFIG" not in os.environ and Path("ansible.cfg").exists():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line that moves while a run goes on: hosts done, failed, and the wave."""
+"""The line that moves during a run: hosts done, failed, and the wave."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of each host: kept as it comes, a JSON object a line, so that a run can be resumed."""
+"""The outcome of each host: kept as it comes, a JSON object a line, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = (FAILED, UNREACHABLE)
 
 @dataclass
 class Outcome:
-    """What became of one host; `results` are the checks and proofs, as the module host has them."""
+    """The outcome of one host; `results` are checks and proofs, in the form of the module host."""
 
     host: str
     outcome: str
@@ -49,13 +49,13 @@ class Outcome:
 
     @property
     def problem(self) -> str:
-        """What is wrong, without what to do about it."""
+        """The error's first line, without the remedy."""
         lines = self.message.splitlines()
         return "\n".join(line for line in lines if not line.startswith(FIX))
 
     @property
     def fix(self) -> str:
-        """What to do about it."""
+        """The remedy."""
         lines = self.message.splitlines()
         fixes = [line[len(FIX) :] for line in lines if line.startswith(FIX)]
         if not fixes and self.outcome == UNREACHABLE:
@@ -107,5 +107,5 @@ class Record:
 
 
 def _cannot_resume(why: str) -> HostError:
-    fix = "run the same command, or leave --resume out to begin anew"
+    fix = "run the same command, or leave --resume out to start over"
     return HostError("cannot resume", why, fix, WRONG_USAGE)

@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 @dataclass
 class Report:
-    """What a run found; `hosts` are all that it was for, in the inventory's order."""
+    """A run's findings; `hosts` are all that it was for, in the inventory's order."""
 
     verb: str
     started: str  # ISO 8601, UTC

@@ -95,7 +95,7 @@ def _read(file: Path) -> bytes:
     with open(fd, "rb") as stream:  # noqa: PTH123  a descriptor
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode) or info.st_size > _MAX_FILE:
-            raise _refusal(file, f"it is no file of at most {_MAX_FILE} bytes", AGAIN)
+            raise _refusal(file, f"it is not a file of at most {_MAX_FILE} bytes", AGAIN)
         return stream.read(_MAX_FILE)
 
 
@@ -126,7 +126,7 @@ def _archive(data: bytes) -> tarfile.TarFile:
 
 
 class _Contents:
-    """What a first reading found below release/."""
+    """The findings of a first reading below release/."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -214,7 +214,7 @@ def _release_members(
         if not manifest.is_safe(name) or name.split("/")[0] != top:
             _refuse(file, f"{name[:80]!r} lies outside of its folder {top[:80]!r}")
         if not (member.isfile() or member.isdir() or member.issym()):
-            _refuse(file, f"{name} is no file, directory or symbolic link")
+            _refuse(file, f"{name} is not a file, directory or symbolic link")
         if leaves & {name, *map(str, PurePosixPath(name).parents)}:
             _refuse(file, f"{name} is in it twice, or below a file or link")
         if not member.isdir():
@@ -239,7 +239,7 @@ def _damage_refused(file: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, ValueError, gzip.BadGzipFile) as error:
-        _refuse(file, f"it is truncated or no gzipped tar archive ({error})")
+        _refuse(file, f"it is truncated or not a gzipped tar archive ({error})")
 
 
 def _refuse(file: Path, why: str) -> NoReturn:

@@ -33,7 +33,7 @@ KINDS: Dict[str, Type[Change]] = {}
 
 @dataclass(frozen=True)
 class Change:
-    """What shall stand at the host path `path`; `owner` is the part that wants it, `reason` why."""
+    """The wanted state of the host's `path`; `owner` is the part that wants it, `reason` why."""
 
     kind: ClassVar[str] = ""
 
@@ -91,7 +91,7 @@ class Change:
         return None
 
     def params(self) -> Dict[str, Any]:
-        """Return what `undo` needs to know beside the journal's own fields."""
+        """Return the facts that `undo` needs besides the journal's own fields."""
         return {}
 
     def apply(self, host: Host, entry: Entry) -> None:
@@ -125,7 +125,7 @@ class Change:
 
     @classmethod
     def clean(cls, host: Host, entry: Entry) -> None:
-        """Remove what an interrupted step left beside the path."""
+        """Remove leftovers of an interrupted step next to the path."""
         remove_file(host.path(entry.path).parent / entry.temporary)
 
 
@@ -164,7 +164,7 @@ class File(Change):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Put the before-image back, unless somebody edited the file since."""
+        """Put the before-image back, unless the file was edited since."""
         now = read_state(host.path(entry.path))
         if same(now, entry.before):
             return None
@@ -176,7 +176,7 @@ class File(Change):
 
 @dataclass(frozen=True)
 class Edit(Change):
-    """A part of a file that belongs to somebody else; all else in it stays as it is."""
+    """A part of a file that belongs to another owner; all else in it stays as it is."""
 
     def edited(self, host: Host) -> bytes:
         """Return the file with this part in it."""
@@ -209,12 +209,12 @@ class Edit(Change):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Make the file the one it was; one that somebody edited keeps the edit and loses ours."""
+        """Make the file the one it was; a file edited since keeps that edit and loses ours."""
         now = read_state(host.path(entry.path))
         if same(now, entry.before):
             return None
         if now["type"] != "file":
-            return "somebody removed it" if now == ABSENT else "somebody changed it since"
+            return _foreign(now)
         before = journal.kept(str(entry.id)) if entry.kept else None
         final = before if same(now, entry.after) else cls.without(host, entry, before)
         restore(host, entry, final)
@@ -222,7 +222,7 @@ class Edit(Change):
 
     @classmethod
     def without(cls, host: Host, entry: Entry, before: Optional[bytes]) -> Optional[bytes]:
-        """Return the file without this part, where somebody edited it; `before` is what it was."""
+        """Return the file, edited since, without this part; `before` is its content before."""
         raise NotImplementedError
 
 
@@ -245,7 +245,7 @@ class Link(Change):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Let the link lead where it led before, unless somebody moved it since."""
+        """Restore the link's target, unless another user or program moved it since."""
         del journal
         place = host.path(entry.path)
         now = read_state(place)
@@ -340,8 +340,8 @@ def restore(host: Host, entry: Entry, content: Optional[bytes]) -> None:
 
 def _foreign(now: State) -> str:
     if now == ABSENT:
-        return "somebody removed it"
-    return "somebody changed it since"
+        return "another user or program removed it"
+    return "another user or program changed it since"
 
 
 def missing_parents(host: Host, change: Change, folder: Optional[str] = None) -> List[Directory]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A three-way difference: what Kontain made, what somebody made of it, and what is wanted now."""
+"""A three-way difference: Kontain's text, the text after an edit, and the text wanted now."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answer questions about a host without changing it: what is installed, and why a file is there."""
+"""Answer questions about a host, unchanged: the installed version, and a file's reason."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _replacement(journal: Journal, entry: Entry) -> Optional[Entry]:
 
 
 def _edits(host: Host, journal: Journal, entry: Entry) -> str:
-    """Return what somebody made of a text that Kontain made."""
+    """Return the difference between a text that Kontain made and its edited form."""
     made, place = journal.made(entry), host.path(entry.path)
     if made is None or not place.is_file():
         return ""

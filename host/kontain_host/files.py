@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 from .looks import manifest
 
 State = Dict[str, Any]
-"""What stands at a path, as JSON: `type` absent, file, link, directory or other, and its details.
+"""The state of a path, as JSON: `type` absent, file, link, directory or other, and its details.
 
 A file has `sha256` (hexadecimal), `size` (bytes), `mode`, `uid`, `gid` and `mtime_ns`; a link has
 `target`; a directory `mode`, `uid` and `gid`.
@@ -35,7 +35,7 @@ _KEPT_ATTRIBUTES = ("security.selinux", "system.posix_acl_access")
 
 @dataclass(frozen=True)
 class Meta:
-    """What a file has beside its content; `uid` and `gid` None mean: those of this process."""
+    """A file's attributes; `uid` and `gid` None mean: those of this process."""
 
     mode: int = 0o644
     uid: Optional[int] = None
@@ -84,7 +84,7 @@ def describe(state: State) -> str:
 
 
 def temporary_name(name: str) -> str:
-    """Return a name for a temporary file beside `name` that nobody can foresee."""
+    """Return a name for a temporary file next to `name` that nobody can foresee."""
     return f".{name}.{secrets.token_hex(8)}"
 
 

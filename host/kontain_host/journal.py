@@ -34,7 +34,7 @@ JOURNAL = f"{STATE}/{FILE}"
 
 @dataclass
 class Entry:
-    """One journalled change: what it is, what stood there before, and what it made."""
+    """One journalled change: its kind, the state before, and the state after."""
 
     id: int
     transaction: int

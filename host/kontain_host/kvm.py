@@ -109,7 +109,7 @@ class Module(Change):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Unload the module, unless it was loaded before or somebody uses it."""
+        """Unload the module, unless it was loaded before or is in use."""
         del journal
         if entry.before["loaded"] or not host.path(entry.path).exists():
             return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this package takes of kontain_preflight, the part that looks and that it stands on.
+"""Imports of kontain_preflight, the part that looks and that this package stands on.
 
 Ansible sends both packages to a host below another name, where only a relative import finds the other;
 so this is the one file that knows how.

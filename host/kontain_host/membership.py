@@ -44,7 +44,7 @@ class Member(Change):
         """Refuse nothing: other members stay."""
 
     def before_content(self, host: Host) -> Optional[bytes]:
-        """Return nothing: what is taken back is one name."""
+        """Return nothing: an undo takes back one name."""
         del host
         return None
 

@@ -54,7 +54,7 @@ def apply(host: Host, wanted: Dict[str, Any]) -> Report:
     file = Path(wanted["bundle"]["file"])
     bundle = open_bundle(host, file)
     if bundle.digest != wanted["bundle"]["manifest"]:
-        raise _drifted(f"{file} is another bundle than the one that was planned with")
+        raise _drifted(f"{file} is not the bundle that the plan was made with")
     names = install.engines_of(host, wanted["engines"])
 
     def plan(report: Report) -> List[Change]:
@@ -98,7 +98,7 @@ def read(file: Path) -> Dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _no_plan(file, str(error)) from None
     if not isinstance(plan, dict):
-        raise _no_plan(file, "its outermost value is no object")
+        raise _no_plan(file, "its outermost value is not an object")
     for key, kind in _KEYS.items():
         if not isinstance(plan.get(key), kind):
             raise _no_plan(

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 _SHOWN = 100  # characters
 
 FileId = Tuple[int, int]
-"""Device and inode: what a file is, under whatever path a mount namespace has it."""
+"""Device and inode: a file's identity, under whatever path a mount namespace has it."""
 
 
 def all_ids() -> Iterator[int]:

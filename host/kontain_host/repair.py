@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mend what is safe to mend: what a journal says is ours and somebody or something has lost."""
+"""Make the repairs that are safe: restore changes that the journal names and that were lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .transaction import perform, session
 
 
 def fix(host: Host) -> List[str]:
-    """Mend this host, and return a line for each thing that was mended.
+    """Repair this host, and return a line for each repair.
 
     It takes back a run that was interrupted; loads the module of KVM; registers the runtime again
     in the engines that had it; lets an engine load a configuration that it has not. Nothing that a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was done, for people, for JSON and for Ansible alike."""
+"""The report of changes, for people, for JSON and for Ansible alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 @dataclass
 class Report:
-    """What was done, or in check mode would be: for people, for JSON and for Ansible alike.
+    """The changes made, or in check mode planned: for people, for JSON and for Ansible alike.
 
     `changes` holds one dict for each change: `kind`, `path`, `owner`, `reason`. `left` holds what
     an undo did not touch: `path`, `why`, and of a text the three-way `difference`: from what was made

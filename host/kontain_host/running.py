@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs at this moment by the programs of our releases."""
+"""The processes that run at this moment by the programs of our releases."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def verify(data: bytes, key: str, whose: str) -> str:
     body = data[:-TRAILER_SIZE]
     signed = (int(found["size"]), str(found["sum"], "ascii"))
     if (len(body), hashlib.sha256(body).hexdigest()) != signed:
-        raise UntrustedError(f"its {len(body)} bytes are not those that were signed", AGAIN)
+        raise UntrustedError(f"its {len(body)} bytes are not those of the signed bundle", AGAIN)
     return str(found["version"], "ascii")
 
 
@@ -74,9 +74,7 @@ def order(version: str) -> Tuple[List[int], bool, List[Tuple[bool, int, str]]]:
         return [int(part) for part in main.split(".")], not before, parts
     except ValueError:
         fix = "install a release whose version is known, with --downgrade"
-        raise UntrustedError(
-            f"the version {version[:40]!r} has no place in an order", fix
-        ) from None
+        raise UntrustedError(f"the version {version[:40]!r} cannot be compared", fix) from None
 
 
 def modulus(key: str) -> int:
@@ -90,13 +88,13 @@ def modulus(key: str) -> int:
     if der != _BEFORE + number + _AFTER or len(number) != KEY_BYTES or number[0] < 0x80:  # noqa: PLR2004
         fix = "give the file release.pub that was published with the bundle"
         raise UntrustedError(
-            f"the key is no RSA key of {KEY_BYTES * 8} bits with the exponent 65537", fix
+            f"the key is not an RSA key of {KEY_BYTES * 8} bits with the exponent 65537", fix
         )
     return int.from_bytes(number, "big")
 
 
 def _is_signed(text: bytes, signature: bytes, number: int) -> bool:
-    """Tell whether the signature is that of the text: the whole block is made anew and compared."""
+    """Tell whether the signature is the text's: make the whole block again, and compare."""
     signed = int.from_bytes(signature, "big")
     padded = pow(signed, EXPONENT, number).to_bytes(KEY_BYTES, "big")
     digest = _SHA256 + hashlib.sha256(text).digest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle for the report of a problem: what the host is and what Kontain did, without secrets."""
+"""An archive for the report of a problem: a host's facts and Kontain's changes, no secrets."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Transaction:
         try:
             roll_back(self.host, self.journal, self.number)
         except HostError as stuck:
-            what, why = "the run was interrupted", "it was told to stop"
+            what, why = "the run was interrupted", "a signal asked it to stop"
             if isinstance(error, HostError):
                 what, why = error.what, error.why
             raise HostError(what, f"{why}, and {stuck.what}: {stuck.why}", stuck.fix) from stuck
@@ -105,7 +105,7 @@ def guard(host: Host, journal: Journal, change: Change) -> None:
 
 
 def _difference(host: Host, journal: Journal, entry: Optional[Entry], wanted: str) -> str:
-    """Return what somebody made of a file of ours, beside what is wanted of it now."""
+    """Return the edits of a file of ours, next to the state wanted now."""
     base = journal.made(entry) if entry else None
     if entry is None or base is None:
         return ""
@@ -140,7 +140,7 @@ def perform(
 def _foresee(host: Host, plan: Callable[[Report], Sequence[Change]], report: Report) -> None:
     journal = Journal(host)
     if journal.open_transaction is not None:
-        report.warnings.append("a run was interrupted; the next will first take back what it did")
+        report.warnings.append("a run was interrupted; the next one first undoes its changes")
     foreseen: Set[str] = set()
     for change in plan(report):
         if not change.is_pending(host):

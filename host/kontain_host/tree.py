@@ -57,7 +57,7 @@ class Tree(Change):
         return {"version": self._bundle.version}
 
     def apply(self, host: Host, entry: Entry) -> None:
-        """Unpack beside the place, compile the Python, and rename."""
+        """Unpack next to the place, compile the Python, and rename."""
         place = host.path(self.path)
         draft = place.parent / entry.temporary
         try:
@@ -84,7 +84,7 @@ class Tree(Change):
 
     @classmethod
     def undo(cls, host: Host, journal: Journal, entry: Entry) -> Optional[str]:
-        """Remove the files that the release brought; what others put or changed there stays."""
+        """Remove the release's files; files that others put or changed there stay."""
         place = host.path(entry.path)
         if not place.is_dir():
             return None
@@ -95,7 +95,7 @@ class Tree(Change):
             cls.clean(host, entry)
             return None
         _remove_listed(place, [path for path in listed if path not in kept])
-        return f"somebody changed or added {', '.join(kept[:3])}" if kept else None
+        return f"another user or program changed or added {', '.join(kept[:3])}" if kept else None
 
     @classmethod
     def clean(cls, host: Host, entry: Entry) -> None:

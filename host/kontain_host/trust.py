@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom this host believes about a bundle: the key of the release that it has, or the operator's word."""
+"""Trust in a bundle: by the installed release's key, or by the operator's word."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ KEY = "share/release.pub"
 """The public key of a release, in its tree: the next release must be signed by it."""
 
 _NO_KEY = (
-    "say by which key: --key FILE (release.pub was published with the bundle), --sha256 of a bundle "
-    "that was built or judged here, or --unsigned"
+    "give --key FILE (release.pub, published with the bundle), --sha256 SUM of a bundle "
+    "that you built or checked, or --unsigned"
 )
 
 
 @dataclass(frozen=True)
 class Trust:
-    """What the operator says, or what installs has brought, about the bundle of this run.
+    """The word of the operator, or of the installer, about the bundle of this run.
 
     `key` is a public key (PEM, or the base64 of its DER form) that the operator names; it is
     believed rather than that of the installed release. `brought` is one that came with what
@@ -56,7 +56,7 @@ class Trust:
         installed = read_installed(host, KEY)
         if installed:
             return verify(data, installed, "the key of the installed release")
-        return verify(data, self.brought, "the key of what installs it") if self.brought else None
+        return verify(data, self.brought, "the installer's key") if self.brought else None
 
     def require_known(
         self, host: Host, version: str, manifest: bytes, signed: Optional[str]

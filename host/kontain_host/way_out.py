@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person can do where the operating system refuses a change, judged at the very place."""
+"""Remedies for a change that the operating system refuses, judged at the very place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exit_report.c: what is said when the payload ends: by --trace, --stats, --coredump and --gdb. The
- * child of a vfork lives in its parent's memory: what was counted there is the parent's to tell.
+ * exit_report.c: the reports of --trace, --stats, --coredump and --gdb when the payload ends. The
+ * child of a vfork lives in its parent's memory: the parent reports its counts.
  */
 #include "base/base.h"
 #include "gdb/gdb.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * host_calls.c: --host-calls: what km calls of the host's kernel for itself, whatever the payload
- * does: a seccomp profile that a container has must allow it. Runtimes ask, see krun's seccomp.py.
+ * host_calls.c: --host-calls lists the system calls that km makes for itself, whatever the payload
+ * does: a container's seccomp profile must allow them. Runtimes ask, see krun's seccomp.py.
  *
- * Not here is what km does without where it is refused, such as mseal, and what it calls because
- * the payload does.
+ * Left out are calls that km does without where they are refused, such as mseal, and those that it
+ * makes because the payload does.
  */
 #include "base/base.h"
 #include "top.h"

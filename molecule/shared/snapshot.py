@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""List the files of a host, and compare it with such a list.
+"""List the files of a host, and compare them with such a list.
 
     snapshot.py save FILE      write the list
     snapshot.py compare FILE   print what is new, changed or gone since; status 1 where anything is

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation of several modules has in common."""
+"""Documentation that several modules share."""
 
 from __future__ import annotations
 

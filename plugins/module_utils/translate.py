@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between Ansible and the library kontain_host: what a module reports, and how it fails."""
+"""Between Ansible and the library kontain_host: a module's report and its failure."""
 
 from __future__ import annotations
 

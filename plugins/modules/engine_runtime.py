@@ -14,10 +14,11 @@ description:
   - For containerd 1.x it merges the handler into config.toml, or the import whose table counts;
     containerd 2.x and CRI-O get a drop-in file. containerd loads it when it starts, CRI-O 1.26 and newer by SIGHUP.
   - For docker it merges into daemon.json, keeping every other byte, lets a running dockerd reload
-    by SIGHUP where it loses nothing by that, and waits until it knows the runtime. No engine is restarted, but containerd with O(restart=true).
+    by SIGHUP where it loses nothing by that, and waits until it knows the runtime. It restarts no
+    engine, but containerd with O(restart=true).
   - The runtime has the name C(kontain), and also C(krun) unless the host has a program C(krun).
   - A docker that runs rootless is its user's to change, hence C(become_user).
-  - Removal restores the configuration as it was; what others changed in it since stays.
+  - Removal restores the configuration as it was; later edits by others stay.
 extends_documentation_fragment:
   - kontain.platform.modules
 options:
@@ -97,13 +98,13 @@ changes:
       path: /opt/kontain/current
       reason: the version in use
 left:
-  description: What was not taken back because somebody else changed or uses it.
+  description: Changes not taken back because another user or program changed or uses them.
   returned: success
   type: list
   elements: dict
   sample:
     - path: /etc/kontain/krun.json
-      why: somebody changed it since
+      why: another user or program changed it since
 """
 
 from typing import Any, Dict

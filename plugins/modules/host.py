@@ -105,7 +105,7 @@ facts:
     cpu: {brand: AMD EPYC 9B14, family: 25, model: 17, stepping: 1, vendor: AuthenticAMD}
     distribution: {codename: bookworm, id: debian, like: [], version: "12"}
 rolled_back:
-  description: What the host went back to after its proof failed, a version or V(no Kontain).
+  description: The host's version after a failed proof and the rollback, or V(no Kontain).
   returned: when O(rollback=true) and a proof failed after a change
   type: str
   sample: 0.1.0
@@ -200,7 +200,7 @@ class Visit:
         self.module.exit_json(**self.answer)
 
     def _look(self, chosen: Any) -> None:
-        """Run checks, and keep what they found; end the module when the host cannot go on."""
+        """Run checks, and keep their results; end the module when the host cannot continue."""
         findings = checks.run_checks(self.host, chosen, self.options["ignore"])
         kept = [result for result in self.answer.get("results", []) if result["status"] != FAIL]
         kept += [{key: getattr(each, key) for key in KEPT} for each in findings.results]

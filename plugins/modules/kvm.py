@@ -49,13 +49,13 @@ changes:
       path: /opt/kontain/current
       reason: the version in use
 left:
-  description: What was not taken back because somebody else changed or uses it.
+  description: Changes not taken back because another user or program changed or uses them.
   returned: success
   type: list
   elements: dict
   sample:
     - path: /etc/kontain/krun.json
-      why: somebody changed it since
+      why: another user or program changed it since
 """
 
 from ansible.module_utils.basic import AnsibleModule

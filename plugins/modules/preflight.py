@@ -36,7 +36,7 @@ EXAMPLES = r"""
 - name: Refuse a host that cannot run Kontain
   kontain.platform.preflight:
 
-- name: See what a host lacks, and go on
+- name: Report a host's shortcomings, and continue
   kontain.platform.preflight:
     ignore: [var-space]
     fail: false
@@ -49,7 +49,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 schema:
-  description: The version of the form of what is returned.
+  description: The version of the returned form.
   returned: always
   type: int
   sample: 1

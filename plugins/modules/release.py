@@ -9,7 +9,7 @@ module: release
 short_description: Install a Kontain release below its prefix
 version_added: 0.1.0
 description:
-  - Verifies a bundle and unpacks it into its own versioned directory below the prefix, beside the
+  - Verifies a bundle and unpacks it into its own versioned directory below the prefix, next to the
     versions that are there, then switches to it by one rename.
   - Links commands and man pages below /usr/local; a foreign file there stays, with a warning.
   - Everything is journalled below /var/lib/kontain, and is undone when a step fails.
@@ -27,7 +27,7 @@ options:
   state:
     description:
       - V(present) installs the bundle and makes it the version in use.
-      - V(absent) takes back all that this module did; refused while an engine knows the runtime.
+      - V(absent) undoes all changes of this module; it refuses while an engine knows the runtime.
     type: str
     choices: [present, absent]
     default: present
@@ -56,13 +56,13 @@ changes:
       path: /opt/kontain/current
       reason: the version in use
 left:
-  description: What was not taken back because somebody else changed or uses it.
+  description: Changes not taken back because another user or program changed or uses them.
   returned: success
   type: list
   elements: dict
   sample:
     - path: /etc/kontain/krun.json
-      why: somebody changed it since
+      why: another user or program changed it since
 """
 
 from pathlib import Path

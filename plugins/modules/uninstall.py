@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: uninstall
-short_description: Make a host what it was before Kontain
+short_description: Restore a host to its state before Kontain
 version_added: 0.1.0
 description:
   - Takes back every change that the journal below /var/lib/kontain names, newest first.
-  - What somebody else changed since is left, and named in RV(left).
-  - Refused, naming them, while containers or payloads run by Kontain.
+  - Leaves files that another user or program changed since, and names them in RV(left).
+  - Refuses while containers or payloads run by Kontain, and names them.
 extends_documentation_fragment:
   - kontain.platform.modules
   - kontain.platform.modules.prefix
@@ -20,7 +20,7 @@ attributes:
     support: none
 options:
   force:
-    description: Whether to go on while containers or payloads run.
+    description: Whether to continue while containers or payloads run.
     type: bool
     default: false
 """
@@ -42,13 +42,13 @@ changes:
       path: /opt/kontain/current
       reason: the version in use
 left:
-  description: What was not taken back because somebody else changed or uses it.
+  description: Changes not taken back because another user or program changed or uses them.
   returned: success
   type: list
   elements: dict
   sample:
     - path: /etc/kontain/krun.json
-      why: somebody changed it since
+      why: another user or program changed it since
 """
 
 from ansible.module_utils.basic import AnsibleModule

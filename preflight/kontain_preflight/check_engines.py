@@ -92,7 +92,7 @@ def engine_check(engine: Engine) -> Callable[[Host], Result]:
     def check(host: Host) -> Result:
         return _check_engine(host, engine)
 
-    check.__doc__ = f"Where {engine.program} is installed, it can be told of a further runtime."
+    check.__doc__ = f"Where {engine.program} is installed, it accepts a further runtime."
     return check
 
 

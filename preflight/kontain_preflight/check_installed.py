@@ -73,7 +73,7 @@ def distribution_check(one: Distribution) -> Callable[[Host], Result]:
         return warned(
             f'{one.name} does not know the runtime "{RUNTIME}" yet',
             f"it reads the template of its {engine}'s configuration when it starts",
-            f"run `{one.restart}`, during which containers go on",
+            f"run `{one.restart}`, during which containers keep running",
         )
 
     check.__doc__ = (

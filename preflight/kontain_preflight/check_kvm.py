@@ -120,7 +120,7 @@ def _access_fix(status: os.stat_result, user: User, group: str) -> str:
     group_may = stat.S_IMODE(status.st_mode) & 0o060 == 0o060  # noqa: PLR2004  # rw for the group
     if user.uid == 0 or (group_may and status.st_gid in user.groups):
         return (
-            "this is not a matter of its mode: in a container, start that with "
+            "its mode is not the cause: in a container, start that with "
             f"`--device {DEVICE}`; else look at what SELinux or AppArmor denies (`dmesg`)"
         )
     if status.st_gid == _UNMAPPED:
@@ -193,7 +193,7 @@ def check_kvm_capabilities(host: Host) -> Result:
     if needed:
         return failed(
             f"missing: {', '.join(cap.name for cap in needed)}",
-            "; ".join(f"without {cap.name} it is not so that {cap.use}" for cap in needed),
+            "; ".join(f"without {cap.name} it is not true that {cap.use}" for cap in needed),
             "run Linux 4.17 or newer, which has them all",
             missing=[cap.name for cap in needed + nice],
         )
@@ -249,7 +249,7 @@ def check_kvm_guest(host: Host) -> Result:
         )
     kind = virtualization(host)["kind"]
     return passed(
-        f"eight bytes of these checks ran in {took:.1f} ms; there is no km to try "
+        f"a program of eight bytes ran in {took:.1f} ms; there is no km to try "
         f"({explain_virtualization(host)})",
         kind=kind,
         software=kind == PVM,

@@ -47,13 +47,13 @@ def check_kernel(host: Host) -> Result:
         return warned(
             f"cannot read the version in {release!r}",
             f"wanted a version of {wanted} or newer at its beginning",
-            "see to it that `uname -r` names a version, or ignore this check",
+            "make `uname -r` name a version, or ignore this check",
         )
     if version >= OLDEST_KERNEL:
         return passed(f"Linux {release}")
     return failed(
         f"Linux {release}, wanted {wanted} or newer",
-        "older kernels lack what km asks of KVM",
+        "older kernels lack features of KVM that km needs",
         f"install a newer kernel of {distribution(host)['name'] or 'this distribution'}, and boot it",
     )
 
@@ -141,7 +141,7 @@ def check_prefix_exec(host: Host) -> Result:
         return passed(f"{place} allows programs")
     return failed(
         f"{place} is mounted noexec",
-        f"{host.prefix} lies on it, and nothing there could be run",
+        f"{host.prefix} lies on it, so no program there can run",
         f"run `mount -o remount,exec {mount_point(host, place)}`, and change /etc/fstab likewise",
     )
 

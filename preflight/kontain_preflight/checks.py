@@ -128,7 +128,7 @@ def _find(host: Host, check: Check) -> Result:
     except Exception as error:  # noqa: BLE001  # whatever it is, the other checks go on
         return failed(
             f"the check itself failed: {type(error).__name__}: {error}",
-            "this is a mistake in the check, or a host that nobody thought of",
-            "report it with the output of `kontain check --json`; to go on, use "
+            "the check has a fault, or this host is unusual",
+            "report it with the output of `kontain check --json`; to continue, use "
             f"`--ignore {check.id}`",
         )

@@ -137,7 +137,7 @@ def _judge(options: Namespace, verb: str) -> None:
     """Refuse values that cannot be meant; make paths whole."""
     wanted = vars(options)
     if wanted.get("fix"):
-        raise _wrong("cannot mend this host", "that is for the command `kontain`", verb)
+        raise _wrong("cannot repair this host", "that is for the command `kontain`", verb)
     for unknown in unknown_ids(wanted.get("ignore", [])):
         why = "no check has this id; `kontain check --list` has all"
         raise _wrong(f"cannot ignore {unknown!r}", why, verb)

@@ -28,7 +28,7 @@ _READERS = "the readers of kontain"
 
 
 def collect(host: Host) -> Dict[str, Any]:
-    """Return `distribution` and `cpu`; what cannot be read is empty."""
+    """Return `distribution` and `cpu`; unreadable facts are empty."""
     return {"distribution": distribution(host), "cpu": cpu(host)}
 
 

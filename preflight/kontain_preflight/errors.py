@@ -13,11 +13,11 @@ IN_USE = 7
 INTERRUPTED = 130
 
 FIX = "To fix: "
-"""What the second line begins with."""
+"""The beginning of the second line."""
 
 
 class HostError(Exception):
-    """A failure that the user can act upon: what happened, why, and what to do.
+    """A failure that the user can act upon: its event, its reason, and a remedy.
 
     `str()` gives the two lines of every Kontain message without the program's name before them.
     """

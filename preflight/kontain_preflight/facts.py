@@ -114,7 +114,7 @@ _MANAGERS = {
 
 
 def all_facts(host: Host) -> Dict[str, Any]:
-    """Return the facts for a report; what cannot be read is empty."""
+    """Return the facts for a report; unreadable ones are empty."""
     uname = host.uname()
     return {
         "architecture": uname.machine,

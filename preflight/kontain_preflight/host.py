@@ -20,7 +20,7 @@ _READ_LIMIT = 1 << 20  # no file that a check reads is that large; one that is m
 
 
 class User(NamedTuple):
-    """Whom the checks are made for."""
+    """The user that the checks are for."""
 
     uid: int
     name: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `km --probe` says: whether programs can run here, by a run of km's own (km(1), PROBE)."""
+"""Read `km --probe`, which runs a test program to see whether programs can run (km(1), PROBE)."""
 
 from __future__ import annotations
 

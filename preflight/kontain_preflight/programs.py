@@ -17,7 +17,7 @@ _KEPT_VARIABLES = ("HOME", "XDG_RUNTIME_DIR")
 
 
 class Output(NamedTuple):
-    """What a program said; `status` is as that of subprocess: negative for a signal."""
+    """A program's output; `status` is as that of subprocess: negative for a signal."""
 
     status: int
     stdout: str

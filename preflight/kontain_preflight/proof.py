@@ -88,7 +88,7 @@ def _prove(host: Host, run: Callable[[Host], Output], engine: Optional[Engine] =
     try:
         output = run(host)
     except OSError as error:  # among them TimeoutError
-        return failed(str(error), "it did not come to its end", _advice(host, engine))
+        return failed(str(error), "it did not end", _advice(host, engine))
     took = (time.perf_counter() - began) * 1000
     if output.status != 0 and engine and _UNKNOWN_RUNTIME.search(output.stderr):
         return _unknown_runtime(host, engine)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check found, and what all of them found together."""
+"""The result of a check, and of all of them together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANNOT_RUN = 3
 
 
 class Result(NamedTuple):
-    """What one check found.
+    """The result of one check.
 
     `cause` and `fix` are sentences without their full stop; a passed check has neither.
     `found` of a skipped check is the reason why it was skipped.

@@ -62,5 +62,5 @@ def _wrapped(text: str, indent: int, width: int) -> List[str]:
 
 
 def _clean(text: str) -> str:
-    """Return text that a terminal may show: what a program printed may hold control characters."""
+    """Return text that a terminal may show: a program's output may hold control characters."""
     return "".join(char if char.isprintable() else "?" for char in text)

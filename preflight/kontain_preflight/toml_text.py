@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit TOML as text: what is not ours stays as it is, comments, order and blanks included.
+"""Edit TOML as text: all that is not ours stays as it is, comments, order and blanks included.
 
 It reads TOML 1.0 as far as to know where each statement begins and ends and what it defines
 (https://toml.io/en/v1.0.0); the Python of a host may be older than tomllib.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in an image: a bill of materials for programs, and a list of files for people."""
+"""An image's contents: a bill of materials for programs, and a list of files for people."""
 
 from __future__ import annotations
 

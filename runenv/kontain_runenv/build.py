@@ -49,7 +49,7 @@ class Image:
 
 @dataclass
 class _Stack:
-    """What has been built so far, from the first parent on."""
+    """The images built so far, from the first parent on."""
 
     tree: Tree = field(default_factory=dict)
     packages: dict[str, Package] = field(default_factory=dict)

@@ -22,7 +22,7 @@ _PROGRAMS = ("usr/bin", "usr/sbin")  # a program may be a link to another
 
 
 def read_candidates(packages: Iterable[Package], keep: tuple[str, ...]) -> Tree:
-    """Return what may get into an image: what matches KEEP, every library, what links lead to."""
+    """Return an image's candidates: files that match KEEP, libraries, targets of links."""
     return {
         path: node
         for package in packages

@@ -18,7 +18,7 @@ _HEADER_SIZE = 64
 
 @dataclass(frozen=True)
 class Needs:
-    """What a program or library asks for: its loader's path ("" for a library) and sonames."""
+    """The needs of a program or library: its loader's path ("" for a library) and sonames."""
 
     loader: str = ""
     libraries: tuple[str, ...] = ()

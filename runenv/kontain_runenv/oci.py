@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image as one archive that every engine loads.
 
-It is a tarball of an OCI image layout, with the `manifest.json` of docker's own archives beside: the
-docker that knows no OCI layout (before 25) reads that one, and its paths lead to the same blobs.
+It is a tarball of an OCI image layout, with the `manifest.json` of docker's own archives: a docker
+that knows no OCI layout (before 25) reads that one, and its paths lead to the same blobs.
 """
 
 from __future__ import annotations

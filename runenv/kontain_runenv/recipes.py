@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each image is made of: the one place to change its contents.
+"""The recipe of each image: the one place to change its contents.
 
 A pattern is a shell's, matched against a path without its leading slash; `*` crosses slashes.
 Every image holds its parent's files, then those of its packages that match `keep` and not `drop`,
-then the libraries that any of these need, then what its steps make of them.
+then the libraries that any of these need, then the results of its steps.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is made of an image's files after they were chosen: accounts, certificates, bytecode, a JRE.
+"""Steps on an image's chosen files: accounts, certificates, bytecode, a JRE.
 
 Each step takes the image's own files, its parent's files and the packages, and returns the files.
 """

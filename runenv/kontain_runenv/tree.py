@@ -14,7 +14,7 @@ _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # folders that mov
 
 @dataclass(frozen=True)
 class Node:
-    """What stands at a path. A node without a package was made here."""
+    """The file at a path. A node without a package was made here."""
 
     mode: int = 0o644  # permissions
     owner: int = 0  # user and group ID

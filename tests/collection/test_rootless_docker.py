@@ -110,7 +110,7 @@ def test_an_ordinary_user_changes_no_engine_of_the_hosts(host: Sandbox) -> None:
     """Podman's drop-in is root's: status 4, and nothing is changed."""
     said = kontain(host, "register", "podman", "docker")
     assert said.returncode == 4, said.stderr
-    assert "an ordinary user has an own configuration of docker only" in said.stderr
+    assert "an ordinary user has a configuration of their own for docker only" in said.stderr
     assert configuration(host) == BEFORE
 
 

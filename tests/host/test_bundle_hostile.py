@@ -38,11 +38,11 @@ HOSTILE = {
     "a path upwards": (_member(f"{TOP}/release/../../x"), "lies outside"),
     "another folder": (_member("elsewhere/x"), "lies outside"),
     "a newline": (_member(f"{TOP}/release/a\nb"), "lies outside"),
-    "a device": (_member(f"{TOP}/release/bin/sda", tarfile.BLKTYPE), "no file, directory"),
-    "a pipe": (_member(f"{TOP}/release/bin/pipe", tarfile.FIFOTYPE), "no file, directory"),
+    "a device": (_member(f"{TOP}/release/bin/sda", tarfile.BLKTYPE), "not a file, directory"),
+    "a pipe": (_member(f"{TOP}/release/bin/pipe", tarfile.FIFOTYPE), "not a file, directory"),
     "a hard link": (
         _member(f"{TOP}/release/bin/x", tarfile.LNKTYPE, f"{TOP}/install.sh"),
-        "no file, directory",
+        "not a file, directory",
     ),
     "a link out": (_member(f"{TOP}/release/x", tarfile.SYMTYPE, "../../../etc"), "leads out"),
     "an absolute link": (_member(f"{TOP}/release/x", tarfile.SYMTYPE, "/etc/passwd"), "leads out"),
@@ -72,7 +72,7 @@ def test_a_hostile_member_is_refused(host: SmallHost, make_bundle: BundleMaker, 
         (b"0" * 64 + b"  ../x\n", "has a path that may not be there"),
         (b"0" * 64 + b"  MANIFEST\n", "has a path that may not be there"),
         (b"0" * 64 + b"  gone\n", "has the SHA-256"),
-        (b"\xff\n", "truncated or no gzipped tar|utf-8"),
+        (b"\xff\n", "truncated or not a gzipped tar|utf-8"),
     ],
 )
 def test_a_wrong_manifest_is_refused(
@@ -159,7 +159,7 @@ def test_what_is_no_file_is_not_waited_for(host: SmallHost, tmp_path: Path, kind
     else:
         with place.open("wb") as file:
             file.truncate(1 << 40)
-    with pytest.raises(HostError, match=r"it is no file of at most|Is a directory"):
+    with pytest.raises(HostError, match=r"it is not a file of at most|Is a directory"):
         open_bundle(host, place)
 
 

@@ -76,7 +76,7 @@ ls /var/lib/kontain || true
 
 WARNING = (
     "containerd finds the runtime after its next start: `systemctl restart containerd`, "
-    "during which containers go on"
+    "during which containers keep running"
 )
 
 

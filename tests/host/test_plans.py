@@ -92,7 +92,7 @@ def test_an_exchanged_bundle_is_refused(docker: SmallHost, make_bundle: BundleMa
     """Another bundle under the planned name is drift too."""
     plan = plans.make(docker, make_bundle(), ["docker"])
     make_bundle(files={**FILES, "bin/km": b"\x7fELF other"})
-    with pytest.raises(HostError, match="is another bundle than the one that was planned with"):
+    with pytest.raises(HostError, match="is not the bundle that the plan was made with"):
         plans.apply(docker, plan)
 
 
@@ -101,7 +101,7 @@ def test_an_exchanged_bundle_is_refused(docker: SmallHost, make_bundle: BundleMa
     [
         ("", "Expecting value"),
         ("[" * 100_000, "recursion"),
-        ("[]", "its outermost value is no object"),
+        ("[]", "its outermost value is not an object"),
         ("{}", "its 'schema' is None, wanted a JSON int"),
         ('{"schema": 2, "bundle": {}, "engines": [], "steps": []}', "its schema is 2, wanted 1"),
         ('{"schema": 1, "bundle": {}, "engines": [], "steps": []}', "no file and manifest"),

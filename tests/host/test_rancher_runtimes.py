@@ -79,7 +79,7 @@ def test_a_template_of_somebody_is_left(host: SmallHost) -> None:
     folder = make(host, "k3s", 3)
     (folder / "config-v3.toml.tmpl").write_text(f"{BASE}\n# mine\n")
     before = snapshot(Path(host.root))
-    with pytest.raises(HostError, match=r"somebody's own[\s\S]*BinaryName") as refused:
+    with pytest.raises(HostError, match=r"not Kontain's[\s\S]*BinaryName") as refused:
         register(host)
     assert refused.value.status == HOST_REFUSED
     assert snapshot(Path(host.root)) == before

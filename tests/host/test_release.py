@@ -113,7 +113,10 @@ def test_a_damaged_release_is_installed_anew(host: SmallHost, make_bundle: Bundl
     assert damaged.read_bytes() == b"edited"
     report = uninstall(host)
     tree = "/opt/kontain/versions/0.1.0"
-    assert report.left[0] == {"path": tree, "why": "somebody changed or added bin/km"}
+    assert report.left[0] == {
+        "path": tree,
+        "why": "another user or program changed or added bin/km",
+    }
     assert snapshot(host.path(tree)).keys() == {"bin", "bin/km"}
     shutil.rmtree(host.path("/opt/kontain"))
     assert snapshot(Path(host.root)) == before

@@ -88,7 +88,10 @@ def test_an_edit_of_our_file_survives_uninstall_and_is_named(host: SmallHost) ->
     perform(host, "test", lambda _: [_file(b"one")])
     host.path("/etc/new/a.conf").write_text("edited")
     edited, folder = uninstall(host).left
-    assert (edited["path"], edited["why"]) == ("/etc/new/a.conf", "somebody changed it since")
+    assert (edited["path"], edited["why"]) == (
+        "/etc/new/a.conf",
+        "another user or program changed it since",
+    )
     assert "+edited" in edited["difference"]
     assert folder == {"path": "/etc/new", "why": "it holds a.conf"}
     assert host.path("/etc/new/a.conf").read_text() == "edited"
@@ -119,7 +122,9 @@ def test_a_link_that_somebody_moved_stays(host: SmallHost) -> None:
     perform(host, "test", lambda _: [Link("/opt/l", "part", "why", "ours")])
     host.path("/opt/l").unlink()
     host.path("/opt/l").symlink_to("theirs")
-    assert uninstall(host).left == [{"path": "/opt/l", "why": "somebody changed it since"}]
+    assert uninstall(host).left == [
+        {"path": "/opt/l", "why": "another user or program changed it since"}
+    ]
 
 
 def test_one_part_can_be_taken_back(host: SmallHost) -> None:

@@ -67,7 +67,7 @@ def test_full_file_system(krun: Runtime, bundle: BundleFolder) -> None:
     done = on_a_host(krun, full, *words)
     assert done.returncode != 0
     if krun.backend == "runc":
-        assert done.stderr.startswith("krun: cannot write what belongs to the container")
+        assert done.stderr.startswith("krun: cannot write the container's files")
         assert "o space left on device" in done.stderr
     else:
         assert "cannot create state directory" in done.stderr  # crun's words

@@ -82,7 +82,7 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
 def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: str) -> None:
     """What crun reads as CAP_SYS_ADMIN, though it is none of its names, makes no process."""
     start(krun, bundle, "sleep", "100")
-    assert "is no name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
+    assert "is not the name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
     caps = bundle.doc["process"]["capabilities"]
     caps.update({name: [cap] for name in caps})
     done = krun("run", "-b", bundle.args("cat", "/proc/self/status"), "d")

@@ -57,12 +57,12 @@ def test_policy_is_read(tmp_path: Path) -> None:
     [
         (
             {"back": "crun"},
-            '"back" is no part of a policy, which has annotations, backend, choices',
+            '"back" is not a member of a policy, which has annotations, backend, choices',
         ),
         ({"backend": "youki"}, "\"backend\" must be one of auto, crun, runc, found 'youki'"),
         ({"backend": ["crun"]}, '"backend" must be one of'),
         ({"sys_admin": True}, '"sys_admin" must be one of refuse, drop, allow, found True'),
-        ({"path": "/x"}, '"path" is no part of a policy'),
+        ({"path": "/x"}, '"path" is not a member of a policy'),
         ({"direct": ["/x"]}, '"direct" must be an object'),
         ({"direct": {"sh": "busybox"}}, '"direct" must be an object'),
         ({"direct": {"/bin/": "/bin/busybox"}}, '"direct" must be an object'),
@@ -71,7 +71,7 @@ def test_policy_is_read(tmp_path: Path) -> None:
         ({"log": "krun.log"}, '"log" must be an absolute path'),
         ({"choices": {"a": 1}}, '"choices" must be an object of objects'),
         ({"choices": {"a": {"timing": 1}}}, '"choices.a.timing" must be true or false'),
-        ({"choices": {"a": {"choices": {}}}}, '"choices.a.choices" is no part of a policy'),
+        ({"choices": {"a": {"choices": {}}}}, '"choices.a.choices" is not a member of a policy'),
         ({"annotations": ["a*b"]}, '"annotations" must be a list of names, with * at the end'),
         ({"annotations": [""]}, '"annotations" must be a list of names'),
         ({"annotations": "*"}, '"annotations" must be a list of names'),
@@ -157,7 +157,7 @@ def test_capability_has_a_name(cap: str, kept: str) -> None:
     """A number, or what libcap reads a part of, is refused: crun takes it for a capability."""
     rules = Policy()
     rules.sys_admin = kept
-    with pytest.raises(KrunError, match="is no name of a capability"):
+    with pytest.raises(KrunError, match="is not the name of a capability"):
         rewrite.allowed(["CAP_KILL", cap], rules)
 
 
@@ -231,8 +231,8 @@ def test_annotation_chooses_among_what_the_host_offers(tmp_path: Path) -> None:
         ("missing", "no such file or directory"),
         ("folder", "it is not root's own executable file"),
         ("writable", "it is not root's own executable file: uid 0, mode 100777"),
-        ("text", "it is no static ELF64 program"),
-        ("dynamic", "it is no static ELF64 program"),
+        ("text", "it is not a static ELF64 program"),
+        ("dynamic", "it is not a static ELF64 program"),
     ],
 )
 @pytest.mark.needs_root

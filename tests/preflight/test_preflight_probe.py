@@ -71,7 +71,7 @@ def test_a_km_without_a_probe_leaves_it_to_the_checks(with_km: MadeUpHost) -> No
     with_km.write("/srv/km", "#!/bin/sh\necho 'km: there is no option --probe.' >&2\nexit 125\n")
     found = guest(with_km)
     assert found.status == PASS
-    assert found.found.startswith("eight bytes of these checks ran in ")
+    assert found.found.startswith("a program of eight bytes ran in ")
 
 
 def test_a_km_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

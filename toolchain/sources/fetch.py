@@ -64,7 +64,7 @@ class Sources:
 
 
 def _source_lines() -> list[str]:
-    """Return a line for sources beside each place that the host's apt has programs from."""
+    """Return a line for sources for each place that the host's apt has programs from."""
     targets = _run("apt-get", "indextargets", "--format", _FIELDS, "Created-By: Packages")
     lines = []
     for target in targets.splitlines():

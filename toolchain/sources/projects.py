@@ -74,7 +74,7 @@ PROJECTS = {
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a project, and what its last step said."""
+    """The outcome of a project, and the output of its last step."""
 
     project: Project
     version: str
@@ -141,7 +141,7 @@ def page(results: list[Result]) -> str:
         lines.append(
             f"| {one.project.name} | {one.version} | {one.project.what} | {built} | {passed} |"
         )
-    lines += ["", "What is run:", ""]
+    lines += ["", "The commands:", ""]
     for one in results:
         commands = f"{one.project.build}\n{one.project.test}"
         lines += [f"{one.project.name}:", "", "```sh", commands, "```", ""]

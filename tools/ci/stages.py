@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run targets of make: `python3 -m tools.ci.stages [--at-once N] [--lane LANE] TARGET...`.
 
-Every stage runs, whatever became of the ones before; N of them at a time, begun in their order. What
-a stage prints is shown whole when it ends, and kept in `build/log/LANE/TARGET.log`; the end is a
-table of times, and of what pytest said last in each stage. LANE goes to make as a variable. The
-targets after `--made` are there already: no stage makes them again. The exit status is 0 when all
-stages are good, else 1.
+Every stage runs, also after a failed one; N of them at a time, begun in their order. A stage's
+output is shown whole when it ends, and kept in `build/log/LANE/TARGET.log`; the end is a table of
+times, and of pytest's last line in each stage. LANE goes to make as a variable. The targets after
+`--made` are there already: no stage makes them again. The exit status is 0 when all stages are
+good, else 1.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SKIPPED = re.compile(r"^SKIPPED ")
 
 @dataclass
 class Stage:
-    """What became of a target."""
+    """The outcome of a target."""
 
     name: str
     status: int

@@ -2,7 +2,7 @@
 """Record commands on this host as an animated SVG: `tools/docs/record.py [--output FILE] COMMANDS`.
 
 COMMANDS is a file with a command a line; `# TEXT` is shown as a comment. Each command runs once, in
-turn, by `bash -c`; what it prints appears when it printed it. The picture needs no script: it is CSS,
+turn, by `bash -c`; its output appears when it printed it. The picture needs no script: it is CSS,
 which a page that embeds it plays too. Where a command fails, nothing is written.
 """
 

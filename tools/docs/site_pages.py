@@ -2,8 +2,8 @@
 """Build the site of the documents: `python3 -m tools.docs.site_pages` leaves it in build/site.
 
 The pages are the repository's own, at their own paths, so that a link leads to the same place in a
-clone and on the site; what is no page of the site is linked to in the repository. The reference of
-Ansible's modules is made from what they say of themselves. Any warning is an error.
+clone and on the site; links to other files lead to the repository. The reference of Ansible's
+modules is made from their own documentation. Any warning is an error.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 The command is `python3 -m tools.docs.support_matrix`.
 
-What was run comes from docs/reference/support-matrix.json, where `tools/vm/scenarios --record` keeps
-what became of each run; what is only known comes from the roles' table of packages.
+The runs come from docs/reference/support-matrix.json, where `tools/vm/scenarios --record` keeps
+each outcome; families without a run come from the roles' table of packages.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _hosts(record: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a row for each run: what became of it."""
+    """Return a row for each run: its outcome."""
     rows = [["scenario", "release", "result", "tests", "time", "date"]]
     for run in _sorted(record):
         tests = [step for step in run["steps"] if "passed" in step]
@@ -147,7 +147,7 @@ def _short(version: str) -> str:
 
 
 def _elsewhere(packages: dict[str, dict[str, list[str]]]) -> list[list[str]]:
-    """Return a row for each family that was not run: what its packages are called."""
+    """Return a row for each family without a run: the names of its packages."""
     programs = ("podman", "dockerd", "crun", "gcc", "musl-gcc")
     rows = [["distribution", *(f"`{program}`" for program in programs)]]
     for family, name in DISTRIBUTIONS.items():

@@ -51,7 +51,7 @@ class Call:
 
     @property
     def notes(self) -> str:
-        """What the page says of it beside who makes it."""
+        """The page's remark, next to the maker of the call."""
         return ", ".join(filter(None, ("restarts" if self.restarts else "", self.helped)))
 
 

@@ -100,7 +100,7 @@ def read_release(root: Path, version: str, key: bytes = b"", more: Optional[Tree
 
 
 def is_source(path: Path) -> bool:
-    """Tell a file that a release carries from what Python leaves beside it."""
+    """Tell a file of a release from the caches that Python leaves next to it."""
     return path.is_file() and "__pycache__" not in path.parts
 
 
@@ -182,7 +182,7 @@ def as_json(value: Any) -> bytes:
 
 
 def write(path: Path, contents: bytes) -> None:
-    """Make `path` hold `contents`; whoever reads it meanwhile sees all or nothing of them."""
+    """Make `path` hold `contents`; a reader in between sees all or nothing of them."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".bundle.", delete=False) as file:
         try:
             file.write(contents)

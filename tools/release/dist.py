@@ -95,7 +95,7 @@ def trailer(body: bytes, version: str, key: Key) -> bytes:
     head, tail = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff", b"\0\x03\0" + bytes(8)
     made = head + comment.ljust(TRAILER_SIZE - len(head) - len(tail)) + tail
     if not TRAILER.fullmatch(made):
-        raise BundleError(f"{version!r} is no version")
+        raise BundleError(f"{version!r} is not a version")
     return made
 
 

@@ -47,7 +47,7 @@ def read(source: str) -> bytes:
 
 
 def fetch(url: str) -> bytes:
-    """Return what is at the URL; each new try goes on where the one before was cut off."""
+    """Return the contents of the URL; each new try resumes where the last one was cut off."""
     data, why = b"", ""
     for pause in PAUSES:
         try:
@@ -80,7 +80,7 @@ def go_on(url: str, data: bytes) -> "tuple[bytes, int]":
 
 
 class Wish(NamedTuple):
-    """What a bundle must be: signed by `key`, `whose` names it; the release `version`, if that is said; no older."""
+    """Requirements on a bundle: signed by `key`, named `whose`; of `version`, if given; no older."""
 
     key: str
     whose: str
@@ -113,10 +113,10 @@ def claimed_version(data: bytes) -> str:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
             first = archive.next()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as problem:
-        raise UntrustedError(f"it is no gzipped tar archive ({problem})", AGAIN) from None
+        raise UntrustedError(f"it is not a gzipped tar archive ({problem})", AGAIN) from None
     found = FOLDER.fullmatch(first.name if first else "")
     if not found:
-        raise UntrustedError("its first member is no folder kontain-VERSION", AGAIN)
+        raise UntrustedError("its first member is not a folder kontain-VERSION", AGAIN)
     return found[1]
 
 

@@ -6,8 +6,8 @@
 
 The image is one without a disk, see initramfs.py. Bochs executes some twenty to fifty million
 instructions a second. Its clock counts instructions, a thousand million a second, and jumps ahead
-where the CPU waits: what the guest sees of time says how many instructions something took, and does
-not depend on what else the host does.
+where the CPU waits: the guest's time counts instructions, and does not depend on the host's other
+work.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FILES = {
     BIOS: "bochsbios",
     VGA_BIOS: "vgabios",
 }
-"""What a machine is made of, and the packages that have it."""
+"""The parts of a machine, and the packages that have them."""
 
 MEMORY_MIB = 1024
 HZ = 1_000_000_000  # instructions in a second of the machine's clock

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Booted machines: an image boots once, and each VM goes on from there.
+"""Booted machines: an image boots once, and each VM resumes from there.
 
-A boot takes a minute under emulation, and going on from a saved state a few seconds. The state lies
-in the image's folder, in `booted-HASH/` with the disk that belongs to it; HASH is that of QEMU's
-version and of the machine that it is told to make.
+A boot takes a minute under emulation, and resuming a saved state a few seconds. The state lies in
+the image's folder, in `booted-HASH/` with the disk that belongs to it; HASH is that of QEMU's
+version and of the machine's description.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the modules of virtual machines share: errors, messages, and how programs are run."""
+"""Shared by the modules of virtual machines: errors, messages, and the way to run programs."""
 
 import os
 import shlex
@@ -28,7 +28,7 @@ Argument = Union[str, "os.PathLike[str]"]
 
 
 class VmError(Exception):
-    """Something that the user can put right: what happened and what to do."""
+    """An error that the user can fix: its event and a remedy."""
 
     def __init__(self, problem: str, fix: str) -> None:
         """Remember both sentences, without full stops."""

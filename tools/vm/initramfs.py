@@ -2,8 +2,9 @@
 """A system that lives in memory: a kernel of Debian with KVM, and an initramfs with Python.
 
 An emulator that is too slow for a whole Debian boots it in seconds. The files come from the
-release's own packages, whose scripts do not run. What is to be done there is in another archive,
-which the boot loader hands over beside this one: /work/job, a shell script, and what it needs.
+release's own packages, whose scripts do not run. The job is in another archive,
+which the boot loader hands over together with this one: /work/job, a shell script, and what it
+needs.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ KVM_MODULES = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm
 """Of the kernel, each before those that need it."""
 
 END = "end of the job: status"
-"""What the console shows at the end, before the status of the job."""
+"""The console's last word, before the status of the job."""
 INIT = f"""\
 #!/bin/busybox sh
 /bin/busybox --install -s /bin

@@ -39,7 +39,7 @@ KERNEL_OPTIONS = (
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a VM is made of."""
+    """The parts of a VM."""
 
     svm: bool = True
     memory_mib: int = 2048
@@ -64,7 +64,7 @@ class Vm:
 
     @property
     def console(self) -> Path:
-        """What the VM wrote on its serial port."""
+        """The VM's output on its serial port."""
         return self.folder / "serial.log"
 
     @property
@@ -128,7 +128,7 @@ class Disk:
 def start(
     vm: Vm, image: Image, hardware: Hardware, disk: Disk, monitor: socket.socket | None = None
 ) -> None:
-    """Start QEMU: it boots, or goes on from the disk's state. It speaks QMP on `monitor`."""
+    """Start QEMU: it boots, or resumes the disk's state. It speaks QMP on `monitor`."""
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", disk.format, "-b", disk.path, vm.disk])
     for attempt in range(PORT_ATTEMPTS):
         port = _free_port()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the base images of virtual machines are made from: Debian's releases and their packages."""
+"""The sources of the base images of virtual machines: Debian's releases and their packages."""
 
 from dataclasses import dataclass
 
@@ -106,7 +106,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image is made from."""
+    """The sources of an image."""
 
     suite: str
     packages: tuple[str, ...]

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run scenarios one after the other, each on the distributions that it is for.
 
-    tools/vm/scenarios                       what a commit needs: what `make molecule` runs
-    tools/vm/scenarios --all                 all of it: what `make molecule-all` runs
+    tools/vm/scenarios                       those that a commit needs, as `make molecule`
+    tools/vm/scenarios --all                 all of them, as `make molecule-all`
     tools/vm/scenarios install@bookworm...   these runs alone, each SCENARIO@IMAGE
 
-Every run begins and goes on with what the ones before left in the cache of base images. However
-this ends, by Ctrl-C too, no virtual machine of a run is left. What became of each run, with the
-time of each step and the versions of what the host had, is written to build/molecule/NAME.json;
-`--record` adds it to docs/reference/support-matrix.json as well, which the page is made from.
-The exit status is 0 when all runs are good, else 1; 2 for a wrong command line; 130 interrupted.
+Every run uses the cache of base images that the ones before left. However this ends, by Ctrl-C
+too, no virtual machine of a run is left. The outcome of each run, with the time of each step and
+the host's versions, is written to build/molecule/NAME.json; `--record` adds it to
+docs/reference/support-matrix.json as well, which the page is made from. The exit status is 0 when
+all runs are good, else 1; 2 for a wrong command line; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """The run's name."""
         return f"{self.scenario}@{self.image}"
 
 
@@ -183,7 +183,7 @@ def molecule(run: Run, *, whole: bool, **more: str) -> Iterator[subprocess.Popen
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End molecule in order, if it runs, with all that it started; what stays then is killed."""
+    """End molecule in order, if it runs, with all that it started; kill the rest."""
     deadline = time.monotonic() + KILL_TIMEOUT_S
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
@@ -237,7 +237,7 @@ def keep(result: dict[str, Any], *, record: bool) -> None:
 
 
 def summary(results: list[dict[str, Any]]) -> str:
-    """Return a line for each run, then one in pytest's words for who counts."""
+    """Return a line for each run, then a summary in pytest's words."""
     lines = [""]
     for result in results:
         tests = [step for step in result["steps"] if "passed" in step]

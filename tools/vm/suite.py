@@ -24,7 +24,7 @@ KRUN_PARTS = (
     "tools/release/version",
     "galaxy.yml",
 )
-"""What krun and its tests are made of, below ROOT."""
+"""The files of krun and its tests, below ROOT."""
 
 
 def copy(host: Host, source: Path, target: str) -> None:

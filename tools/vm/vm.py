@@ -90,7 +90,7 @@ def start_vm(name: str, image: str = "trixie", hardware: Hardware = Hardware()) 
 
 
 def set_clock(vm: Vm) -> None:
-    """Bring a VM that goes on from a saved state into the present."""
+    """Bring a VM that resumes from a saved state into the present."""
     done = vm.run("date", "--set", f"@{time.time():.3f}")
     if done.returncode != 0:
         raise VmError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class NodeError(Exception):
-    """What happened, why, and what to do; none of them ends with a full stop."""
+    """An error: its event, its reason, and a remedy; none of them ends with a full stop."""
 
     def __init__(self, what: str, why: str, fix: str) -> None:
         """Keep the three parts."""

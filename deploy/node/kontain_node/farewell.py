@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the cluster is told of a node that is undone, by the Job's containers with the token."""
+"""Report a node's uninstallation to the cluster, from the Job's containers with the token."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def leave() -> int:
 
 
 def forget() -> int:
-    """Wait for the container that undoes the node; then the cluster forgets it, or is told why not."""
+    """Wait for the container that undoes the node; then tell the cluster its end, or why not."""
     found = status.read()
     while found is None:
         time.sleep(_LOOK_S)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator asks for by a Job: the way back, of a version or of all."""
+"""The operator's Jobs: roll a version back, or uninstall all."""
 
 from __future__ import annotations
 

@@ -74,14 +74,14 @@ def _verified(note: str = "") -> Status:
 
 
 def _failed(words: str) -> Status:
-    """Return a failure; the version before may go on to serve."""
+    """Return a failure; the previous version may continue to serve."""
     has = engine.current_version()
     usable = bool(has) and engine.installed()("verify").returncode == 0
     return Status(FAILED, has, words, usable=usable)
 
 
 def _wait(outcome: Status) -> None:
-    """Wait until the node has another version than was told, or until it is time to try again."""
+    """Wait until the node has another version than reported, or until it is time to try again."""
     end = time.monotonic() + _AGAIN_S
     while outcome.state == INSTALLED or time.monotonic() < end:
         time.sleep(_LOOK_S)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pod of the RuntimeClass does to show that the node runs pods in VMs."""
+"""The proof of a pod of the RuntimeClass that the node runs pods in VMs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restart what reads a changed registration only when it starts, and is not containerd's own unit.
+"""Restart services that read a registration only at their start, but for containerd's own unit.
 
-k3s, RKE2 and k0s start their containerd themselves; CRI-O takes a file at a reload. Which of them is
-pending is told by times: that of the file, and the start of the unit.
+k3s, RKE2 and k0s start their containerd themselves; CRI-O takes a file at a reload. Times tell
+which of them is pending: that of the file, and the start of the unit.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the container that works on the node tells the one that talks to the cluster.
+"""The report of the container that works on the node to the one that talks to the cluster.
 
 It is a file of a volume that both have: `state` is "installing", "installed", "failed" or "gone"; `version`
 what the node has; `words` why it failed; `usable` whether pods run by what the node has; `note` what
@@ -16,7 +16,7 @@ from typing import Optional
 
 FILE = Path("/status/status.json")
 DECIDED = FILE.with_name("decided")
-"""Is there once this node's pod is Ready: a rollout goes on to the next node."""
+"""Is there once this node's pod is Ready: a rollout continues with the next node."""
 INSTALLING, INSTALLED, FAILED, GONE = "installing", "installed", "failed", "gone"
 
 

@@ -80,7 +80,7 @@ def plan(
     if host.environment and engine != docker.OWNER:
         raise HostError(
             f"cannot register a runtime in {engine}",
-            f"an ordinary user has an own configuration of {docker.OWNER} only; "
+            f"an ordinary user has a configuration of their own for {docker.OWNER} only; "
             "users' podman reads what root registers",
             "run the same with sudo",
             NOT_ROOT,
@@ -88,7 +88,7 @@ def plan(
     if registration and registration.builds and (engine != docker.OWNER or host.environment):
         raise HostError(
             f"cannot let {engine} build in VMs",
-            "it is for root's docker alone, whose service is changed",
+            "only root's docker can: its service is changed",
             "run `sudo kontain register docker --builds`",
             WRONG_USAGE,
         )

@@ -18,7 +18,7 @@ _CONMONS = (
 
 
 def containers(host: Host) -> List[str]:
-    """Return the names of the containers whose conmon was told to use a runtime of our prefix.
+    """Return the names of the containers whose conmon uses a runtime of our prefix.
 
     conmon stays with each running container of podman, also of a user's; its command line has
     the runtime after -r, the name after -n and the id after -c (conmon.8). That path may mean

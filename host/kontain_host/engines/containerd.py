@@ -2,9 +2,10 @@
 """Register runtimes in containerd's CRI plugin, for Kubernetes.
 
 containerd 1.x has one file, into which the tables are merged: its `imports` replace whole plugins
-(mergeConfig; seen with 1.6.20 and 1.7.24), so that it is the last file that has the plugin. containerd
-2.x merges imports deeply, so it gets a drop-in file. It reads its configuration only when it starts,
-and 2.2.2 ends on SIGHUP (containerd issue 13285). What it makes of its files decides (`config dump`).
+(mergeConfig; seen with 1.6.20 and 1.7.24), so that it is the last file that has the plugin.
+containerd 2.x merges imports deeply, so it gets a drop-in file. It reads its configuration only
+when it starts, and 2.2.2 ends on SIGHUP (containerd issue 13285). Its own reading of its files
+decides (`config dump`).
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class ContainerdMerge(TomlMerge):
         complaint = self._complaint(host)
         if complaint:
             raise HostError(
-                "containerd does not make of its files what is wanted",
+                "containerd does not see the registration in its files",
                 f"by `containerd --config {self.config} config dump` {complaint}",
                 f"see which of the files that {self.config} imports has the table of that plugin",
                 HOST_REFUSED,
@@ -179,7 +180,7 @@ def _changes(host: Host, seen: _Seen, names: List[str], wish: Registration) -> L
 
 
 def _warn(host: Host, changes: List[Change], report: Report) -> None:
-    """Say so when containerd will not know of the changes until somebody restarts it."""
+    """Warn when containerd will not know of the changes until it is restarted."""
     merged = changes[-1]
     if (
         not isinstance(merged, ContainerdMerge)
@@ -191,7 +192,7 @@ def _warn(host: Host, changes: List[Change], report: Report) -> None:
     if pending or not merged.is_loaded(host):
         report.warnings.append(
             "containerd finds the runtime after its next start: `systemctl restart containerd`, "
-            "during which containers go on"
+            "during which containers keep running"
         )
 
 

@@ -90,7 +90,7 @@ def _changed(host: Host, file: str) -> float:
 
 
 def _answers(pid: int, config: str) -> bool:
-    """Return whether somebody listens at the socket of a containerd."""
+    """Return whether a process listens at the socket of a containerd."""
     with contextlib.suppress(OSError, TomlError, UnicodeDecodeError):
         own = Document(Path(f"/proc/{pid}/root{config}").read_bytes().decode())
         place = own.value(("grpc", "address")) or looks.containerd.SOCKET

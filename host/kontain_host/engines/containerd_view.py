@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What containerd itself makes of its files: `containerd config dump`, and which file counts."""
+"""containerd's own view of its files: `containerd config dump`, and which file counts."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def plan(host: Host, names: List[str], wish: Registration, report: Report) -> Li
     if _running(host) and not _reloads(host):
         report.warnings.append(
             "this CRI-O reads runtimes only when it starts: `systemctl restart crio`, "
-            "during which containers go on"
+            "during which containers keep running"
         )
     reason = f"CRI-O finds the runtimes {', '.join(wanted)}"
     return [CrioDropIn(DROP_IN, OWNER, reason, _content(wanted, path), 0o644, tuple(wanted))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit docker's daemon.json in place: what is not ours stays as it is, to the last blank."""
+"""Edit docker's daemon.json in place: all that is not ours stays as it is, to the last blank."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Document:
         except (ValueError, RecursionError) as error:
             raise self._unusable(f"it is not JSON ({error})") from None
         if not isinstance(self._value, dict):
-            raise self._unusable("its outermost value is no object")
+            raise self._unusable("its outermost value is not an object")
         if not isinstance(self._value.get(RUNTIMES, {}), dict):
-            raise self._unusable(f'its "{RUNTIMES}" is no object')
+            raise self._unusable(f'its "{RUNTIMES}" is not an object')
         self._refuse_twins(self._members(self._start))
         if self._runtimes_member:
             self._refuse_twins(self._members(self._runtimes_member.value_start))

@@ -139,7 +139,7 @@ class DockerRuntimes(Edit):
         place = host.path(entry.path)
         now = read_state(place)
         if now == ABSENT and (entry.before != ABSENT or not place.parent.is_dir()):
-            return None if entry.before == ABSENT else "somebody removed it"
+            return None if entry.before == ABSENT else "another user or program removed it"
         final = _final_content(host, journal, entry, now)
         _forget(host, journal, entry, final)
         if not same(read_state(place), ABSENT if final is None else content_state(final)):

@@ -2,7 +2,7 @@
 """Let docker's BuildKit run the RUN steps of builds by the runtime.
 
 dockerd reads a variable of its environment at its start (moby pull request 47563, in 25.0.5 and
-newer), which its service manager gives it; whoever wants it says so.
+newer), which its service manager gives it, at the operator's request.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _warn_of_running(host: Host) -> None:
         if value.startswith(f"{host.prefix}/"):
             host.warnings.append(
                 f"docker (process {pid}) builds by {value} until its next start, and cannot build "
-                "when that is gone: start it anew first"
+                "when that is gone: restart it first"
             )
 
 
@@ -149,7 +149,7 @@ def _require_version(host: Host) -> None:
 
 
 def _refuse_another(host: Host, own: str, program: str) -> None:
-    """Raise HostError where somebody's file sets the variable to another program."""
+    """Raise HostError where a file sets the variable to another program."""
     paths = list(_DEFAULTS.values())
     for unit in _UNITS:
         names = sorted(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge, before dockerd is told to reload its configuration, whether it would lose something.
+"""Judge, before dockerd reloads its configuration, whether it would lose something.
 
-A file is not its only source: what it has of its command line, a reload takes from the file alone,
-and forgets where that has nothing (moby, daemon/reload.go; cmd/dockerd/daemon.go for the plugins).
-A default runtime that is forgotten so ends dockerd (seen with 20.10.24).
+A file is not its only source: settings of its command line a reload takes from the file alone, and
+forgets where that has none (moby, daemon/reload.go; cmd/dockerd/daemon.go for the plugins). A
+default runtime that is forgotten so ends dockerd (seen with 20.10.24).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def risk(daemon: Dockerd, document: Document, ours: Collection[str]) -> str:
     """
     who = f"dockerd (process {daemon.pid})"
     if not daemon.socket:
-        return f"{who} listens at no socket of this host, so nobody can ask it what it has"
+        return f"{who} listens at no socket of this host, so Kontain cannot read its settings"
     options = [f"--{name}" for name in _FORGOTTEN if name in daemon.options()]
     if options:
         return f"{who} was started with {', '.join(options)}, which a reload makes it forget"

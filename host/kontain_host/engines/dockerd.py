@@ -90,7 +90,7 @@ class Dockerd:
                 "docker lost runtimes when it loaded its configuration",
                 f"dockerd (process {self.pid}) does not know {', '.join(lost)} any more, which "
                 f"{self.config} does not have",
-                f"add them to {self.config}, or start docker anew",
+                f"add them to {self.config}, or restart docker",
             )
 
     def _not_loaded(
@@ -125,7 +125,7 @@ class Dockerd:
         return HostError(
             "cannot ask docker",
             f"dockerd (process {self.pid}) gives no answer at {self.socket} ({why})",
-            "start docker anew, or stop it, then run this again",
+            "restart or stop docker, then run this again",
         )
 
 

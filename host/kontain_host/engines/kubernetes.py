@@ -43,7 +43,7 @@ def plan(host: Host, names: Sequence[str], program: str, report: Report) -> List
         if change.is_pending(host):
             report.warnings.append(
                 f"{one.name} finds the runtime after its next start: `{one.restart}`, "
-                "during which containers go on"
+                "during which containers keep running"
             )
         changes.append(change)
     return changes
@@ -123,7 +123,7 @@ def _template(
     if place.exists() and not place.read_bytes().startswith(_COMMENT.encode()):
         raise HostError(
             f"cannot register a runtime in {one.name}",
-            f"{path} is somebody's own, and not TOML that could be merged",
+            f"{path} is not Kontain's, and not TOML that could be merged",
             f"add these lines to it by hand:{tables}",
             HOST_REFUSED,
         )

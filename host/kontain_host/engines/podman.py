@@ -122,7 +122,7 @@ def _beliefs(files: Mapping[str, Mapping[str, Any]], names: List[str]) -> Dict[s
 
 
 def _appended(names: List[str]) -> Dict[str, str]:
-    """Return the same lists as additions: what files have, now or later, stays (containers.conf(5))."""
+    """Return the lists as additions, which keep the entries of other files (containers.conf(5))."""
     value = f"{json.dumps(names)[:-1]}, {{append=true}}]"
     return {f"runtime_supports_{what}": value for what in _SUPPORTS}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What podman itself makes of its files: `podman info`, and the files in the order that it reads."""
+"""podman's own view of its files: `podman info`, and the files in the order that it reads."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def judge(host: Host, programs: Sequence[Tuple[str, str]]) -> None:
         if _OF_FILES.search(said):
             raise _refused("its configuration", said)
         if not found and f'"{name}" not found' not in said:
-            host.warnings.append(f"podman could not be asked for the runtime {name}: {said}")
+            host.warnings.append(f"cannot ask podman for the runtime {name}: {said}")
             return
         raise HostError(
             f"podman does not find the runtime {name}",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wanted of an engine."""
+"""The registration wanted of an engine."""
 
 from __future__ import annotations
 

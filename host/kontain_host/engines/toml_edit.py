@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from ..looks import Document, Key, Statement, TomlError, dotted, items
 
 Splice = Tuple[int, int, str]
-"""What stands between two offsets becomes this text."""
+"""The text between two offsets becomes this text."""
 
 
 class Wish(NamedTuple):

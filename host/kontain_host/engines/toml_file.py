@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A merge into a TOML file that belongs to somebody else, as a change that can be taken back."""
+"""A merge into a TOML file of another owner, as a change that can be taken back."""
 
 from __future__ import annotations
 

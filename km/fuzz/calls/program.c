@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * program.c: a payload that makes the system calls that its standard input lists, in a process of
- * its own that may die of them. Its status is the monitor's, should that fail: what a fuzzer looks
- * for.
+ * its own that may die of them. Its status is the monitor's, should that fail: a fuzzer looks for
+ * that.
  */
 #include "any_call.h"
 #include "payload.h"

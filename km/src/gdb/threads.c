@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * threads.c: what the payload's threads do for --gdb: each tells of its breakpoints, steps and
+ * threads.c: the part of the payload's threads in --gdb: each tells of its breakpoints, steps and
  * signals, and stands still until gdb, in a thread of its own (gdb.c), resumes it.
  *
  * A step is made by the trap flag, since KVM's own single step does not work on PVM. The flag is

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of the host that its policy lets run directly, without a VM, on `exec`.
 
-They are the host's files, mounted read-only beside km, so what an image has under such a name does
-not count. They must be static: the kernel would refuse the image's loader, which is `noexec`.
-Their environment is krun's, for the container's is an image's: a shell runs the file that ENV names.
+They are the host's files, mounted read-only next to km, so an image's file of such a name does not
+count. They must be static: the kernel would refuse the image's loader, which is `noexec`. Their
+environment is krun's, for the container's is an image's: a shell runs the file that ENV names.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def note(args: list[str], policy: Policy, root: str, container_id: str) -> None:
 
 
 def _check(program: str, policy: Policy) -> None:
-    """Refuse PROGRAM if somebody other than root could have written it, or it is not static."""
+    """Refuse PROGRAM if a user other than root could have written it, or it is not static."""
     try:
         file = File(posix.open(program, posix.O_PATH | posix.O_CLOEXEC), program)
     except OSError as reason:
@@ -119,7 +119,7 @@ def _check(program: str, policy: Policy) -> None:
             found = f"uid {owner}, mode {file.mode:o}"
             raise _unfit(program, policy, f"it is not root's own executable file: {found}")
         if not is_static(file.head(_HEADERS_SIZE)):
-            raise _unfit(program, policy, "it is no static ELF64 program")
+            raise _unfit(program, policy, "it is not a static ELF64 program")
     finally:
         posix.close(file.fd)
 

@@ -25,7 +25,7 @@ _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or fal
 
 
 class _Scanning:
-    """What the C scanner asks of a decoder."""
+    """The decoder's interface for the C scanner."""
 
     strict = True
     object_hook = None

@@ -14,7 +14,7 @@ NOT_FOUND = 127
 
 
 class KrunError(Exception):
-    """An error that is reported without a traceback: what happened, and what to do about it."""
+    """An error that is reported without a traceback: the failure, and the remedy."""
 
     def __init__(self, problem: str, fix: str, status: int = FAILED) -> None:
         """Keep PROBLEM and FIX, both without a full stop, and the STATUS of `run` and `exec`."""

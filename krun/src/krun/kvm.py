@@ -167,7 +167,7 @@ def inherited(preserved: str | None, backend: str) -> tuple[int, int]:
 
 
 def place(fd: int, number: int) -> None:
-    """Make descriptor NUMBER a copy of FD; what the caller had there stays open elsewhere.
+    """Make descriptor NUMBER a copy of FD; the caller's file there stays open elsewhere.
 
     A caller may wait for the end of a pipe that we hold for it, so nothing of its is closed.
     """

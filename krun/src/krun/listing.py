@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `list` and `state` say beyond the backend: the caller's bundles, and what ran directly."""
+"""Additions of `list` and `state` to the backend's: the caller's bundles, direct programs."""
 
 from __future__ import annotations
 

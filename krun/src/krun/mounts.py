@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container's mounts: nothing that comes with an image may be executed by the kernel.
+"""The container's mounts: the kernel may execute nothing that comes with an image.
 
-Every mount becomes `noexec`. What stays executable is the host's own: km, and what its policy lets
-run directly. An engine's init is a program like any other, and so runs in the VM.
-The root file system is no mount of the list, nor is what the bundle brings mounted below it, so a
-hook makes them noexec, see `rewrite.noexec_stage`.
+Every mount becomes `noexec`. Only the host's own stays executable: km, and programs that its
+policy lets run directly. An engine's init is a program like any other, and so runs in the VM. The
+root file system is no mount of the list, nor are the bundle's own mounts below it, so a hook
+makes them noexec, see `rewrite.noexec_stage`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def tree_of(root_fd: int, bundle_fd: int, mounts: list[dict[str, Any]]) -> Rootf
 
 
 def _canonical(tree: Rootfs, destination: str) -> str:
-    """Return where a mount at DESTINATION will be; what is not there, the backend will make."""
+    """Return where a mount at DESTINATION will be; the backend makes missing folders."""
     try:
         found = tree.walk(destination)
     except UnknownTreeError:

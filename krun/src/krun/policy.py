@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host's policy: what an operator allows and wants, in /etc/kontain/krun.json.
+"""The host's policy: the operator's permissions and wishes, in /etc/kontain/krun.json.
 
 Nothing that comes with an image can widen it. Some engines copy an image's annotations into
-config.json, so of annotations only those count, and reach the backend, that the host has listed.
+config.json, so only annotations that the host has listed count, and reach the backend.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ ANNOTATIONS = [
     "org.systemd.property.DefaultDependencies",
     "org.systemd.property.TimeoutStopUSec",
 ]
-"""What podman, containerd, nerdctl and CRI-O say of a container, by which no backend writes or runs anything.
+"""Annotations of podman, containerd, nerdctl and CRI-O by which no backend writes or runs
+anything.
 
-Others steer it: `run.oci.*` names files, sockets and handlers to crun, `org.criu.config` a file, and
-`io.containers.trace-syscall` to a hook what to write where.
+Others steer it: `run.oci.*` names files, sockets and handlers to crun, `org.criu.config` a file,
+and `io.containers.trace-syscall` tells a hook to write a file.
 """
 
 
 class Policy:
-    """What the host allows; the defaults are those of a host without a file."""
+    """The host's permissions; the defaults are those of a host without a file."""
 
     def __init__(self) -> None:
         """Begin with the defaults."""
@@ -59,7 +60,7 @@ class Policy:
             if name not in _MEMBERS or (where and name == "choices"):
                 known = ", ".join(sorted(_MEMBERS))
                 raise _wrong(
-                    self.path, f'"{where}{name}" is no part of a policy, which has {known}'
+                    self.path, f'"{where}{name}" is not a member of a policy, which has {known}'
                 )
             wanted, good = _MEMBERS[name]
             if not good(value):
@@ -175,7 +176,7 @@ _MEMBERS = {
 
 
 def _check_owner(path: str) -> None:
-    """Refuse a policy that somebody other than root, or than this user, could have written.
+    """Refuse a policy that a user other than root, or than this one, could have written.
 
     In the user namespace of a rootless engine root has no number: its files are shown as those of
     the overflow uid, and so is the root folder, which tells (user_namespaces(7)).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What krun writes down about a container: JSON objects, one a line, that go with the container.
+"""krun's notes about a container: JSON objects, one a line, that go with the container.
 
 They lie in the container's folder of `state.shadow_path`. A host whose policy asks for none of it
 has none.

@@ -13,7 +13,7 @@ SEARCHED = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/lo
 
 
 def is_executable(path: str) -> bool:
-    """Say whether PATH is a regular file that somebody may execute."""
+    """Say whether PATH is a regular file with an execute permission."""
     try:
         mode = posix.stat(path).st_mode
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What krun itself says: to whoever called it, and of an error to the engine's log as well."""
+"""krun's own messages: to its caller, and errors to the engine's log as well."""
 
 from __future__ import annotations
 

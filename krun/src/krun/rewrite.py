@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What krun changes in a configuration, and in the process document of an `exec`."""
+"""krun's changes of a configuration, and of the process document of an `exec`."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def allowed(caps: list[str], policy: Policy) -> list[str]:
     for cap in caps:
         if not _CAP_CHARACTERS.issuperset(cap):
             raise KrunError(
-                f"the container's configuration is wrong: {cap!a} is no name of a capability",
+                f"the container's configuration is wrong: {cap!a} is not the name of a capability",
                 "name it as capabilities(7) does, CAP_KILL for one",
             )
     kept = [cap for cap in caps if cap.upper() not in (_SYS_ADMIN, _SYS_ADMIN[len("CAP_") :])]

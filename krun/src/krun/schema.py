@@ -53,7 +53,7 @@ PROCESS: dict[str, Any] = {
     "ioPriority": {"class": str, "priority": _I32},
     "execCPUAffinity": {"initial": str, "final": str},
 }  # fmt: skip
-"""What a process has, in a configuration and in the document of an `exec`."""
+"""A process's members, in a configuration and in the document of an `exec`."""
 
 RESOURCES: dict[str, Any] = {
     "devices": [{"allow": bool, "type": str, **_DEVICE, "access": str}],
@@ -81,7 +81,7 @@ RESOURCES: dict[str, Any] = {
     "rdma": {"*": {"hcaHandles": _U32, "hcaObjects": _U32}},
     "unified": _MAP,
 }  # fmt: skip
-"""What limits a container, in a configuration and in the document of an `update`."""
+"""A container's limits, in a configuration and in the document of an `update`."""
 
 _SECCOMP = {
     "defaultAction": str,
@@ -140,7 +140,7 @@ CONFIG: dict[str, Any] = {
     "annotations": _MAP,
     "linux": _LINUX,
 }  # fmt: skip
-"""What a bundle's config.json has."""
+"""The members of a bundle's config.json."""
 
 
 def known(value: Any, kind: Any, where: str = "", *, listed: bool = False) -> Any:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A container's seccomp profile, where it leaves km what it needs, and where it does not.
+"""A container's seccomp profile, where it allows km's own calls, and where it does not.
 
-A profile that was made by tracing a program lacks what its monitor calls; one that kills a thread
+A profile that was made by tracing a program lacks its monitor's calls; one that kills a thread
 would leave KVM's own thread behind, and the container would never end. Then the host's kernel gets
 a profile that has what km needs, and km judges the payload by the container's own, as a program of
-classic BPF (seccomp(2)): what was added is not the payload's.
+classic BPF (seccomp(2)): the payload does not get the additions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HOST_CALLS = """
     write writev
 """
 HOST_CALLS = frozenset(_HOST_CALLS.split())
-"""What km calls for itself, whatever the payload does: `km --host-calls`."""
+"""The calls that km makes for itself, whatever the payload does: `km --host-calls`."""
 
 _ALLOWED = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 _KILLS_THREAD = ("SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD")
@@ -162,7 +162,7 @@ def _judge(rules: list[tuple[list[Any], int]], default: int) -> list[tuple[int, 
 
 
 def _all_of(conditions: list[dict[str, Any]]) -> list[tuple[int, int, int, int]]:
-    """Return what goes on behind itself if all CONDITIONS hold, else one instruction further."""
+    """Return code that ends behind itself if all CONDITIONS hold, else one instruction further."""
     blocks = [_condition(condition) for condition in conditions]
     size = sum(map(len, blocks))
     code: list[tuple[int, int, int, int]] = []

@@ -79,7 +79,7 @@ def fill(folder: str, doc: dict[str, Any]) -> None:
 
 def _full(folder: str, reason: OSError) -> KrunError:
     return KrunError(
-        f"cannot write what belongs to the container below {folder}: {reason.strerror}",
+        f"cannot write the container's files below {folder}: {reason.strerror}",
         f"make room on the file system of {folder}",
     )
 

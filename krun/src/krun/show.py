@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs `diff` and `timing`: what krun did for one container, and why and how long."""
+"""The verbs `diff` and `timing`: krun's changes for one container, their reasons and times."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _REASONS = {
     "linux.seccomp": "it leaves km what it needs; km judges the program by the container's own",
     "hooks.createContainer": "all below the root becomes noexec before the container is entered",
     "hooks.createRuntime": "likewise, from outside of a container that has users of its own",
-    "hooks.poststop": "what krun keeps of the container goes with it",
-    "hooks": "what the configuration itself cannot say",
+    "hooks.poststop": "krun's notes of the container go with it",
+    "hooks": "a fact that the configuration itself cannot hold",
 }
 """Why krun changes a member, by the beginning of its path: the first that fits."""
 _LEFT_OUT = "no member that the OCI runtime specification has for Linux"

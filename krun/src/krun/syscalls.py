@@ -58,6 +58,6 @@ _NEWER = """
 """
 
 NUMBERS = {name: number for number, name in enumerate(_FIRST.split())}
-"""What a name's number is."""
+"""The number of each name."""
 
 NUMBERS.update((name, number) for number, name in enumerate(_NEWER.split(), _NEWER_FROM))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The corpus on a CPU with real SVM: a program does in a VM what it does natively there.
+"""The corpus on a CPU with real SVM: a program does the same in a VM and on the host.
 
-The distribution's programs are those of the image; the tests are sent, with km and with what is
-compiled.
+The distribution's programs are those of the image; the tests are sent, with km and the compiled
+programs.
 """
 
 from __future__ import annotations

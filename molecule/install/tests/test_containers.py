@@ -50,7 +50,7 @@ def test_exec_runs_in_a_vm(engine: Engine) -> None:
 
 @longer
 def test_volume_is_shared_with_the_host(host: Host, engine: Engine) -> None:
-    """What the host puts into a volume the payload reads."""
+    """The payload reads files that the host puts into a volume."""
     host.check_output("mkdir -p /run/molecule/volume && echo ours >/run/molecule/volume/file")
     assert engine.run("--rm -v /run/molecule/volume:/data", "cat /data/file") == "ours"
 
@@ -88,7 +88,7 @@ def test_failed_container_is_restarted(engine: Engine) -> None:
 
 @longer
 def test_memory_limit_ends_the_container(engine: Engine) -> None:
-    """Who takes more memory than the limit is killed; the engine says so if it does under its own."""
+    """A payload over its memory limit is killed; the engine says so if it does under its own."""
     ends = []
     for runtime in ("--runtime kontain", ""):
         limits = "--memory 64m --memory-swap 64m"
@@ -153,5 +153,5 @@ def test_ordinary_user_runs_a_vm(user: Host) -> None:
 
 
 def test_no_container_is_left(engine: Engine) -> None:
-    """What ran left no container."""
+    """No container is left of the runs before."""
     assert engine("ps --all --quiet") == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""km's payloads on a CPU with real SVM: what one does in a VM is what it does natively there.
+"""km's payloads on a CPU with real SVM: each does the same in a VM and on the host.
 
 The tests of `tests/km` prove the same where they run; this sends them to the virtual machine, with
 the payloads compiled. In the short set each payload comes in its smallest build.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""km's payloads on a CPU with Intel's VMX: what one does in a VM is what it does natively there.
+"""km's payloads on a CPU with Intel's VMX: each does the same in a VM and on the host.
 
 Bochs emulates the CPU. It boots once for each model, runs the comparison of `tests/km` in one go,
 and each test waits for its own lines of the console. The short set has one model, and each payload
@@ -93,12 +93,13 @@ class Cpu:
 
     model: str
     parameters: Mapping[str, str]
-    """Of the module kvm_intel, as it must show them: what the CPU has, or was told to do without."""
+    """Parameters of the module kvm_intel, as it must show them: features that the CPU has or
+    lacks."""
     options: str = ""
     """Parameters that the module is given."""
     names: frozenset[str] = FEW
     left_out: Mapping[str, str] = field(default_factory=lambda: LEFT_OUT)
-    """What of these is not run, with the reason."""
+    """Tests that do not run there, with the reason."""
 
 
 # Where XSTATE_BV leaves SSE out, that form sets MXCSR to its first value: Intel SDM volume 1, 13.8.2.
@@ -142,7 +143,7 @@ CASES = [
 
 
 class Console:
-    """What a machine prints, read as far as a test asks for."""
+    """A machine's output, read as far as a test asks for."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         """Take the lines as they come."""
@@ -160,7 +161,7 @@ class Console:
         raise AssertionError
 
     def _read(self) -> None:
-        """Wait for a line; what ended them is told to each test that asks for more."""
+        """Wait for a line; each test that asks for more hears what ended them."""
         try:
             if self._failure:
                 raise self._failure
@@ -202,7 +203,7 @@ class Machines:
     """One machine at a time: that of the CPU that was asked for last."""
 
     figures: dict[str, Any]
-    """What was counted: instructions, programs and runs."""
+    """The counts: instructions, programs and runs."""
 
     def __init__(self, built: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         """Take what they run from this folder."""
@@ -242,7 +243,7 @@ class Machines:
 
 @pytest.fixture(scope="module")
 def machines(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    """The machines, none of which is left; what was counted goes to the scenario's figures."""
+    """The machines, none of which is left; the counts go to the scenario's figures."""
     made = Machines(built, tmp_path_factory)
     yield made
     made.end()

@@ -30,7 +30,7 @@ def test_install_sh_refuses_the_host(host: Host, options: str) -> None:
 
 
 def test_install_sh_wants_root(host: Host) -> None:
-    """A user who is not root is told so, with status 4, before anything else."""
+    """Another user than root gets status 4, before anything else."""
     done = host.run(f"setpriv --reuid=nobody --clear-groups sh < {INSTALL_SH}")
     assert done.rc == 4
     assert "To fix: run 'sudo ./install.sh'" in done.stderr

@@ -119,7 +119,7 @@ def test_tampered_release_is_refused(host: Host) -> None:
 
 
 def test_containers_live_on_through_an_upgrade(host: Host, engines: list[Engine]) -> None:
-    """An upgrade leaves what runs on its release; what is started afterwards is on the new one."""
+    """Running containers stay on their release at an upgrade; later ones run on the new one."""
     install(host, NEW)
     start(engines, "second")
     assert versions_run(host, engines, "first") == {OLD}

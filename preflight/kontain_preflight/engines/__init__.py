@@ -14,7 +14,7 @@ from .podman import PODMAN
 
 ENGINES = (DOCKER, PODMAN, CONTAINERD, CRIO)
 DEFAULT = PODMAN
-"""What the installer brings to a host that has none."""
+"""The engine that the installer brings to a host without any."""
 NAMES = tuple(sorted(engine.name for engine in ENGINES))
 MARKS = tuple(engine.mark for engine in ENGINES if engine.mark)
 """Files by which a process sees that an engine runs it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containerd, as a check sees it: what it makes of its files, and a container in a namespace of its own."""
+"""containerd, as a check sees it: its view of its files, and a container in its own namespace."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Containerd(Engine):
         shown = "; ".join(f"process {one.pid} is in {one.found}" for one in found[:_SHOWN])
         return warned(
             f"containers are not in the control groups that containerd asks for: {shown}",
-            f"the limits of their pods do not hold; the first is to be in …{found[0].wanted[:-1]}, as the "
+            f"the limits of their pods do not hold; the first belongs in …{found[0].wanted[:-1]}, as the "
             "default runtime has it: SystemdCgroup of their runtime is not as the kubelet's driver",
-            "run `kontain register containerd`, `systemctl restart containerd`, then make these pods "
-            "anew; where it is not Kontain's, set SystemdCgroup of that runtime in containerd's "
+            "run `kontain register containerd`, `systemctl restart containerd`, then recreate "
+            "these pods; where it is not Kontain's, set SystemdCgroup of that runtime in containerd's "
             "configuration",
             processes=[one.pid for one in found],
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every container engine has: the questions that checks and registrations ask of it."""
+"""The base of all container engines: the questions that checks and registrations ask."""
 
 from __future__ import annotations
 

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distributions of Kubernetes that bring a containerd of their own, as a check sees them.
 
-Each writes the configuration of that containerd anew at each start.
+Each writes the configuration of that containerd again at each start.
 
-k3s, RKE2
-    from a template where there is one: `{{ template "base" . }}` in it stands for their own, and what
-    follows is added (k3s' documents, "Advanced Options"; RKE2's likewise). Since 2026 what they write
-    imports the files of a folder, which get the better part: nothing of theirs is named.
-k0s
-    with the files of /etc/k0s/containerd.d merged in (k0s' documents, "Runtime").
-MicroK8s
-    from a template that is TOML but for variables in strings.
+k3s, RKE2 from a template where there is one: `{{ template "base" . }}` in it stands for their own,
+and the rest is added (k3s' documents, "Advanced Options"; RKE2's likewise). Since 2026 their
+configuration imports the files of a folder, which get the better part: nothing of theirs is named.
+k0s with the files of /etc/k0s/containerd.d merged in (k0s' documents, "Runtime"). MicroK8s from a
+template that is TOML but for variables in strings.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def _low_limits(host: Host) -> List[str]:
 
 
 def _await_cleanup(place: str, limit_s: float) -> None:
-    """Wait for conmon, and the podman that it becomes: late ones would make the folder anew.
+    """Wait for conmon, and the podman that it becomes: late ones would make the folder again.
 
     A process that begins another program has no command line for a moment: one look is not enough.
     """
