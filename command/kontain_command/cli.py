@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `kontain`: it hands over to the part that a verb belongs to.
 
-What a part needs is loaded with it only: `kontain check` is called often.
+Each part loads its needs itself: `kontain check` is called often.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
 
 A file is its kind, mode, owner, group, link target and contents; its times do not count. Below
 `BY_CHANGE_TIME`, where nobody but dpkg has business and an emulated CPU would hash for minutes,
-the time of the last change to the inode stands for all of these. What `VOLATILE` lists changes by
-itself or is promised to stay. It runs on the host: standard library only.
+the time of the last change to the inode stands for all of these. The files in `VOLATILE` change by
+themselves or are promised to stay. It runs on the host: standard library only.
 """
 
 import hashlib

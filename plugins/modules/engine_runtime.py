@@ -48,8 +48,8 @@ options:
     type: path
   restart:
     description:
-      - Whether containerd may be restarted, by which alone it loads a configuration.
-      - Containers go on meanwhile.
+      - Whether to restart containerd, which loads its configuration only at a start.
+      - Containers keep running meanwhile.
     type: bool
     default: false
   builds:
@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, or in check mode would be, in this order.
+  description: The changes made, or in check mode planned, in this order.
   returned: success
   type: list
   elements: dict

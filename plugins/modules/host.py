@@ -116,7 +116,7 @@ missing:
   elements: str
   sample: [crun]
 changes:
-  description: What was changed, or in check mode would be, in this order.
+  description: The changes made, or in check mode planned, in this order.
   returned: always
   type: list
   elements: dict

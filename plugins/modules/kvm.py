@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, or in check mode would be, in this order.
+  description: The changes made, or in check mode planned, in this order.
   returned: success
   type: list
   elements: dict

@@ -96,16 +96,16 @@ results:
       description: One of V(pass), V(warn), V(fail) and V(skip).
       type: str
     found:
-      description: What was found, or why the check was skipped.
+      description: The finding, or why the check was skipped.
       type: str
     cause:
-      description: Why that is so, or what follows from it; empty for a check that passed.
+      description: Its cause or its consequence; empty for a check that passed.
       type: str
     fix:
-      description: What to do; empty for a check that passed.
+      description: The remedy; empty for a check that passed.
       type: str
     details:
-      description: What was found, for programs; its keys are those of the check.
+      description: The finding, for programs; its keys are those of the check.
       type: dict
     ignored:
       description: Whether O(ignore) named the check, so that it does not count.

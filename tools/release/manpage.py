@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a man page of our Markdown: `python3 -m tools.release.manpage PAGE.1.md VERSION` prints its roff.
 
-What a page may use: one `#` title, `##` and `###` headings, paragraphs, fenced blocks, lists with
+A page may use: one `#` title, `##` and `###` headings, paragraphs, fenced blocks, lists with
 `-` or `1.`, definitions (a line of terms, then a line that begins with `: `), tables, comments
 (dropped), and within a line `**bold**`, `*italic*`, `` `code` ``, `[text](address)`, `<address>`.
 The roff is that of man(7) and tbl(1).

@@ -2,7 +2,7 @@
 /*
  * pin.c: descriptors that the payload cannot name, for files that are to be judged.
  *
- * Whatever the host opens gets a number that another thread of the payload can guess, and use
+ * A file that the host opens gets a number that another thread of the payload can guess, and use
  * before the monitor has looked at the file; and a name can lead elsewhere after a look. So a file
  * that is judged is held by a pin: a hidden descriptor, one a vCPU, which nobody else moves. The
  * monitor examines and opens a pinned file by its own descriptor of /proc, not by a name: a payload

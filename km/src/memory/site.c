@@ -8,7 +8,7 @@
  * copy of its page. While bytes are written the page is not in the guest's page tables: a thread
  * that comes there waits for mm_lock(), so that none meets half of a change.
  *
- * Whatever else happens to the page comes here first: before it can be written or moves, the site
+ * Every other change of the page comes here first: before it can be written or moves, the site
  * is put back; when it goes away, the site is forgotten.
  */
 #include "base/base.h"

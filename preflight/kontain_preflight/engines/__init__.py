@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The container engines: each has a file here that looks at it, and one in kontain_host.engines that changes it.
 
-What is known of an engine stands in these two and nowhere else: others ask `ENGINES`.
+The facts of an engine stand in these two and nowhere else: others ask `ENGINES`.
 """
 
 from __future__ import annotations
