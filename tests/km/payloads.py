@@ -297,6 +297,7 @@ HOSTILE = (
     Payload("socket_pointers", judge=ITSELF),
     Payload("false_proc", judge=ITSELF),
     Payload("proc_roots", judge=ITSELF),
+    Payload("proc_paths", judge=ITSELF),
     Payload("copy_race", judge=ITSELF),
     Payload("false_fault", runs=_each(["", "handled", "blocked"])),
     Payload("exec_race", judge=ITSELF),

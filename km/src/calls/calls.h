@@ -192,6 +192,9 @@ void pin_init(struct vcpu *vcpu);
  */
 int pin_proc(void);
 
+/* Whether that is at /proc in the root that the payload has at its start. */
+bool pin_proc_is_roots(void);
+
 /* Whether a file is on that proc(5). */
 struct stat;
 bool pin_is_on_proc(const struct stat *st);
@@ -321,6 +324,16 @@ bool proc_is_rewritten(const struct proc_file *file);
 /* Let `file` be what `name`, a path that the kernel shows, names below a proc(5); it is cut up. */
 void proc_take_apart(char *name, struct proc_file *file);
 
+/* ---- shortcut.c: paths below /proc that say what they lead to ---- */
+
+/* Whether the guest's `path` names a text of this process that is rewritten: which. The root is the
+ * one that the payload has had at its start. */
+bool shortcut_to_text(uint64_t path, struct proc_file *file);
+
+/* Whether it names what a payload may open as it is: its name below pin_proc(), and how openat2(2)
+ * must go there, for the folders may change. */
+bool shortcut_below_proc(uint64_t path, char name[PROC_AT], uint64_t *resolve);
+
 /* ---- proc_copy.c: the files in memory that stand in the place of what is rewritten ---- */
 
 /* Let the pin be a file that tells of a process in a VM what `file` would tell of its program
@@ -337,6 +350,23 @@ const char *proc_copy_name(const char *path);
 
 /* If it is one, let it say what is so now, as /proc does to who reads from the begin. */
 void proc_copy_renew(struct vcpu *vcpu, int fd);
+
+/* ---- text.c: a text that is written to a file ---- */
+
+#define TEXT_PRINTED 512 /* bytes that text_print() may add, with a zero */
+
+struct text {
+    int fd;
+    bool failed;
+    size_t used;
+    char piece[8192];
+};
+
+void text_begin(struct text *text, int fd);
+void text_add(struct text *text, const void *bytes, size_t count);
+void text_line(struct text *text, const char *line);
+__attribute__((format(printf, 2, 3))) void text_print(struct text *text, const char *format, ...);
+bool text_end(struct text *text); /* false: it could not be written whole */
 
 /* ---- proc_text.c: such a file's content ---- */
 
@@ -433,7 +463,7 @@ void mounts_after_copy(struct mounts_seen *seen);
 void mounts_forget(struct mounts_seen *seen);
 
 /* Write the text of a /proc/PID/mounts or mountinfo as it is without their noexec. */
-void mounts_write(FILE *to, struct maps *text, const struct proc_file *what);
+void mounts_write(struct text *to, struct maps *text, const struct proc_file *what);
 
 /*
  * Let `fd`, if it holds such a text, be the host's file itself, which can be waited at for a change

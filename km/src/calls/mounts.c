@@ -223,7 +223,7 @@ static bool same_field(const char *one, const char *other)
 }
 
 /* Write a line whose options begin at `from` without their noexec. */
-static void write_line(FILE *to, const char *line, const char *from)
+static void write_line(struct text *to, const char *line, const char *from)
 {
     static const char word[] = ",noexec";
     const char *at = from, *end = from + strcspn(from, " ");
@@ -231,18 +231,19 @@ static void write_line(FILE *to, const char *line, const char *from)
     do {
         at = strstr(at, word);
         if (!at || at >= end) {
-            (void)fprintf(to, "%s\n", line);
+            text_line(to, line);
             return;
         }
         at += strlen(word);
     } while (*at != ',' && *at != ' ');
-    (void)fprintf(to, "%.*s%s\n", (int)(at - strlen(word) - line), line, at);
+    text_add(to, line, (size_t)(at - strlen(word) - line));
+    text_line(to, at);
 }
 
 /* The lines of `mounts` have no IDs: those of the same process's `mountinfo` stand in the same
  * order.
  */
-void mounts_write(FILE *to, struct maps *text, const struct proc_file *what)
+void mounts_write(struct text *to, struct maps *text, const struct proc_file *what)
 {
     static const unsigned options_at = 3, point_at = 1, options_at_info = 5, point_at_info = 4;
     bool is_info = !strcmp(what->last, "mountinfo");
@@ -260,7 +261,7 @@ void mounts_write(FILE *to, struct maps *text, const struct proc_file *what)
             mounts_hides(strtoul(info, NULL, 10))) {
             write_line(to, line, field(line, is_info ? options_at_info : options_at));
         } else {
-            (void)fprintf(to, "%s\n", line);
+            text_line(to, line);
         }
     }
     maps_close(&beside);

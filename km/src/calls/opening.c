@@ -164,31 +164,48 @@ static int begin_here(const struct opening *what)
                : -1;
 }
 
-/* Where the path begins, in no proc(5); -1 also for what mostly is a mount of its own. */
-static int begin(const struct opening *what)
+/* How the kernel is to go to a file, so that it need not be judged. */
+struct way {
+    int from;
+    uint64_t path, resolve;
+    char name[PROC_AT];
+};
+
+/* Where the path begins, in no proc(5) or at what of it is harmless; -1 also for what mostly is a
+ * mount of its own. */
+static void begin(const struct opening *what, struct way *way)
 {
     char start[7] = "";
 
+    *way = (struct way){-1, what->path, RESOLVE_NO_XDEV | RESOLVE_BENEATH, ""};
     (void)guest_read(start, what->path, sizeof(start) - 1);
     if (*start != '/') {
-        return begin_here(what);
+        way->from = begin_here(what);
+    } else if (!strcmp(start, "/proc/")) {
+        way->from = shortcut_below_proc(what->path, way->name, &way->resolve) ? pin_proc() : -1;
+        way->path = (uint64_t)way->name;
+    } else if (strncmp(start, "/dev/", 5) != 0 && strncmp(start, "/sys/", 5) != 0) {
+        way->from = root;
+        way->resolve = RESOLVE_NO_XDEV | RESOLVE_IN_ROOT;
     }
-    return strncmp(start, "/proc/", 6) != 0 && strncmp(start, "/dev/", 5) != 0 &&
-                   strncmp(start, "/sys/", 5) != 0
-               ? root
-               : -1;
+}
+
+static bool is_root_ours(void)
+{
+    return __atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) &&
+           !__atomic_load_n(&parted, __ATOMIC_SEQ_CST);
 }
 
 /* The file, where its path leads across no mount from a folder in no proc(5); else an error. */
 static int64_t open_across_none(const struct opening *what)
 {
     struct open_how how = what->how;
-    int from = __atomic_load_n(&root_is_ours, __ATOMIC_SEQ_CST) &&
-                       !__atomic_load_n(&parted, __ATOMIC_SEQ_CST)
-                   ? begin(what)
-                   : -1;
+    struct way way = {.from = -1};
 
-    if (from < 0) {
+    if (is_root_ours()) {
+        begin(what, &way);
+    }
+    if (way.from < 0) {
         return -EXDEV;
     }
     if (what->older) { /* which overlook what they do not know, and know O_LARGEFILE only */
@@ -197,8 +214,8 @@ static int64_t open_across_none(const struct opening *what)
     }
     /* Another thread may change the path, the root and the working folder now. Nothing begins at
      * the root that is then, nor at another folder than this one. */
-    how.resolve |= RESOLVE_NO_XDEV | (from == root ? RESOLVE_IN_ROOT : RESOLVE_BENEATH);
-    return openat2_at((uint64_t)from, what->path, &how);
+    how.resolve |= way.resolve;
+    return openat2_at((uint64_t)way.from, way.path, &how);
 }
 
 /* ---- any file ---- */
@@ -358,6 +375,19 @@ static int64_t open_pinned(const struct opening *what)
         fd = open_pin(vcpu, what->how.flags, &st);
     }
     pin_clear(vcpu);
+    return fd;
+}
+
+/* This process's own text, which needs no look at the host's file. */
+static int64_t open_text(const struct opening *what, struct proc_file *file)
+{
+    struct stat st;
+    int64_t fd = pin_text(what->vcpu, file, what->how.flags, &st);
+
+    if (!fd) {
+        fd = open_pin(what->vcpu, what->how.flags, &st);
+    }
+    pin_clear(what->vcpu);
     return fd;
 }
 
@@ -522,11 +552,15 @@ static int64_t open_name(const struct opening *what)
 
 static int64_t open_safely(const struct opening *what)
 {
+    struct proc_file file;
     int64_t fd;
 
     if (is_harmless(what->how.flags)) {
         return what->how.flags & O_PATH ? open_name(what)
                                         : host_open(what, what->how.flags, what->how.mode);
+    }
+    if (!what->how.resolve && is_root_ours() && shortcut_to_text(what->path, &file)) {
+        return open_text(what, &file);
     }
     fd = open_across_none(what);
     if (fd == -EXDEV || fd == -ENOSYS || fd == -EPERM || fd == -EINVAL || fd == -E2BIG ||

@@ -26,13 +26,19 @@
 
 #define PROC_ROOT_INODE 1 /* PROC_ROOT_INO of the kernel's linux/proc_ns.h */
 
-static int proc = -1;  /* the root of a proc(5) that shows this process, or -1 */
-static dev_t proc_dev; /* which it is */
-static int blank = -1; /* what a pin is that holds no file */
+static int proc = -1;      /* the root of a proc(5) that shows this process, or -1 */
+static dev_t proc_dev;     /* which it is */
+static bool proc_is_roots; /* it is /proc in the root that the payload has at its start */
+static int blank = -1;     /* what a pin is that holds no file */
 
 int pin_proc(void)
 {
     return proc;
+}
+
+bool pin_proc_is_roots(void)
+{
+    return proc_is_roots;
 }
 
 bool pin_is_on_proc(const struct stat *st)
@@ -57,9 +63,11 @@ void pin_init(struct vcpu *vcpu)
 
     fd = carried >= 0 ? carried : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && shows_us(fd)) {
-        struct stat st;
+        struct stat st, named;
 
         proc_dev = fstat(fd, &st) == 0 ? st.st_dev : 0;
+        proc_is_roots = carried < 0 || (stat("/proc", &named) == 0 && named.st_dev == st.st_dev &&
+                                        named.st_ino == st.st_ino);
         proc = fd_hide(fd);
     } else if (fd >= 0) {
         (void)close(fd);

@@ -358,7 +358,8 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     if (is_kvms(fd, st)) {
         return -ENOENT; /* a descriptor of the monitor, by its name below /proc */
     }
-    if (!(S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) || major(st->st_dev) || !proc_has(fd)) {
+    if (!(S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) || major(st->st_dev) ||
+        !(pin_is_on_proc(st) || proc_has(fd))) {
         return 0;
     }
     proc_look(fd, st, file);

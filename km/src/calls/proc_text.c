@@ -70,29 +70,29 @@ static bool is_address(int field)
  * The second field is in parentheses and may hold anything. An address is the monitor's where the
  * kernel lets nobody set it (PR_SET_MM), and where a process is just ending.
  */
-static void write_stat(FILE *to, char *line, pid_t pid)
+static void write_stat(struct text *to, char *line, pid_t pid)
 {
     char *at = strrchr(line, ')');
 
     if (!at) {
         return;
     }
-    (void)fprintf(to, "%.*s", (int)(at + 1 - line), line);
+    text_add(to, line, (size_t)(at + 1 - line));
     at++;
     for (int field = 3; *at == ' '; field++) {
         size_t length = strcspn(++at, " ");
         uint64_t value = strtoul(at, NULL, 10);
 
         if (field == STAT_THREADS) {
-            (void)fprintf(to, " %lu", count_threads(pid, value));
+            text_print(to, " %lu", count_threads(pid, value));
         } else if (is_address(field) && (value >= GUEST_TOP || !stack_is_shown())) {
-            (void)fputs(" 0", to);
+            text_add(to, " 0", 2);
         } else {
-            (void)fprintf(to, " %.*s", (int)length, at);
+            text_add(to, at - 1, length + 1);
         }
         at += length;
     }
-    (void)fputc('\n', to);
+    text_add(to, "\n", 1);
 }
 
 /* The signals that the payload handles: the host also has the monitor's own. */
@@ -138,45 +138,45 @@ unsigned proc_filters(pid_t pid, bool own)
     return seccomp_shown(own ? signal_vcpu() : NULL, host);
 }
 
-static void write_status(FILE *to, const char *line, pid_t pid, bool own)
+static void write_status(struct text *to, const char *line, pid_t pid, bool own)
 {
     static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
     static const char seccomp[] = "Seccomp:\t";
     unsigned shown;
 
     if (!strncmp(line, threads, strlen(threads))) {
-        (void)fprintf(to, "%s%lu\n", threads,
-                      count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
+        text_print(to, "%s%lu\n", threads,
+                   count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
     } else if (own && !strncmp(line, handled, strlen(handled))) {
-        (void)fprintf(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
+        text_print(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
         shown = proc_filters(pid, own);
-        (void)fprintf(to, "%s%u\n", seccomp,
-                      shown ? SECCOMP_MODE_FILTER
-                      : own ? signal_vcpu()->seccomp.mode
-                            : 0);
+        text_print(to, "%s%u\n", seccomp,
+                   shown ? SECCOMP_MODE_FILTER
+                   : own ? signal_vcpu()->seccomp.mode
+                         : 0);
     } else if (!strncmp(line, filters, strlen(filters))) {
-        (void)fprintf(to, "%s%u\n", filters, proc_filters(pid, own));
+        text_print(to, "%s%u\n", filters, proc_filters(pid, own));
     } else {
-        (void)fprintf(to, "%s\n", line);
+        text_line(to, line);
     }
 }
 
 /* The host's soft limit of cores is 0, see core_limit. A line is a name of 26 columns, then the
  * soft limit in 21. */
-static void write_limit(FILE *to, const char *line, bool own)
+static void write_limit(struct text *to, const char *line, bool own)
 {
     static const char core[] = "Max core file size";
     char soft[24] = "unlimited";
 
     if (!own || strncmp(line, core, strlen(core)) != 0 || strlen(line) < 47) {
-        (void)fprintf(to, "%s\n", line);
+        text_line(to, line);
         return;
     }
     if (core_limit != ~0UL) {
         (void)snprintf(soft, sizeof(soft), "%lu", core_limit);
     }
-    (void)fprintf(to, "%-26s%-21s%s\n", core, soft, line + 47);
+    text_print(to, "%-26s%-21s%s\n", core, soft, line + 47);
 }
 
 /* ---- maps, smaps ---- */
@@ -207,10 +207,10 @@ static bool parse(const char *line, struct head *head)
     return true;
 }
 
-static void write_head(FILE *to, const struct head *head)
+static void write_head(struct text *to, const struct head *head)
 {
-    (void)fprintf(to, "%08lx-%08lx %s %08lx%s\n", head->start, head->end, head->rights,
-                  head->offset, head->rest);
+    text_print(to, "%08lx-%08lx %s %08lx", head->start, head->end, head->rights, head->offset);
+    text_line(to, head->rest);
 }
 
 static void set_rights(struct head *head, int prot)
@@ -224,7 +224,7 @@ static void set_rights(struct head *head, int prot)
  * One mapping of the host is several where the payload's rights differ in it. `whole`: it is
  * followed by its details, and stays one, with the rights of its start.
  */
-static void write_own(FILE *to, const struct head *all, bool whole)
+static void write_own(struct text *to, const struct head *all, bool whole)
 {
     for (const struct vma *vma = vma_find(all->start); vma && vma->start < all->end;
          vma = vma_next((struct vma *)vma)) {
@@ -249,7 +249,7 @@ static void write_own(FILE *to, const struct head *all, bool whole)
 }
 
 /* The host has the vDSO elsewhere, among what is the monitor's. */
-static void write_vdso(FILE *to)
+static void write_vdso(struct text *to)
 {
     uint64_t at = vdso_image();
     const struct vma *vma = at ? vma_find(at) : NULL;
@@ -268,7 +268,7 @@ static void write_vdso(FILE *to)
     write_head(to, &head);
 }
 
-static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
+static void write_maps(struct text *to, struct maps *maps, bool own, bool details)
 {
     bool shown = false, vdso_shown = details;
     struct head head;
@@ -277,7 +277,7 @@ static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
     while ((line = maps_line(maps))) {
         if (!parse(line, &head)) {
             if (shown) {
-                (void)fprintf(to, "%s\n", line);
+                text_line(to, line);
             }
             continue;
         }
@@ -300,13 +300,13 @@ static void write_maps(FILE *to, struct maps *maps, bool own, bool details)
 }
 
 /* The lines whose address is the payload's; a mapping is a line. */
-static void write_numa_maps(FILE *to, struct maps *maps)
+static void write_numa_maps(struct text *to, struct maps *maps)
 {
     char *line;
 
     while ((line = maps_line(maps))) {
         if (strtoul(line, NULL, 16) < GUEST_TOP) {
-            (void)fprintf(to, "%s\n", line);
+            text_line(to, line);
         }
     }
 }
@@ -343,7 +343,7 @@ static void add_line(struct sums *sums, const char *line)
 }
 
 /* smaps_rollup is the sum of smaps: of what the payload has. */
-static void write_rollup(FILE *to, struct maps *smaps)
+static void write_rollup(struct text *to, struct maps *smaps)
 {
     struct sums sums = {0};
     uint64_t start = 0, end = 0;
@@ -360,10 +360,10 @@ static void write_rollup(FILE *to, struct maps *smaps)
             add_line(&sums, line);
         }
     }
-    (void)fprintf(to, "%08lx-%08lx ---p 00000000 00:00 0 %24s[rollup]\n", start, end, "");
+    text_print(to, "%08lx-%08lx ---p 00000000 00:00 0 %24s[rollup]\n", start, end, "");
     for (size_t i = 0; i < sums.count; i++) {
-        (void)fprintf(to, "%s:%*lu kB\n", sums.names[i], (int)(23 - strlen(sums.names[i])),
-                      sums.values[i]);
+        text_print(to, "%s:%*lu kB\n", sums.names[i], (int)(23 - strlen(sums.names[i])),
+                   sums.values[i]);
     }
 }
 
@@ -422,7 +422,7 @@ static int own_list(const char *last)
 /* ---- which file ---- */
 
 /* Of mappings; all are of a mapping a line but for these two. */
-static void write_list(FILE *to, struct maps *list, const char *last, bool own)
+static void write_list(struct text *to, struct maps *list, const char *last, bool own)
 {
     if (!strcmp(last, "numa_maps")) {
         write_numa_maps(to, list);
@@ -433,7 +433,7 @@ static void write_list(FILE *to, struct maps *list, const char *last, bool own)
     }
 }
 
-static void write_lines(FILE *to, struct maps *text, const struct proc_file *what, bool own)
+static void write_lines(struct text *to, struct maps *text, const struct proc_file *what, bool own)
 {
     char *line;
 
@@ -449,17 +449,17 @@ static void write_lines(FILE *to, struct maps *text, const struct proc_file *wha
 }
 
 /* What of a thread that waits in the monitor would only tell of the monitor. */
-static bool write_fixed(FILE *to, const char *last, bool own)
+static bool write_fixed(struct text *to, const char *last, bool own)
 {
     size_t size;
     const void *auxv = stack_auxv(&size);
 
     if (!strcmp(last, "syscall")) {
-        (void)fputs("running\n", to);
+        text_line(to, "running");
     } else if (!strcmp(last, "wchan")) {
-        (void)fputs("0", to);
+        text_add(to, "0", 1);
     } else if (own && !strcmp(last, "auxv")) {
-        (void)fwrite(auxv, 1, size, to);
+        text_add(to, auxv, size);
     } else {
         return !strcmp(last, "stack");
     }
@@ -468,7 +468,7 @@ static bool write_fixed(FILE *to, const char *last, bool own)
 
 /* Of another process the kernel has what stack.c told it; a kernel that took none of that has what
  * was the monitor's, which is not shown. */
-static void write_others_auxv(FILE *to, int fd)
+static void write_others_auxv(struct text *to, int fd)
 {
     uint64_t pairs[2 * 64];
     ssize_t n = read(fd, pairs, sizeof(pairs));
@@ -477,7 +477,7 @@ static void write_others_auxv(FILE *to, int fd)
         n = offset_is_monitors(pairs[i]) ? 0 : n;
     }
     if (n > 0) {
-        (void)fwrite(pairs, 1, (size_t)n, to);
+        text_add(to, pairs, (size_t)n);
     }
 }
 
@@ -492,7 +492,7 @@ static int open_text(const struct proc_file *what, const char *from)
 
 /* A list of mappings to be written by a thread whose descriptors no other has. */
 struct writing {
-    FILE *to;
+    struct text *to;
     const struct proc_file *what;
     const char *from;
     bool own, done;
@@ -511,7 +511,7 @@ static void write_apart(void *of)
 }
 
 /* Of mappings: of this process by its hidden descriptors, else apart. */
-static bool write_mappings(FILE *to, const struct proc_file *what, bool own)
+static bool write_mappings(struct text *to, const struct proc_file *what, bool own)
 {
     const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
     struct maps text = {.fd = own ? own_list(from) : -1};
@@ -525,7 +525,7 @@ static bool write_mappings(FILE *to, const struct proc_file *what, bool own)
 }
 
 /* Read what the host says, and write what the payload shall read. */
-static bool write_read(FILE *to, const struct proc_file *what, bool own)
+static bool write_read(struct text *to, const struct proc_file *what, bool own)
 {
     struct maps text;
 
@@ -550,19 +550,15 @@ static bool write_read(FILE *to, const struct proc_file *what, bool own)
 bool proc_write(int to, const struct proc_file *what)
 {
     bool own = what->pid == proc_self(), locked = own && strstr(what->last, "maps"), done;
-    int copy = dup(to);
-    FILE *file = copy < 0 ? NULL : fdopen(copy, "w");
+    struct text text;
 
-    if (!file) {
-        (void)close(copy);
-        return false;
-    }
+    text_begin(&text, to);
     if (locked) {
         mm_lock();
     }
-    done = write_fixed(file, what->last, own) || write_read(file, what, own);
+    done = write_fixed(&text, what->last, own) || write_read(&text, what, own);
     if (locked) {
         mm_unlock();
     }
-    return fclose(file) == 0 && done;
+    return text_end(&text) && done;
 }
