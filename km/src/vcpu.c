@@ -76,10 +76,12 @@ static void serve_syscall(struct vcpu *vcpu)
     }
 }
 
-/* Whether it is a call that waits for a child; of another number than a call's it may be one. */
-static bool waits(const struct vcpu *vcpu)
+/* Whether a child that ends later would be seen: by a limit, or by a call that waits for children;
+ * of another number than a call's it may be one. */
+static bool sees_children(const struct vcpu *vcpu)
 {
-    return (uint32_t)vcpu->regs->rax == __NR_wait4 || (uint32_t)vcpu->regs->rax == __NR_waitid;
+    return options.snapshot || options.carried[CARRIED_FEW] ||
+           (uint32_t)vcpu->regs->rax == __NR_wait4 || (uint32_t)vcpu->regs->rax == __NR_waitid;
 }
 
 static void serve_port(struct vcpu *vcpu)
@@ -108,31 +110,31 @@ static void serve_port(struct vcpu *vcpu)
 static void make_worker(struct vcpu *vcpu)
 {
     const struct timespec pause = {0, WORKER_PAUSE_NS};
-    struct rlimit own = {0, 0}, most;
+    struct rlimit limit = {0, 0};
     int error = EAGAIN;
+    uint64_t own;
 
     vcpu_wait_elsewhere(vcpu, true); /* the child that tried it counts until then */
-    (void)getrlimit(RLIMIT_NPROC, &own);
-    most = (struct rlimit){own.rlim_max, own.rlim_max};
     for (int i = 0; i < WORKER_TRIES && error == EAGAIN; i++) {
         if (i) {
             (void)nanosleep(&pause, NULL);
         }
-        (void)setrlimit(RLIMIT_NPROC, &most);
+        own = limits_lift_processes();
         vcpu->run->immediate_exit = 1; /* KVM looks at that later: the payload does not run */
         error = kvm_ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? errno : 0;
         vcpu->run->immediate_exit = 0;
         if (signal_waiting) { /* it came meanwhile, or comes now and says so itself */
             vcpu->run->immediate_exit = 1;
         }
-        (void)setrlimit(RLIMIT_NPROC, &own);
+        limits_lower_processes(own);
     }
     if (error == EAGAIN) {
+        (void)getrlimit(RLIMIT_NPROC, &limit);
         die(STATUS_FAILED,
             "allow twice as many: `ulimit -u` for the user, `--pids-limit` for the container",
             "the limit on processes leaves no room for KVM's thread: a program in a VM counts as "
             "two, and the user's limit (RLIMIT_NPROC) is %lu",
-            (unsigned long)own.rlim_max);
+            (unsigned long)limit.rlim_max);
     }
 }
 
@@ -162,6 +164,7 @@ static int run_for_nothing(void *argument)
     const struct vcpu *vcpu = argument;
 
     close_all_but(vcpu->fd, self_fd());
+    (void)limits_lift_processes();
     vcpu->run->immediate_exit = 1;
     (void)kvm_ioctl(vcpu->fd, KVM_RUN, 0);
     vcpu->run->immediate_exit = 0;
@@ -361,7 +364,7 @@ _Noreturn void vcpu_run(struct vcpu *vcpu)
         switch (vcpu->run->exit_reason) {
         case KVM_EXIT_IO:
             if (__atomic_load_n(&elsewhere, __ATOMIC_RELAXED)) {
-                vcpu_wait_elsewhere(vcpu, options.snapshot || waits(vcpu)); /* which see children */
+                vcpu_wait_elsewhere(vcpu, sees_children(vcpu));
             }
             serve_port(vcpu);
             break;

@@ -48,10 +48,8 @@ def test_limit_that_is_enough_is_the_payloads(limits: str, km: Path) -> None:
     assert show.stdout.split() == limits.split()[-1:]
 
 
-@pytest.mark.needs_root
-@pytest.mark.parametrize(("nproc", "status"), [("1", FAILED), ("1:2", 0)])
-def test_limit_of_processes_ends_the_start(nproc: str, status: int, km: Path) -> None:
-    """Without room for KVM's thread km gives up and says so; a soft limit is lifted for it."""
+def as_user(km: Path, nproc: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The end of the payload WORDS of a user with no other process, who may have NPROC."""
     if os.geteuid() != 0:
         pytest.skip("it becomes another user: run it as root")
     kvm = os.open("/dev/kvm", os.O_RDWR)
@@ -60,9 +58,30 @@ def test_limit_of_processes_ends_the_start(nproc: str, status: int, km: Path) ->
         monitor = shutil.copy(km, open_to_all)
         done = subprocess.run(
             ["setpriv", "--reuid", "12346", "--clear-groups", "prlimit", f"--nproc={nproc}",
-             monitor, "--kvm-fd", str(kvm), "/bin/echo", "hello"],
+             monitor, "--kvm-fd", str(kvm), *words],
             capture_output=True, text=True, check=False, timeout=60, pass_fds=[kvm],
         )  # fmt: skip
     os.close(kvm)
+    return done
+
+
+FORK = "import os\ntry: print(os.waitpid(os.fork() or os._exit(7), 0)[1] >> 8)\nexcept OSError as e: print(e.strerror)"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("nproc", "answer"), [("2", "Resource temporarily unavailable"), ("2:4", "7"), ("4", "7")]
+)
+def test_fork_at_a_limit_fails_itself(nproc: str, answer: str, km: Path) -> None:
+    """Where the child's VM could not begin, it is the fork that fails, and no child that ends."""
+    done = as_user(km, nproc, "/usr/bin/python3", "-c", FORK)
+    assert (done.stdout, done.stderr) == (f"{answer}\n", "")
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(("nproc", "status"), [("1", FAILED), ("1:2", 0)])
+def test_limit_of_processes_ends_the_start(nproc: str, status: int, km: Path) -> None:
+    """Without room for KVM's thread km gives up and says so; a soft limit is lifted for it."""
+    done = as_user(km, nproc, "/bin/echo", "hello")
     assert done.returncode == status, done
     assert ("RLIMIT_NPROC" in done.stderr) == (status == FAILED)

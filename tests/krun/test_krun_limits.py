@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
-from .support import IN_A_VM, BundleFolder, Runtime
+from .support import FOREVER, IN_A_VM, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
 ID = f"limits-{os.getpid()}"
+CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/pids")
 
 
 def limit_processes(bundle: BundleFolder, limit: int) -> None:
@@ -19,23 +22,47 @@ def limit_processes(bundle: BundleFolder, limit: int) -> None:
     bundle.doc["linux"].setdefault("resources", {})["pids"] = {"limit": limit}
 
 
-@pytest.mark.parametrize("limit", [2, 4, 7])
+@pytest.mark.parametrize("limit", [1, 2, 4, 7])
 def test_few_processes_are_enough(krun: Runtime, bundle: BundleFolder, limit: int) -> None:
-    """A program alone needs two, and what krun does before it needs none of the container's."""
+    """A program alone needs one, and neither krun nor KVM needs any of the container's."""
     limit_processes(bundle, limit)
     done = krun("run", "-b", bundle.args("uname", "-r"), ID)
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 
-@pytest.mark.parametrize("kind", ["cgroup", "user"])
-def test_one_process_is_too_few(krun: Runtime, bundle: BundleFolder, kind: str) -> None:
+@pytest.mark.parametrize("limit", [1, 2, 9])
+@pytest.mark.parametrize("kind", ["fork", "vfork", "thread"])
+def test_as_many_processes_as_the_limit_says(
+    krun: Runtime, bundle: BundleFolder, payloads: Path, kind: str, limit: int
+) -> None:
+    """A fork, a vfork and a new thread fail at once, and at the same number as under the backend."""
+    shutil.copy(payloads / "until_full", bundle.rootfs)
+    limit_processes(bundle, limit)
+    path = bundle.args("/until_full", kind)
+    inside = krun("run", "-b", path, ID)
+    bare = krun.bare("run", "-b", path, f"{ID}-bare")
+    assert bare.stdout == f"{kind}: {limit - 1}, then Resource temporarily unavailable\n"
+    assert (inside.stdout, inside.stderr) == (bare.stdout, bare.stderr)
+
+
+def test_a_limit_that_is_seldom_reached_stays(krun: Runtime, bundle: BundleFolder) -> None:
+    """What engines give each container is the control group's limit as it is."""
+    limit_processes(bundle, 2048)
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
+    group = next(
+        line.split(":")[2]
+        for line in Path(f"/proc/{krun.state(ID)['pid']}/cgroup").read_text().splitlines()
+        if line.split(":")[1] in ("pids", "")
+    )
+    found = [Path(f"{root}{group}/pids.max") for root in CGROUPS]
+    assert [file.read_text() for file in found if file.exists()] == ["2048\n"]
+
+
+def test_one_process_is_too_few_for_a_user(krun: Runtime, bundle: BundleFolder) -> None:
     """Where there is no room for KVM's thread, km says so, and which limits there are, and ends."""
-    if kind == "cgroup":
-        limit_processes(bundle, 1)
-    else:
-        bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}
-        bundle.doc["process"]["capabilities"] = {}
-        bundle.doc["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "hard": 1, "soft": 1}]
+    bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}
+    bundle.doc["process"]["capabilities"] = {}
+    bundle.doc["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "hard": 1, "soft": 1}]
     done = krun("run", "-b", bundle.args("uname", "-r"), ID)
     assert done.returncode == 125
     assert "a program in a VM counts as two" in done.stderr

@@ -68,6 +68,7 @@ enum {
     CARRIED_NO_HELPER,
     CARRIED_NO_PATCH,
     CARRIED_LOCKS,
+    CARRIED_FEW, /* limits let the program have few processes, see task/room.c */
     CARRIED_COUNT
 };
 
@@ -111,6 +112,10 @@ void limits_make_room(void);
 
 /* Whether the next program's monitor will find it. */
 bool limits_leave_room(void);
+
+/* Lift the soft limit of processes to the hard one: what it was. And put it back. */
+uint64_t limits_lift_processes(void);
+void limits_lower_processes(uint64_t soft);
 
 /* What helps against the `error` of a message, where that is a limit: else `fix`, its own. */
 const char *limits_fix(const char *fix, const char *what, int error);

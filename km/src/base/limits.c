@@ -59,6 +59,25 @@ bool limits_leave_room(void)
     return getrlimit(RLIMIT_STACK, &stack) < 0 || stack.rlim_max >= STACK_LEAST;
 }
 
+uint64_t limits_lift_processes(void)
+{
+    struct rlimit own = {0, 0};
+
+    if (getrlimit(RLIMIT_NPROC, &own) == 0) {
+        (void)setrlimit(RLIMIT_NPROC, &(struct rlimit){own.rlim_max, own.rlim_max});
+    }
+    return own.rlim_cur;
+}
+
+void limits_lower_processes(uint64_t soft)
+{
+    struct rlimit own;
+
+    if (getrlimit(RLIMIT_NPROC, &own) == 0) {
+        (void)setrlimit(RLIMIT_NPROC, &(struct rlimit){soft, own.rlim_max});
+    }
+}
+
 static bool is_limited(int resource)
 {
     struct rlimit limit;

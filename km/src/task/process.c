@@ -337,5 +337,8 @@ int64_t process_clone(struct vcpu *vcpu, const struct clone *how)
         note_tracer(how->flags);
         return -EINVAL; /* two processes in one memory at the same time */
     }
+    if (!room_for_one(vcpu, thread)) {
+        return -EAGAIN;
+    }
     return thread ? new_thread(vcpu, how) : new_process(vcpu, how);
 }

@@ -44,6 +44,12 @@ struct clone {
 /* Make a process or a thread, as clone3(2): its number, 0 in the child, or -errno. */
 int64_t process_clone(struct vcpu *vcpu, const struct clone *how);
 
+/* ---- room.c ---- */
+
+/* Whether limits of processes leave room for a process, or for a thread; where they are high it is
+ * not looked at. */
+bool room_for_one(struct vcpu *vcpu, bool thread);
+
 /* ---- signal.c: signals of the payload ---- */
 
 /* The kernel's struct sigaction, of rt_sigaction(2). */

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-_HIDE, _SECCOMP = "--hide-noexec", "--seccomp"  # options of km(1)
+_HIDE, _SECCOMP, _FEW = "--hide-noexec", "--seccomp", "--few-processes"  # options of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
 _CAP_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
+_ROOM_FOR_KVM = 2  # what the start of a VM has for a moment: see task/room.c of km
+_FEW_PROCESSES = (
+    256  # a limit above it is seldom reached, and km's trial at each fork costs 0.2 ms
+)
 
 # Hooks get the container's state on standard input and must read it, or crun sometimes fails.
 _DRAIN = "while read -r line; do :; done; "
@@ -65,7 +69,7 @@ class Rewriter:
             mounts.check_read_only(linux, given)
         hidden = mounts.hidden(self.tree, given, linux, backend)
         self.options = [word for path in hidden for word in (_HIDE, path)]
-        doc = self._with_profile(doc, linux)
+        doc = self._with_profile(self._with_room(doc), linux)
         programs = [mounts.of_host(km), *self._direct_programs()]
         places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
@@ -87,6 +91,16 @@ class Rewriter:
             ],
             "hooks": with_hook(hooks, stage, hook),
         }
+
+    def _with_room(self, doc: dict[str, Any]) -> dict[str, Any]:
+        """Return DOC with a low limit of processes that leaves the container as many as it says."""
+        linux = document.member(doc, "linux", dict) or {}
+        limit = limit_of_processes(linux)
+        if limit is None or not 0 < limit <= _FEW_PROCESSES:
+            return doc
+        self.options.append(_FEW)
+        pids = {**linux["resources"]["pids"], "limit": limit + _ROOM_FOR_KVM}
+        return {**doc, "linux": {**linux, "resources": {**linux["resources"], "pids": pids}}}
 
     def _with_profile(self, doc: dict[str, Any], linux: dict[str, Any]) -> dict[str, Any]:
         """Return DOC, whose member LINUX is, with a seccomp profile that leaves km what it needs."""
@@ -134,7 +148,8 @@ def options_of(args: list[str]) -> list[str]:
     """Return the options of the Rewriter that made the command ARGS."""
     known = args[: args.index("--argv0")] if "--argv0" in args else []
     pairs = zip(known, known[1:])
-    return [word for pair in pairs if pair[0] in (_HIDE, _SECCOMP) for word in pair]
+    valued = [word for pair in pairs if pair[0] in (_HIDE, _SECCOMP) for word in pair]
+    return [_FEW] * (_FEW in known) + valued
 
 
 def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:
@@ -174,10 +189,16 @@ def leaves_no_room(linux: dict[str, Any]) -> bool:
 
     What runc itself is there has some seven threads.
     """
+    limit = limit_of_processes(linux)
+    return limit is not None and 0 < limit < _ROOM_FOR_HOOKS
+
+
+def limit_of_processes(linux: dict[str, Any]) -> int | None:
+    """Return how many processes and threads LINUX lets the container have, if it says so."""
     resources = document.member(linux, "resources", dict, "linux.") or {}
     pids = document.member(resources, "pids", dict, "linux.resources.") or {}
-    limit = document.member(pids, "limit", int, "linux.resources.pids.")
-    return limit is not None and 0 < limit < _ROOM_FOR_HOOKS
+    limit: int | None = document.member(pids, "limit", int, "linux.resources.pids.")
+    return limit
 
 
 def noexec_stage(*, read_only: bool, outside: bool) -> tuple[str, list[str]]:
