@@ -58,6 +58,18 @@ def test_a_limit_that_is_seldom_reached_stays(krun: Runtime, bundle: BundleFolde
     assert [file.read_text() for file in found if file.exists()] == ["2048\n"]
 
 
+@pytest.mark.parametrize("name", ["RLIMIT_DATA", "RLIMIT_AS"])
+@pytest.mark.parametrize("limit", [0, 1 << 20, 5 << 20])
+def test_memory_too_low_for_km_is_named(
+    krun: Runtime, bundle: BundleFolder, name: str, limit: int
+) -> None:
+    """Where km cannot even be loaded krun says which limit it is, and else km does."""
+    bundle.doc["process"]["rlimits"] = [{"type": name, "hard": limit, "soft": limit}]
+    done = krun("run", "-b", bundle.args("true"), ID)
+    assert "km needs 20 MiB more than the program" in done.stderr
+    assert done.returncode not in (0, 139)
+
+
 def test_one_process_is_too_few_for_a_user(krun: Runtime, bundle: BundleFolder) -> None:
     """Where there is no room for KVM's thread, km says so, and which limits there are, and ends."""
     bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}

@@ -78,22 +78,28 @@ void limits_lower_processes(uint64_t soft)
     }
 }
 
-static bool is_limited(int resource)
+static uint64_t limit_of(int resource)
 {
     struct rlimit limit;
 
-    return getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return getrlimit(resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
 }
 
 const char *limits_fix(const char *fix, const char *what, int error)
 {
     bool by_error = strstr(what, "%m");
+    uint64_t data = limit_of(RLIMIT_DATA), space = limit_of(RLIMIT_AS);
 
     if (by_error && error == EMFILE) {
         return "raise the limit on open files (ulimit -n): km needs 12 more than the program";
     }
-    if (((by_error && error == ENOMEM) || strstr(fix, "ulimit -v")) && is_limited(RLIMIT_DATA)) {
+    if (((by_error && error == ENOMEM) || strstr(fix, "ulimit -v")) && data != RLIM_INFINITY &&
+        data <= space) {
         return "raise the limit on data (ulimit -d): km needs 20 MiB more than the program";
+    }
+    if (by_error && error == ENOMEM && space != RLIM_INFINITY) {
+        return "raise the limit on address space (ulimit -v): km needs 20 MiB more than the "
+               "program";
     }
     return fix;
 }

@@ -132,16 +132,24 @@ static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t 
     uint64_t end = start + phdr->p_memsz, page = ROUND_DOWN(start, PAGE_SIZE);
     uint64_t zeroes = phdr->p_filesz ? ROUND_UP(file_end, PAGE_SIZE) : page;
 
-    if (phdr->p_filesz && mm_map(page, file_end - page, prot, MAP_PRIVATE | MAP_FIXED, elf->fd,
-                                 phdr->p_offset - (start - page)) < 0) {
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map a segment of %s at 0x%lx", elf->path, start);
+    int64_t error = phdr->p_filesz ? mm_map(page, file_end - page, prot, MAP_PRIVATE | MAP_FIXED,
+                                            elf->fd, phdr->p_offset - (start - page))
+                                   : 0;
+
+    if (error < 0) {
+        errno = (int)-error;
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map a segment of %s at 0x%lx: %m", elf->path,
+            start);
     }
     if (end > file_end && zeroes > file_end && phdr->p_filesz && prot & PROT_WRITE) {
         memset((void *)file_end, 0, (zeroes < end ? zeroes : ROUND_UP(end, PAGE_SIZE)) - file_end);
     }
-    if (end > zeroes &&
-        mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) < 0) {
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of memory for %s", end - zeroes,
+    error = end > zeroes
+                ? mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+                : 0;
+    if (error < 0) {
+        errno = (int)-error;
+        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of memory for %s: %m", end - zeroes,
             elf->path);
     }
 }

@@ -20,6 +20,7 @@ _CAP_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
 _ROOM_FOR_KVM = 2  # what the start of a VM has for a moment: see task/room.c of km
+_LEAST_LIMITS = {"RLIMIT_DATA": 2 << 20, "RLIMIT_AS": 4 << 20}  # below, the kernel ends km unread
 _FEW_PROCESSES = (
     256  # a limit above it is seldom reached, and km's trial at each fork costs 0.2 ms
 )
@@ -132,6 +133,7 @@ class Rewriter:
             )
         env = document.strings(process, "env", "process.")
         cwd = document.member(process, "cwd", str, "process.") or "/"
+        check_limits(process)
         return {
             **without_sys_admin(process, self.policy),
             "args": self.command(args, env, cwd),
@@ -182,6 +184,20 @@ def allowed(caps: list[str], policy: Policy) -> list[str]:
             'leave out --privileged, or set "sys_admin" to "drop" in krun.json(5)',
         )
     return kept
+
+
+def check_limits(process: dict[str, Any]) -> None:
+    """Refuse limits of PROCESS under which the kernel cannot load km, which then says nothing."""
+    for given in document.objects(process, "rlimits", "process."):
+        name = document.member(given, "type", str, "process.rlimits.")
+        soft = document.member(given, "soft", int, "process.rlimits.")
+        least = _LEAST_LIMITS.get(name or "")
+        if least and soft is not None and soft < least:
+            raise KrunError(
+                f"the container's limit {name} is too low for a VM: it is {soft} bytes, and km needs "
+                "20 MiB more than the program",
+                f"raise it (podman run --ulimit {(name or '')[len('RLIMIT_') :].lower()}=…)",
+            )
 
 
 def leaves_no_room(linux: dict[str, Any]) -> bool:
