@@ -140,6 +140,26 @@ print(memory[:5])
 """
 
 
+HELPED = """
+import os
+for _ in range(3000):
+    os.access("/nothing", os.F_OK)
+open("/proc/kontain/snapshot").close()
+print("goes on")
+"""
+
+
+def test_program_that_a_helper_helps_asks(km: Path, tmp_path: Path) -> None:
+    """A program that makes so many calls that it has a helper asks by a call of its own."""
+    snapshot = tmp_path / "helped.kmsnap"
+    chrt = ["chrt", "-f", "1"]  # before what leaves a helper no CPU
+    before = [] if subprocess.run([*chrt, "true"], check=False).returncode else chrt
+    words = [*before, km, "--snapshot", snapshot, "/usr/bin/python3", "-c", HELPED]
+    done = run(words, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run([km, snapshot]).stdout == "goes on\n"
+
+
 def test_shared_mapping_of_a_file(km: Path, tmp_path: Path) -> None:
     """A file that was opened for reading alone is in the snapshot; another is needed again."""
     mapped, snapshot = tmp_path / "mapped", tmp_path / "snapshot"

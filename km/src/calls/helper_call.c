@@ -74,9 +74,11 @@ static bool lets_not_wait(uint64_t fd, bool to_close)
 }
 
 /* Whether an opening is of a file that is there, where nobody waits for another's end of a pipe, a
- * device or a lease of a server, or of one that is not there. Should the path lead elsewhere the
- * next moment, it is the payload that has changed it, and that waits. */
-static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+ * device or a lease of a server. Should the path lead elsewhere the next moment, it is the payload
+ * that has changed it, and that waits. Where nothing is there that is the result: what asks for a
+ * snapshot is not there, and is for the payload's own thread. */
+static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
+                       int64_t *result)
 {
     uint64_t look = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
     int64_t fd =
@@ -85,7 +87,8 @@ static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_
     bool is;
 
     if (fd < 0) {
-        return fd == -ENOENT && !(flags & O_CREAT);
+        *result = fd == -ENOENT && !(flags & O_CREAT) && !hooks.is_snapshot_path(path) ? fd : 0;
+        return *result < 0;
     }
     is = fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
     (void)close((int)fd);
@@ -99,14 +102,14 @@ static bool command_waits_not(int command)
            command == F_DUPFD || command == F_DUPFD_CLOEXEC;
 }
 
-/* Whether a call of those that may wait does not. */
-static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args)
+/* Whether a call of those that may wait does not; it may have been made, with a result below 0. */
+static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, int64_t *result)
 {
     switch (number) {
     case __NR_open:
-        return opens_file(vcpu, (uint64_t)AT_FDCWD, args[0], args[1]);
+        return opens_file(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], result);
     case __NR_openat:
-        return opens_file(vcpu, args[0], args[1], args[2]);
+        return opens_file(vcpu, args[0], args[1], args[2], result);
     case __NR_fcntl:
         return command_waits_not((int)args[1]) ||
                (((int)args[1] == F_GETLK || (int)args[1] == F_SETLK) &&
@@ -140,13 +143,17 @@ bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
 {
     enum helped helped = helped_of(number);
 
+    *result = 0;
     if (number == __NR_epoll_wait) {
         return poll_events(vcpu, args, result);
     }
     if (!helper_may_make(number) ||
         (helped == HELPED_ON_FILE && !lets_not_wait(args[0], number == __NR_close)) ||
-        (helped == HELPED_IF_READY && !is_ready(vcpu, number, args))) {
+        (helped == HELPED_IF_READY && !is_ready(vcpu, number, args, result))) {
         return false;
+    }
+    if (*result < 0) {
+        return true;
     }
     if (number == __NR_getpriority && (int)args[0] == PRIO_PROCESS && !(int)args[1]) {
         args[1] = (uint64_t)freeze_of(vcpu)->tid; /* the kernel means the thread that asks */
