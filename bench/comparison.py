@@ -3,17 +3,17 @@
 
 Each round does everything once, in turn, so that a busy machine disturbs all alike; it prints
 medians. The engines are private ones, as in the tests of krun; needs root. Figures go to a JSON
-file, and the charts of starts to two SVG files next to it.
+file, which bench/record.py puts into the documents.
 """
 
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-import plot
+import machine
+import tables
 from engines import took_ms
 from lab import Lab
 
@@ -49,7 +49,7 @@ def starts(folder: Path, rounds: int, engine_rounds: int) -> "dict[str, dict[str
 
 
 def main() -> None:
-    """Measure, print the tables, write the files."""
+    """Measure, print the tables, write the file."""
     parser = argparse.ArgumentParser(description="Compare native, km and containers; needs root.")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--engine-rounds", type=int, default=15)
@@ -60,12 +60,11 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="comparison") as name:
         result = starts(Path(name), options.rounds, options.engine_rounds)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
-    json.dump(result, sys.stdout, indent=2)
-    print()
-    for kind, values in result.items():
-        chart = plot.bars(f"Start of busybox true, {kind}, median", "ms", values)
-        options.output.with_name(f"comparison-{kind}.svg").write_text(chart)
+    kept = {"machine": machine.facts(), **result}
+    options.output.write_text(json.dumps(kept, indent=2) + "\n")
+    print(
+        tables.starts(result["alone"], "crun"), tables.engine_starts(result["engines"]), sep="\n"
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "runenv")]
 
 from tests.krun.containerd import Containerd  # noqa: E402 - these are found only now
 from tests.krun.engines import DEBIAN, IMAGE, Docker, Engine, Podman, PrivateHost  # noqa: E402

@@ -3,7 +3,9 @@
 
 Each round does each line by each way in turn, so that a busy machine disturbs all alike; a figure is
 the best of the rounds, and ratios are to native. Needs root, KVM, and of the host: redis, nginx,
-wrk, node, sqlite3, gcc. Files are in memory; servers are asked by clients of the host. The table goes to standard output; JSON, table and plot to files.
+wrk, node, sqlite3, gcc. Files are in memory; servers are asked by clients of the host.
+The table goes to standard output, the figures to a JSON file, which bench/record.py puts into the
+documents.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import sys
 import time
 from pathlib import Path
 
-import plot
+import machine
+import tables
 from peer import Peer, peers
 
 TYPE_CHECKING = False
@@ -34,7 +37,6 @@ SERVICES = {
     "idle Node service": ["/usr/bin/node", "-e",
         "require('http').createServer().listen(0, '127.0.0.1', () => console.log('ready'))"],
 }  # fmt: skip
-HOST_MIB = 23 * 1024  # of a host of 24 GiB, whose system keeps one
 MAKE = "all: $(patsubst %.c,%.o,$(wildcard *.c))\n%.o: %.c\n\tgcc -O1 -c $< -o $@\n"
 SOURCE = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint f(int x) { return x * 3; }\n"
 
@@ -149,29 +151,12 @@ def measure(ways: list[Peer], rounds: int) -> Figures:
     return figures
 
 
-def table(figures: Figures, names: list[str]) -> str:
-    """Return FIGURES as a table of Markdown, each with its ratio to the native one."""
-    rows = [f"| what | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for line, values in figures.items():
-        cells = []
-        for name in names:
-            ratio = values.get(name, 0) / values["native"] if values.get("native") else 0
-            more = f", {ratio:.3g} x" if ratio and name != "native" else ""
-            cells.append(f"{values[name]:.3g}{more}" if name in values else "not measured")
-        rows.append(f"| {line} | {' | '.join(cells)} |")
-    for service in SERVICES:
-        values = figures.get(f"{service} (MiB)", {})
-        cells = [f"{HOST_MIB / values[name]:,.0f}" if name in values else "" for name in names]
-        rows.append(f"| {service}s, computed for 24 GiB | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
-
-
 def main() -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description="Measure Kontain and its peers; needs root.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runsc", type=Path, help="gVisor's program, such as Debian trixie's")
-    parser.add_argument("--output", type=Path, default=PROGRAMS / "peers", help="without ending")
+    parser.add_argument("--output", type=Path, default=PROGRAMS / "peers.json", help="JSON file")
     options = parser.parse_args()
     subprocess.run(["make", "-s", "-C", ROOT / "bench"], check=True)
     path = os.environ["PATH"]
@@ -180,18 +165,9 @@ def main() -> int:
     with peers(options.runsc) as ways:
         versions = {peer.name: peer.version() for peer in ways}
         figures = measure(ways, options.rounds)
-    results = {"versions": versions, "load": os.getloadavg()[0], "figures": figures}
-    names = list(versions)
-    options.output.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
-    options.output.with_suffix(".md").write_text(table(figures, names))
-    ratios = {
-        line: {name: value / values["native"] for name, value in values.items()}
-        for line, values in figures.items()
-        if "native" in values
-    }
-    chart = plot.ratios("Times of native, by each way", names[1:], ratios)
-    options.output.with_suffix(".svg").write_text(chart)
-    print(table(figures, names), end="")
+    results = {"machine": machine.facts(), "versions": versions, "figures": figures}
+    options.output.write_text(json.dumps(results, indent=2) + "\n")
+    print(tables.peers(figures, list(versions)), end="")
     return 0
 
 

@@ -6,6 +6,7 @@ from math import ceil, floor, log2, log10
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 40, 50
+ABREAST = 5  # as many names of bars stand in one line
 COLOURS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49", "#5e4b8b", "#8d6a4f")
 
 
@@ -15,6 +16,7 @@ def lines(
     """Return a chart with a line for each of SERIES, whose points are (x, y), x a power of 2."""
     xs = sorted({x for points in series.values() for x, _ in points})
     top = max((y for points in series.values() for _, y in points), default=1) or 1
+    top = _round_up(top)
     span = max(log2(xs[-1]) - log2(xs[0]), 1) if xs else 1
 
     def place(x: float, y: float) -> "tuple[float, float]":
@@ -34,7 +36,7 @@ def lines(
 
 def bars(title: str, y_name: str, values: "dict[str, float]") -> str:
     """Return a chart with a bar for each of VALUES; a negative one is drawn as nothing."""
-    top = max([*values.values(), 0]) or 1
+    top = _round_up(max([*values.values(), 0]) or 1)
     step = (WIDTH - LEFT - 20) / max(len(values), 1)
     parts = _frame(title, "", y_name, top, right=20)
     for number, (name, value) in enumerate(values.items()):
@@ -42,8 +44,9 @@ def bars(title: str, y_name: str, values: "dict[str, float]") -> str:
         size = f'width="{step * 0.7:.1f}" height="{HEIGHT - BOTTOM - y:.1f}"'
         parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{COLOURS[0]}"/>')
         middle = LEFT + step * (number + 0.5)
-        parts.append(_text(middle, y - 4, f"{value:.2f}", "middle"))
-        parts.append(_text(middle, HEIGHT - BOTTOM + 16 + 14 * (number % 2), name, "middle"))
+        lower = 14 * (number % 2) if len(values) > ABREAST else 0
+        parts.append(_text(middle, y - 4, f"{value:.3g}", "middle"))
+        parts.append(_text(middle, HEIGHT - BOTTOM + 16 + lower, name, "middle"))
     return _document(parts)
 
 
@@ -74,6 +77,12 @@ def ratios(title: str, names: "list[str]", rows: "dict[str, dict[str, float]]") 
         colour = COLOURS[number % len(COLOURS)]
         parts.append(_text(WIDTH - 90, TOP + 18 * number + 12, name, "start", colour))
     return _document(parts, height)
+
+
+def _round_up(value: float) -> float:
+    """Return the next number whose quarters are short."""
+    unit = 10.0 ** floor(log10(value))
+    return next(step * unit for step in (1, 2, 4, 6, 8, 10) if step * unit >= value)
 
 
 def _height(share: float) -> float:

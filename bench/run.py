@@ -3,7 +3,7 @@
 
 Each round measures in turn the programs that it compares. A ratio is that of the best rounds,
 which a busy machine disturbs least; medians stand next to them. The table goes to standard output,
-the figures to a JSON file. Budgets and goals are those of the design for the development machine:
+the figures to a JSON file, which bench/record.py puts into the documents. Budgets and goals are those of the design for the development machine:
 they are shown next to the figures, and the reader judges.
 """
 
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import machine
 from idle import bytes_of_one
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -282,13 +283,7 @@ def main() -> int:
         + cases(options.km, few, str(options.calls))
         + idle_memory(options.km, 8)
     )
-    host = dict(zip(("system", "node", "kernel", "version", "machine"), os.uname()))
-    del host["node"]
-    results = {
-        "host": host,
-        "load": os.getloadavg()[0],
-        "figures": [asdict(one) for one in figures],
-    }
+    results = {"machine": machine.facts(), "figures": [asdict(one) for one in figures]}
     options.output.write_text(json.dumps(results, indent=2) + "\n")
     print(table(figures))
     return 0

@@ -148,3 +148,14 @@ def test_calls_are_of_every_kind(programs: Path) -> None:
     kinds = dict(line.split() for line in ran.stdout.splitlines())
     assert kinds.keys() >= {"getpid", "stat", "open-read-close", "pipe", "epoll", "fork", "thread"}
     assert all(float(ns) > 0 for ns in kinds.values())
+
+
+@pytest.mark.parametrize("program", sorted(path.name for path in (ROOT / "bench").glob("*.py")))
+def test_each_program_starts_by_itself(program: str) -> None:
+    """Each program of bench/ finds its modules without pytest's path, and prints its usage."""
+    source = (ROOT / "bench" / program).read_text(encoding="utf-8")
+    if "argparse" not in source:
+        pytest.skip("it is a module, or takes files only")
+    done = call(sys.executable, ROOT / "bench" / program, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage:" in done.stdout

@@ -16,7 +16,6 @@ sys.path.insert(0, str(BENCH))
 import breakdown  # noqa: E402 - found only now
 import burst  # noqa: E402
 import engines  # noqa: E402
-import peers  # noqa: E402
 import plot  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -114,18 +113,6 @@ def test_breakdown_of_a_real_start(tmp_path: Path) -> None:
         costs
     )
     assert output.with_suffix(".svg").exists()
-
-
-def test_peers_are_compared_with_native() -> None:
-    """A line has each way's figure with its ratio; what was not measured is said to be so."""
-    figures = {
-        "pipe (us)": {"native": 2.0, "runc": 3.0},
-        "idle Node service (MiB)": {"native": 8.0, "runc": 16.0},
-    }
-    text = peers.table(figures, ["native", "runc", "gVisor"])
-
-    assert "| pipe (us) | 2 | 3, 1.5 x | not measured |\n" in text
-    assert "| idle Node services, computed for 24 GiB | 2,944 | 1,472 |  |\n" in text
 
 
 def test_ratios_are_drawn_by_their_logarithm() -> None:
