@@ -50,11 +50,11 @@ def amount(value: float, unit: str) -> str:
 
 
 def compared(values: dict[str, float], names: list[str]) -> list[str]:
-    """Return a line's cells: each figure, and its ratio to the host's."""
+    """Return a line's cells: each figure, and in brackets its ratio to the host's."""
     host = values.get(NATIVE)
     cells = []
     for name in names:
-        more = f", {short(values[name] / host)} x" if host and name in values else ""
+        more = f" ({short(values[name] / host)}x)" if host and name in values else ""
         cell = f"{short(values[name])}{'' if name == NATIVE else more}" if name in values else ""
         cells.append(cell or "not measured")
     return cells

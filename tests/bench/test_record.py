@@ -46,7 +46,7 @@ def test_a_run_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.Monke
     run.write_text(json.dumps(a_run(versions=versions, figures=figures)))
 
     assert record.main(["peers", str(run)]) == 0
-    row = "| stat (us) | 2 | 3, 1.5 x | not measured | 2,500, 1,250 x |\n"
+    row = "| stat (us) | 2 | 3 (1.5x) | not measured | 2,500 (1,250x) |\n"
     head = "| measure | host | runc | gVisor | Kontain |\n| --- | --- | --- | --- | --- |\n"
     assert (tmp_path / "page.md").read_text() == page.replace("| old |\n", head + row)
     assert "<svg" in (tmp_path / "comparison-peers.svg").read_text()
@@ -61,7 +61,7 @@ def test_peers_are_compared_with_the_host() -> None:
     }
     text = tables.peers(figures, ["native", "runc", "gVisor"])
 
-    assert "| pipe (us) | 2 | 3, 1.5 x | not measured |\n" in text
+    assert "| pipe (us) | 2 | 3 (1.5x) | not measured |\n" in text
     assert "| idle Node services on 24 GiB, computed | 2,944 | 1,472 |  |\n" in text
 
 

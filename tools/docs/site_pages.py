@@ -26,7 +26,15 @@ STAGE = ROOT / "build" / "site-src"
 LANDING = "docs/landing.md"
 NOT_A_PAGE = "README.md"  # the repository's own front, as long as a page of a repository
 REPOSITORY = "https://github.com/kontainapp/platform"
-PAGES = ("*.md", "docs/**/*.md", "docs/**/*.svg", "examples/**/*.md", "*/man/*.md", "roles/*/*.md")
+PAGES = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/**/*.svg",
+    "docs/*.css",
+    "examples/**/*.md",
+    "*/man/*.md",
+    "roles/*/*.md",
+)
 LINK = re.compile(r"(?P<text>\[[^]]*\])\((?P<path>[^)#: ]+)(?P<anchor>#[^)]*)?\)")
 FENCE = re.compile(r"^```.*?^```\n", re.DOTALL | re.MULTILINE)
 
