@@ -16,17 +16,21 @@ from .support import PATIENCE
 
 IMAGE = f"localhost/{DEBIAN}"
 RUNNING, EXITED = 1, 2
-NODE, CONTAINER = 2, 1  # NamespaceMode
+POD, CONTAINER, NODE = 0, 1, 2  # NamespaceMode
 _WAIT_S = 30
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a container gets beside its command: fields of its config, resources and security."""
+    """What a container gets beside its command: fields of its config, resources and security.
+
+    `pid` is whose processes it sees.
+    """
 
     config: Sequence[Field] = ()
     resources: Sequence[Field] = ()
     security: Sequence[Field] = ()
+    pid: int = CONTAINER
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,17 @@ class Pod:
     name: str
     cgroup: str = ""
     config: bytes = b""
+    pid: int = CONTAINER
+    privileged: bool = False
     sandbox: str = ""
     made: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         """Run the sandbox."""
         metadata = message((1, self.name), (2, f"{self.name}-uid"), (3, "default"))
-        spaces = message((1, NODE), (2, CONTAINER))
-        linux = message((1, self.cgroup), (2, message((1, spaces))))
+        spaces = message((1, NODE), (2, self.pid))
+        security = message((1, spaces), (6, int(self.privileged)))
+        linux = message((1, self.cgroup), (2, security))
         logs = str(self.containerd.folder)
         self.config = message((1, metadata), (3, logs), (8, linux))
         answer = self.containerd.cri("RunPodSandbox", (1, self.config), (2, self.runtime))
@@ -62,7 +69,7 @@ class Pod:
 
     def create(self, name: str, command: Sequence[str], options: Options = Options()) -> str:
         """Create a container; return its ID."""
-        spaces = message((1, NODE), (2, CONTAINER))
+        spaces = message((1, NODE), (2, options.pid))
         security = message(*options.security, (3, spaces))
         linux = message((1, message(*options.resources)), (2, security))
         words = [(3, word) for word in command]
@@ -79,13 +86,17 @@ class Pod:
         """Run a container to its end."""
         identity = self.create(name, command, options)
         self.containerd.cri("StartContainer", (1, identity))
-        end = time.monotonic() + _WAIT_S * PATIENCE
-        while self.status(identity).get(3, 0) != EXITED:
-            assert time.monotonic() < end, f"{name} did not end"
-            time.sleep(0.05)
+        self.wait(identity)
         found = self.status(identity)
         reason = text(found.get(10, b""))
         return Outcome(int(found.get(7, 0)), reason, self.log(name))
+
+    def wait(self, identity: str) -> None:
+        """Wait until a container has ended."""
+        end = time.monotonic() + _WAIT_S * PATIENCE
+        while self.status(identity).get(3, 0) != EXITED:
+            assert time.monotonic() < end, f"{identity} did not end"
+            time.sleep(0.05)
 
     def status(self, identity: str) -> dict[int, bytes | int]:
         """Return the status of a container by field number."""

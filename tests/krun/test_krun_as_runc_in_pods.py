@@ -12,7 +12,7 @@ import pytest
 
 from .containerd import Containerd, OfSuite, message
 from .engines import PrivateHost
-from .pods import RUNNING, Options, Pod
+from .pods import NODE, POD, RUNNING, Options, Outcome, Pod
 from .support import IN_A_VM, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -50,6 +50,11 @@ CASES: dict[str, tuple[Sequence[str], Options]] = {
     "processes": (sh("sleep 9 & ps -e -o comm= | sort -u"), Options()),
     "signals": (sh("trap 'echo term; exit 9' TERM; kill -TERM $$; sleep 1"), Options()),
     "score for the OOM killer": (sh("cat /proc/self/oom_score_adj"), Options(resources=[(5, 500)])),
+    "a device": (
+        sh("head -c 3 /dev/given | wc -c; echo x >/dev/given || echo full"),
+        Options(config=[(8, message((1, "/dev/given"), (2, "/dev/full"), (3, "rw")))]),
+    ),
+    "the node's processes": (sh("[ $$ -gt 2 ] && kill -0 1 && echo seen"), Options(pid=NODE)),
     "a tty": (["/bin/tty"], Options(config=[(14, 1)])),
 }  # fmt: skip
 
@@ -134,6 +139,23 @@ def test_a_container_is_looked_after_alike(pods: dict[str, Pod]) -> None:
     assert found["kontain"] == found["runc"]
 
 
+def test_containers_of_a_pod_share_their_processes(pods: dict[str, Pod]) -> None:
+    """With shareProcessNamespace a container sees the other's processes, and its signals reach them."""
+    said: dict[str, tuple[Outcome, bytes | int]] = {}
+    script = "ps -e -o comm= | sort; kill -TERM $(ps -e -o pid=,comm= | sed -n 's/sleep$//p' | tail -n 1)"
+    for runtime in RUNTIMES:
+        pod = Pod(pods[runtime].containerd, runtime, f"shared-{runtime}", pid=POD)
+        pod.start()
+        other = pod.create("other", ["/bin/sleep", "1000"], Options(pid=POD))
+        pod.containerd.cri("StartContainer", (1, other))
+        looks = pod.run("looks", sh(script), Options(pid=POD))
+        pod.wait(other)
+        said[runtime] = looks, pod.status(other)[7]
+        pod.stop()
+    assert said["kontain"] == said["runc"]
+    assert said["runc"][1] == 128 + 15
+
+
 def test_kontain_refuses_rights_over_the_host(pods: dict[str, Pod]) -> None:
     """A difference that is wanted: CAP_SYS_ADMIN is had under runc, and refused under kontain."""
     options = Options(security=[(1, message((1, "SYS_ADMIN")))])
@@ -141,6 +163,29 @@ def test_kontain_refuses_rights_over_the_host(pods: dict[str, Pod]) -> None:
     refused = pods["kontain"].create("rights", sh("true"), options)
     with pytest.raises(AssertionError, match="CAP_SYS_ADMIN"):
         pods["kontain"].containerd.cri("StartContainer", (1, refused))
+
+
+def test_a_privileged_container_is_refused(containerd: Containerd) -> None:
+    """`privileged: true` ends before anything of the container runs, and the message names a right."""
+    pod = Pod(containerd, "kontain", "privileged", privileged=True)
+    pod.start()
+    refused = pod.create("all", sh("true"), Options(security=[(2, 1)]))
+    with pytest.raises(AssertionError, match="CAP_"):
+        containerd.cri("StartContainer", (1, refused))
+    assert pod.status(refused)[3] != RUNNING
+    pod.stop()
+
+
+def test_a_checkpoint_is_refused(pods: dict[str, Pod]) -> None:
+    """A difference that is told: CRIU knows no VM, so a checkpoint ends with krun's own words."""
+    pod = pods["kontain"]
+    one = pod.create("kept", ["/bin/sleep", "1000"])
+    pod.containerd.cri("StartContainer", (1, one))
+    done = pod.containerd.ctr("-n", "k8s.io", "task", "checkpoint", one)
+    assert done.returncode != 0
+    assert "checkpoint" in done.stderr
+    assert pod.status(one)[3] == RUNNING
+    pod.containerd.cri("StopContainer", (1, one), (2, 0))
 
 
 def test_a_pod_costs_no_more_than_its_overhead(containerd: Containerd) -> None:
