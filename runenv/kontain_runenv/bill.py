@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,18 @@ from .apt import Package
 from .tree import Node, Tree
 
 _CREATED = "1980-01-01T00:00:00Z"  # as the image, so that the same image has the same bill
+
+
+@dataclass(frozen=True)
+class Software:
+    """What an image has beside packages: a file of it, by its SHA-256, and what that is."""
+
+    name: str
+    version: str
+    licence: str  # an SPDX expression
+    home: str
+    file: str
+    digest: str
 
 
 def used_packages(tree: Tree, packages: list[Package]) -> list[Package]:
@@ -31,8 +45,18 @@ def add_control(tree: Tree, parent: Tree, packages: list[Package]) -> Tree:
     return {**tree, **{path: node for path, node in own.items() if path not in parent}}
 
 
-def make_sbom(name: str, digest: str, distribution: str, packages: list[Package]) -> str:
-    """Return an SPDX 2.3 document of an image and its packages, for the archive's SHA-256 DIGEST."""
+def make_sbom(
+    name: str,
+    digest: str,
+    distribution: str,
+    packages: list[Package],
+    software: Sequence[Software] = (),
+) -> str:
+    """Return an SPDX 2.3 document of an image and what is in it, for the archive's SHA-256 DIGEST.
+
+    The document describes the image, and the software that the image is made for.
+    """
+    own = [_software(one) for one in software]
     document = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -40,9 +64,15 @@ def make_sbom(name: str, digest: str, distribution: str, packages: list[Package]
         "name": name,
         "documentNamespace": f"https://github.com/kontainapp/platform/sbom/{name}-{digest}",
         "creationInfo": {"created": _CREATED, "creators": ["Tool: kontain image build"]},
-        "packages": [_image(name, digest), *(_package(one, distribution) for one in packages)],
+        "packages": [
+            _image(name, digest),
+            *own,
+            *(_package(one, distribution) for one in packages),
+        ],
         "relationships": [
             _relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Image"),
+            *(_relation("SPDXRef-DOCUMENT", "DESCRIBES", one["SPDXID"]) for one in own),
+            *(_relation("SPDXRef-Image", "CONTAINS", one["SPDXID"]) for one in own),
             *(_relation("SPDXRef-Image", "CONTAINS", _id(one)) for one in packages),
         ],
     }
@@ -69,6 +99,22 @@ def _image(name: str, digest: str) -> dict[str, Any]:
         "filesAnalyzed": False,
         "primaryPackagePurpose": "CONTAINER",
         "checksums": [{"algorithm": "SHA256", "checksumValue": digest}],
+    }
+
+
+def _software(one: Software) -> dict[str, Any]:
+    return {
+        "SPDXID": f"SPDXRef-Software-{one.name}",
+        "name": one.name,
+        "versionInfo": one.version,
+        "packageFileName": one.file,
+        "downloadLocation": one.home,
+        "filesAnalyzed": False,
+        "primaryPackagePurpose": "APPLICATION",
+        "licenseConcluded": one.licence,
+        "licenseDeclared": one.licence,
+        "copyrightText": "NOASSERTION",
+        "checksums": [{"algorithm": "SHA256", "checksumValue": one.digest}],
     }
 
 

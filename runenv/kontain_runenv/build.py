@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from kontain_preflight.facts import os_release
 from kontain_preflight.host import Host
 
 from .apt import Apt, Package
-from .bill import add_control, list_files, make_sbom, used_packages
+from .bill import Software, add_control, list_files, make_sbom, used_packages
 from .contents import add_libraries, add_notices, choose, read_candidates
 from .layer import Layer, pack_layer
 from .oci import Settings, pack_image
@@ -112,9 +112,12 @@ def make_tree(recipe: Recipe, parent: Tree, packages: list[Package]) -> Tree:
     return {**tree, **{path: Node(target=target) for path, target in recipe.links.items()}}
 
 
-def write_image(image: Image, folder: Path) -> list[Path]:
-    """Write the archive, its bill of materials and its list of files into FOLDER; return their paths."""
-    sbom = make_sbom(image.recipe.name, image.digest, _distribution(), image.packages)
+def write_image(image: Image, folder: Path, software: Sequence[Software] = ()) -> list[Path]:
+    """Write the archive, its bill of materials and its list of files into FOLDER; return their paths.
+
+    SOFTWARE is what the image has beside its packages.
+    """
+    sbom = make_sbom(image.recipe.name, image.digest, _distribution(), image.packages, software)
     files = {
         ".tar": image.archive,
         ".spdx.json": sbom.encode(),

@@ -69,6 +69,21 @@ def test_it_holds_no_shell_and_names_its_packages(image: Path) -> None:
     assert {"libc6", "python3.11-minimal", "util-linux"} <= {one["name"] for one in packages}
 
 
+def test_its_bill_describes_kontain(image: Path) -> None:
+    """Name, version, licence and sum of the bundle in it, as what the document describes."""
+    document = json.loads(image.with_suffix(".spdx.json").read_text())
+    (kontain,) = (one for one in document["packages"] if one["name"] == "kontain")
+    assert (kontain["versionInfo"], kontain["licenseDeclared"]) == (VERSION, "Apache-2.0")
+    digest = hashlib.sha256(bundle(image)).hexdigest()
+    assert kontain["checksums"] == [{"algorithm": "SHA256", "checksumValue": digest}]
+    relations = {
+        (one["spdxElementId"], one["relationshipType"])
+        for one in document["relationships"]
+        if one["relatedSpdxElement"] == kontain["SPDXID"]
+    }
+    assert relations == {("SPDXRef-DOCUMENT", "DESCRIBES"), ("SPDXRef-Image", "CONTAINS")}
+
+
 def test_it_is_reproducible(image: Path, tmp_path: Path) -> None:
     """The same sources and packages make the same bytes."""
     again = build(tmp_path)

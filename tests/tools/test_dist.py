@@ -105,6 +105,15 @@ def test_bill_of_materials(release: "dict[str, bytes]", tmp_path: Path) -> None:
     ids = {f["SPDXID"]: f["fileName"] for f in document["files"]}
     links = [r for r in document["relationships"] if r["relationshipType"] == "STATIC_LINK"]
     assert sorted(ids[link["spdxElementId"]] for link in links) == ["./bin/km", "./share/hello.km"]
+    (kontain,) = (one for one in document["packages"] if one["name"] == "kontain")
+    assert (kontain["versionInfo"], kontain["licenseDeclared"]) == ("1.2.3", "Apache-2.0")
+    digest = hashlib.sha256(release[kontain["packageFileName"]]).hexdigest()
+    assert kontain["checksums"] == [{"algorithm": "SHA256", "checksumValue": digest}]
+    assert {
+        "spdxElementId": "SPDXRef-DOCUMENT",
+        "relationshipType": "DESCRIBES",
+        "relatedSpdxElement": kontain["SPDXID"],
+    } in document["relationships"]
 
 
 def read_sum(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:

@@ -136,14 +136,16 @@ def make_dist(version: str, collection: Path, key: Key, url: str) -> "dict[str, 
     tree = make_bundle(ROOT, version, [collection], public)
     tree[f"kontain-{version}/install.sh"] = (script, 0o755)
     body = pack(tree_members(tree))
+    bundle = body + trailer(body, version, key)
     files = {
-        f"kontain-{version}-x86_64.tar.gz": body + trailer(body, version, key),
+        f"kontain-{version}-x86_64.tar.gz": bundle,
         collection.name: repack(collection, public),
         "install.sh": script,
         f"kontain-{version}.spdx.json": sbom(
             read_release(ROOT, version, public),
             version,
             time_of_sources(ROOT),
+            bundle,
         ),
         "release.pub": public,
     }

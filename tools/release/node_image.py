@@ -9,11 +9,13 @@ shell, the program of deploy/node, and a bundle that brings a Python for nodes w
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 from kontain_host.errors import HostError, complain
 from kontain_runenv.apt import Package
+from kontain_runenv.bill import Software
 from kontain_runenv.build import Builder, write_image
 from kontain_runenv.recipes import Recipe
 from kontain_runenv.tree import Node, Tree, resolve
@@ -21,6 +23,7 @@ from kontain_runenv.tree import Node, Tree, resolve
 from .bundle import BUILD, ROOT, BundleError, is_source, make_bundle, pack, tree_members
 from .bundle import Tree as Files
 from .manpage import ManError
+from .sbom import HOME, LICENCE
 
 OUTPUT = BUILD / "node"
 NAME = "kubernetes"
@@ -66,8 +69,20 @@ def kontain(version: str, python: Files) -> Tree:
     program = (ROOT / "deploy/node/bin/kontain-node").read_bytes()
     files[PROGRAM] = Node(mode=0o755, data=program)
     bundle = pack(tree_members(make_bundle(ROOT, version, [], more=python)))
-    files[f"kontain/kontain-{version}-x86_64.tar.gz"] = Node(data=bundle)
+    files[bundle_path(version)] = Node(data=bundle)
     return files
+
+
+def bundle_path(version: str) -> str:
+    """Return where the image has the bundle."""
+    return f"kontain/kontain-{version}-x86_64.tar.gz"
+
+
+def described(version: str, tree: Tree) -> Software:
+    """Return Kontain as the bill of materials has it: the bundle in the image."""
+    path = bundle_path(version)
+    digest = hashlib.sha256(tree[path].data).hexdigest()
+    return Software("kontain", version, LICENCE, HOME, f"/{path}", digest)
 
 
 def private_python(tree: Tree) -> Files:
@@ -100,7 +115,8 @@ def main() -> int:
     version, *folder = sys.argv[1:]
     try:
         image = Builder().build(recipe(version), version)
-        paths = write_image(image, Path(*folder) if folder else OUTPUT)
+        software = [described(version, image.tree)]
+        paths = write_image(image, Path(*folder) if folder else OUTPUT, software)
     except HostError as error:
         complain(error)
         return error.status

@@ -15,11 +15,12 @@ LICENCE = "Apache-2.0"
 MUSL = "SPDXRef-Package-musl"
 RELEASE = "SPDXRef-Package-kontain"
 LINKED_WITH_MUSL = ("bin/km", "share/hello.km")
-NAMESPACE = "https://github.com/kontainapp/platform/spdx"
+HOME = "https://github.com/kontainapp/platform"
+NAMESPACE = f"{HOME}/spdx"
 
 
-def sbom(release: Tree, version: str, created: int) -> bytes:
-    """Return the document; the same release gives the same bytes."""
+def sbom(release: Tree, version: str, created: int, bundle: bytes) -> bytes:
+    """Return the document of a RELEASE and the file BUNDLE; the same release gives the same bytes."""
     files = [file_entry(path, contents) for path, (contents, _) in sorted(release.items())]
     digest = hashlib.sha256(release["MANIFEST"][0]).hexdigest()
     time = datetime.fromtimestamp(created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -30,7 +31,7 @@ def sbom(release: Tree, version: str, created: int) -> bytes:
         "name": f"kontain-{version}-x86_64",
         "documentNamespace": f"{NAMESPACE}/kontain-{version}-{digest}",
         "creationInfo": {"created": time, "creators": ["Tool: tools/release/dist.py"]},
-        "packages": [package(version, files), musl()],
+        "packages": [package(version, files, bundle), musl()],
         "files": files,
         "relationships": relationships(files),
     }
@@ -55,7 +56,7 @@ def file_entry(path: str, contents: bytes) -> "dict[str, Any]":
     }
 
 
-def package(version: str, files: "list[dict[str, Any]]") -> "dict[str, Any]":
+def package(version: str, files: "list[dict[str, Any]]", bundle: bytes) -> "dict[str, Any]":
     """Return the release as a package; its code is the sum of its files' sums, as SPDX 7.9 has it."""
     sums = sorted(file["checksums"][0]["checksumValue"] for file in files)
     code = hashlib.sha1("".join(sums).encode(), usedforsecurity=False).hexdigest()
@@ -63,7 +64,11 @@ def package(version: str, files: "list[dict[str, Any]]") -> "dict[str, Any]":
         "SPDXID": RELEASE,
         "name": "kontain",
         "versionInfo": version,
-        "downloadLocation": "https://github.com/kontainapp/platform",
+        "packageFileName": f"kontain-{version}-x86_64.tar.gz",
+        "downloadLocation": HOME,
+        "checksums": [
+            {"algorithm": "SHA256", "checksumValue": hashlib.sha256(bundle).hexdigest()}
+        ],
         "filesAnalyzed": True,
         "packageVerificationCode": {"packageVerificationCodeValue": code},
         "licenseConcluded": LICENCE,
