@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import copy
+import tarfile
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kontain_node import status
+from kontain_node import engine, status
 from kontain_node.api import Api
 from kontain_node.cluster import Node, is_ready, knows_handler
 from kontain_node.status import FAILED, INSTALLED, INSTALLING, Status
@@ -150,3 +153,34 @@ def test_the_containers_meet_in_a_file(tmp_path: Any, monkeypatch: pytest.Monkey
     assert status.decided() == 0
     status.decide(decided=False)
     assert status.decided() == 1
+
+
+def test_two_installers_on_one_node_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second does not touch what the first has laid out, and goes on when that has ended."""
+    image, node = tmp_path / "image", tmp_path / "node"
+    (node / "var/lib").mkdir(parents=True)
+    program = image / "kontain-1/release/program"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    with tarfile.open(image / "kontain-1-x86_64.tar.gz", "w:gz") as archive:
+        archive.add(image / "kontain-1", "kontain-1")
+    monkeypatch.setattr(engine, "NODE", node)
+    monkeypatch.setattr(engine, "IMAGE", image)
+    seen: list[str] = []
+
+    def second() -> None:
+        with engine.laid_out() as kontain:
+            seen.append(kontain.release)
+
+    other = threading.Thread(target=second)
+    with engine.laid_out() as kontain:
+        laid = node / kontain.release.lstrip("/") / "program"
+        other.start()
+        other.join(timeout=0.5)
+        assert laid.exists()
+        assert seen == []
+    other.join(timeout=10)
+    assert seen == [kontain.release]
+    assert list((node / "var/lib").iterdir()) == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""k3s, RKE2 and k0s are restarted only where they run since before their registration."""
+"""Distributions are restarted only where they run since before their registration."""
 
 from __future__ import annotations
 
@@ -12,17 +12,31 @@ import pytest
 
 from kontain_node import restarts
 
-DROP_IN = "var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/kontain.toml"
+RANCHER = "var/lib/rancher/{}/agent/etc/containerd/{}"
+FILES = [
+    ("k3s", RANCHER.format("k3s", "config-v3.toml.d/kontain.toml")),
+    ("k3s-agent", RANCHER.format("k3s", "config-v3.toml.tmpl")),
+    ("rke2-server", RANCHER.format("rke2", "config.toml.tmpl")),
+    ("rke2-agent", RANCHER.format("rke2", "config-v3.toml.d/kontain.toml")),
+    ("k0scontroller", "etc/k0s/containerd.d/kontain.toml"),
+    ("k0sworker", "etc/k0s/containerd.toml"),
+    (
+        "snap.microk8s.daemon-containerd",
+        "var/snap/microk8s/current/args/containerd-template.toml",
+    ),
+]
+DROP_IN = FILES[0][1]
+OURS = '[runtimes.kontain.options]\nBinaryName = "/opt/kontain/bin/krun"\n'
 
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the commands that a node gets, on which this process is the unit k3s."""
+    """Return the commands that a node gets, on which this process is each unit."""
     made: list[str] = []
 
     def on_node(*words: str) -> subprocess.CompletedProcess[str]:
         made.append(" ".join(words))
-        shown = str(os.getpid()) if words[1] == "show" and words[-1] == "k3s" else "0"
+        shown = str(os.getpid()) if words[1] == "show" else "0"
         return subprocess.CompletedProcess(words, 0, f"{shown}\n", "")
 
     monkeypatch.setattr(restarts, "on_node", on_node)
@@ -30,19 +44,24 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def register(node: Path, words: str = "# Made by Kontain; see `kontain why`") -> None:
-    """Write the drop-in file."""
-    file = node / DROP_IN
+def register(node: Path, words: str = OURS, path: str = DROP_IN) -> None:
+    """Write the file that a distribution reads."""
+    file = node / path
     file.parent.mkdir(parents=True)
     file.write_text(words)
 
 
-def test_a_unit_from_before_is_restarted(tmp_path: Path, calls: list[str]) -> None:
-    """This process began before the file was written."""
+@pytest.mark.parametrize(("unit", "path"), FILES)
+def test_a_unit_from_before_is_restarted(
+    tmp_path: Path, calls: list[str], unit: str, path: str
+) -> None:
+    """This process began before the file was written: the units that read it, and no others."""
     time.sleep(0.05)
-    register(tmp_path)
+    register(tmp_path, path=path)
     assert restarts.restart_distribution("containerd") == ""
-    assert [call for call in calls if " restart " in call] == ["systemctl restart k3s"]
+    restarted = [call.split()[-1] for call in calls if " restart " in call]
+    assert unit in restarted
+    assert restarted in map(list, restarts.UNITS.values())
 
 
 def test_a_unit_from_after_is_left(

@@ -8,8 +8,10 @@ installs is what gets installed. The node's own Python runs it, or the bundle's 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -96,18 +98,36 @@ class Engine:
 
 
 @contextlib.contextmanager
-def laid_out() -> Iterator[Engine]:
-    """Give the engine of the image's bundle, laid out on the node; nothing of it stays."""
-    folder = _in(_FOLDER)
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-    folder.mkdir(mode=0o700, parents=True)
+def alone() -> Iterator[None]:
+    """Wait until no other container changes this node, and let none while this one does.
+
+    The lock is on a folder that every node has, so that no file of it stays; it ends with its process.
+    """
+    fd = os.open(_in(_FOLDER).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with tarfile.open(bundle()) as archive:
-            archive.extractall(folder)  # noqa: S202  the image's own
-        shutil.copyfile(bundle(), folder / "bundle.tar.gz")
-        yield Engine(f"{_FOLDER}/kontain-{version()}/release")
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def laid_out() -> Iterator[Engine]:
+    """Give the engine of the image's bundle, laid out on the node; nothing of it stays.
+
+    The pod of the DaemonSet and a Job, or a pod and the next version's, do so one after the other.
+    """
+    with alone():
+        folder = _in(_FOLDER)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            with tarfile.open(bundle()) as archive:
+                archive.extractall(folder)  # noqa: S202  the image's own
+            shutil.copyfile(bundle(), folder / "bundle.tar.gz")
+            yield Engine(f"{_FOLDER}/kontain-{version()}/release")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def installed() -> Engine:

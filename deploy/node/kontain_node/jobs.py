@@ -17,8 +17,8 @@ _GONE = "this node is what it was before Kontain"
 
 def rollback() -> int:
     """Make the version before the node's again, and prove it."""
-    kontain = engine.installed()
-    done = kontain("rollback")
+    with engine.alone():
+        done = engine.installed()("rollback")
     if done.returncode:
         return _tell(engine.reason(done), done.returncode)
     verified = engine.installed()("verify")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restart services that read a registration only at their start, but for containerd's own unit.
 
-k3s, RKE2 and k0s start their containerd themselves; CRI-O takes a file at a reload. Times tell
-which of them is pending: that of the file, and the start of the unit.
+k3s, RKE2 and k0s start their containerd themselves, MicroK8s' is a unit of a snap; CRI-O takes a file
+at a reload. Times tell which of them is pending: that of the file, and the start of the unit.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from .engine import NODE, on_node
+from .engine import NODE, PREFIX, on_node
 
-UNITS = ("k3s", "k3s-agent", "rke2-server", "rke2-agent", "k0scontroller", "k0sworker")
-_FOLDERS = (
-    "/var/lib/rancher/k3s/agent/etc/containerd",
-    "/var/lib/rancher/rke2/agent/etc/containerd",
-    "/etc/k0s/containerd.d",
-)
+UNITS = {  # by the folder of the files that they read when they start
+    "/var/lib/rancher/k3s/agent/etc/containerd": ("k3s", "k3s-agent"),
+    "/var/lib/rancher/rke2/agent/etc/containerd": ("rke2-server", "rke2-agent"),
+    "/etc/k0s": ("k0scontroller", "k0sworker"),
+    "/var/snap/microk8s/current/args": ("snap.microk8s.daemon-containerd",),
+}
+_KINDS = (".toml", ".tmpl")
 _CRIO = "/etc/crio/crio.conf.d/50-kontain.conf"
-_MARK = b"Made by Kontain"
+_MARK = f"{PREFIX}/bin/krun".encode()
 
 
 def restart_distribution(engine: str) -> str:
     """Bring what is pending into effect; return why that failed, "" where it did not."""
     if engine == "crio":
         return _reload_crio()
-    changed = _newest_registration()
-    for unit in UNITS if changed else ():
-        began = start_of(unit)
-        if began is not None and began <= changed:
-            done = on_node("systemctl", "restart", unit)
-            if done.returncode:
-                return f"systemctl restart {unit}: {done.stderr.strip()}"
+    for folder, units in UNITS.items():
+        changed = _registered(folder)
+        for unit in units if changed else ():
+            began = start_of(unit)
+            if began is not None and began <= changed:
+                done = on_node("systemctl", "restart", unit)
+                if done.returncode:
+                    return f"systemctl restart {unit}: {done.stderr.strip()}"
     return ""
 
 
@@ -46,13 +48,12 @@ def _reload_crio() -> str:
     return f"systemctl reload crio: {done.stderr.strip()}" if done.returncode else ""
 
 
-def _newest_registration() -> float:
-    """Return when the last file of ours was made for a distribution, 0 where there is none."""
+def _registered(folder: str) -> float:
+    """Return when the last file with our runtime was made there, 0 where there is none."""
     files = [
         file
-        for folder in _FOLDERS
         for file in (NODE / folder.lstrip("/")).rglob("*")
-        if file.is_file() and _MARK in file.read_bytes()[:200]
+        if file.suffix in _KINDS and file.is_file() and _MARK in file.read_bytes()
     ]
     return max((file.stat().st_ctime for file in files), default=0.0)
 
