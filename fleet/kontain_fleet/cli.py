@@ -16,12 +16,14 @@ from kontain_preflight.arguments import Parser
 from kontain_preflight.engines import NAMES as ENGINES
 from kontain_preflight.errors import FAILED, INTERRUPTED, WRONG_USAGE, HostError
 
+from . import reading
 from .play import VERBS, Play
 from .progress import Progress
 from .record import Record
 from .report import Report
 
 GOOD = 0
+REPORT = "report"
 COMPLETE, HALTED, STOPPED = "complete", "halted", "interrupted"
 
 
@@ -30,7 +32,9 @@ def main(argv: List[str]) -> int:
     try:
         more = argv[argv.index("--") + 1 :] if "--" in argv else []
         own = argv[: argv.index("--")] if "--" in argv else argv
-        return run(parser().parse_args(own), more)
+        options = parser().parse_args(own)
+        require_sources(options)
+        return read_files(options) if options.verb == REPORT else run(options, more)
     except HostError as error:
         complain(error)
         return error.status
@@ -48,8 +52,11 @@ def parser() -> argparse.ArgumentParser:
         description="Plan, apply, check and verify Kontain on the hosts of an Ansible inventory.",
         epilog="ansible-playbook gets the arguments after `--`. Manual: kontain-fleet(1).",
     )
-    made.add_argument("verb", choices=list(VERBS), help="plan and check change nothing")
-    made.add_argument("-i", "--inventory", required=True, metavar="INVENTORY")
+    made.add_argument(
+        "verb", choices=[*VERBS, REPORT], help="plan and check change nothing, report reads FILEs"
+    )
+    made.add_argument("files", nargs="*", metavar="FILE", help="with report: outcomes, or logs")
+    made.add_argument("-i", "--inventory", default="", metavar="INVENTORY")
     made.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
     made.add_argument("--bundle", default="", metavar="FILE", help="the release's bundle")
     made.add_argument("--key", default="", metavar="FILE", help="the public key that signed it")
@@ -75,6 +82,43 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
+
+
+def require_sources(options: argparse.Namespace) -> None:
+    """See that the hosts come from an inventory, or for a report from files."""
+    is_report = options.verb == REPORT
+    if is_report == bool(options.files) and is_report != bool(options.inventory):
+        return
+    wanted = "files with outcomes and no inventory" if is_report else "--inventory and no files"
+    why = f"{options.verb} wants {wanted}"
+    raise HostError("wrong usage", why, "see `kontain fleet --help`", WRONG_USAGE)
+
+
+def read_files(options: argparse.Namespace) -> int:
+    """Write the report of the outcomes that files have, of whatever made them."""
+    outcomes = reading.read(options.files)
+    report = Report(
+        verb=options.verb,
+        started=now(),
+        seconds=0.0,
+        bundle="",
+        ended=COMPLETE,
+        hosts=sorted(outcomes),
+        outcomes=outcomes,
+    )
+    folder = Path(options.report)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report.write(folder)
+    except OSError as problem:
+        fix = "choose another folder with --report"
+        raise HostError("cannot write the report", str(problem), fix) from problem
+    return conclude(report, folder, as_json=options.json)
+
+
+def now() -> str:
+    """Return the time in UTC, as a report has it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run(options: argparse.Namespace, more: List[str]) -> int:
@@ -154,7 +198,7 @@ def play_variables(options: argparse.Namespace) -> Dict[str, Any]:
 
 def carry_out(play: Play, hosts: List[str], record: Record) -> Report:
     """Run the play on the hosts that are not done yet, and return what came of it."""
-    started, began = datetime.now(timezone.utc), time.monotonic()
+    started, began = now(), time.monotonic()
     rest = [host for host in hosts if host not in record.outcomes]
     progress = Progress(len(hosts), len(hosts) - len(rest))
 
@@ -168,7 +212,7 @@ def carry_out(play: Play, hosts: List[str], record: Record) -> Report:
     how = STOPPED if ended == "canceled" else HALTED if missing else COMPLETE
     return Report(
         verb=play.verb,
-        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        started=started,
         seconds=round(time.monotonic() - began, 3),
         bundle=Path(play.variables.get("kontain_bundle", "")).name,
         ended=how,

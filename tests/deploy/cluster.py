@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster of one node in a copy of this machine: Debian's Kubernetes, containerd and CNI plugins.
 
-The copy has its own network, so its addresses are fixed. There is no kube-proxy: the API server
-listens at the address of its Service. What stands in for systemd keeps containerd running.
+The copy has its own network, so its addresses are fixed. kube-proxy makes the addresses of Services,
+that of the API server included. What stands in for systemd keeps containerd running.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ cd $LAB
 ip link set lo up
 ip link add br0 type bridge
 ip addr add 10.99.0.1/24 dev br0
-ip addr add 10.0.0.1/32 dev br0
 ip link set br0 up
 ip route add default via 10.99.0.254 dev br0
 hostname node1
@@ -129,7 +128,7 @@ lab-node-token,system:node:node1,2,"system:nodes"
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config
-clusters: [{{name: c, cluster: {{server: "https://10.0.0.1", certificate-authority: {lab}/pki/ca.crt}}}}]
+clusters: [{{name: c, cluster: {{server: "https://10.99.0.1", certificate-authority: {lab}/pki/ca.crt}}}}]
 users: [{{name: u, user: {{token: {token}}}}}]
 contexts: [{{name: x, context: {{cluster: c, user: u}}}}]
 current-context: x
@@ -210,6 +209,14 @@ class Cluster:
         self.start(
             "scheduler", str(self._programs / "kube-scheduler"),
             f"--kubeconfig={LAB}/admin.conf", "--leader-elect=false",
+        )  # fmt: skip
+        # All is masqueraded, for pods of one bridge would answer each other past the address asked;
+        # limits of connections are the machine's.
+        self.start(
+            "proxy", str(self._programs / "kube-proxy"), f"--kubeconfig={LAB}/admin.conf",
+            "--proxy-mode=iptables", "--masquerade-all", f"--hostname-override={NODE}",
+            "--cluster-cidr=10.88.0.0/16", "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
         )  # fmt: skip
 
     def start_kubelet(self) -> None:

@@ -49,6 +49,13 @@ kind: ConfigMap
 metadata: {{name: words}}
 data: {{key: from-a-config-map}}
 ---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec:
+  selector: {{app: web}}
+  ports: [{{port: 80, targetPort: 8080}}]
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: web}}
@@ -63,7 +70,7 @@ spec:
       initContainers:
         - name: page
           image: {BUSYBOX}
-          command: [sh, -c, "uname -r > /www/index.html"]
+          command: [sh, -c, "(hostname; uname -r) > /www/index.html"]
           volumeMounts: [{{name: www, mountPath: /www}}]
       containers:
         - name: web

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -52,8 +53,10 @@ def cluster(tmp_path: Path, images: dict[str, Path]) -> Iterator[Cluster]:
 def test_from_a_bare_node_and_back(cluster: Cluster) -> None:
     """Two commands lead to a pod in a VM; upgrade, rollback and uninstallation keep their word."""
     install(cluster)
+    the_fleets_report_has_the_node(cluster)
     two_commands_are_enough(cluster)
     workloads_run(cluster)
+    a_service_is_reached_from_a_vm(cluster)
     a_second_apply_restarts_nothing(cluster)
     restarts_leave_pods_alone(cluster)
     many_pods_at_once_get_ready(cluster)
@@ -119,6 +122,31 @@ def install(cluster: Cluster) -> None:
     cluster.wait("the proof goes", lambda: not cluster.pods(*proofs))
 
 
+def the_fleets_report_has_the_node(cluster: Cluster) -> None:
+    """The page's commands make a report of the cluster: the node, its changes, checks and proofs."""
+    page = (ROOT / "docs/how-to/use-kubernetes.md").read_text()
+    block = page[page.index("<!-- not run: tests/deploy/test_cluster.py runs these, too") :]
+    block = block[block.index("```bash\n") + 8 :]
+    log = cluster.kubectl(*block[: block.index(" >")].split()[1:])
+    (cluster.folder / "nodes.log").write_text(log)
+    (command,) = (line for line in block.splitlines() if "kontain fleet" in line)
+    words = [f"{ROOT}/command/bin/kontain", *command.split()[1:]]
+    subprocess.run(words, cwd=cluster.folder, check=True)
+    report = json.loads((cluster.folder / "kontain-fleet/report.json").read_text())
+    (node,) = report["hosts"]
+    assert (node["host"], node["outcome"], node["release"]) == (NODE, "changed", manifests.VERSION)
+    passed = {one["check"] for one in node["results"] if one["status"] == "pass"}
+    assert passed >= {
+        "kvm-device",
+        "files",
+        "registered-containerd",
+        "proof-km",
+        "proof-containerd",
+    }
+    assert node["cold_start_ms"] > 0
+    assert node["facts"]["cpu"]["brand"]
+
+
 def two_commands_are_enough(cluster: Cluster) -> None:
     """The page's second command leads to a pod in a VM."""
     cluster.shell(page_commands()[1])
@@ -139,6 +167,22 @@ def workloads_run(cluster: Cluster) -> None:
     cluster.kubectl("delete", "pod", "store-0")
     cluster.wait("it is there again", lambda: ready(cluster, "store", 1))
     assert "kept" in cluster.kubectl("exec", "store-0", "--", "cat", "/data/file")
+
+
+def a_service_is_reached_from_a_vm(cluster: Cluster) -> None:
+    """A pod in a VM reaches each pod of a Service, in VMs too, by the ClusterIP in its environment."""
+    ask = "wget -q -O - http://$WEB_SERVICE_HOST:$WEB_SERVICE_PORT/"
+    found: set[str] = set()
+
+    def both_answered() -> bool:
+        said = cluster.kubectl("exec", "store-0", "--", "sh", "-c", ask)
+        found.update(name for name in cluster.pods("-lapp=web") if name in said)
+        return len(found) == 2
+
+    address = cluster.get("service", "web")["spec"]["clusterIP"]
+    variables = cluster.kubectl("exec", "store-0", "--", "sh", "-c", "echo $WEB_SERVICE_HOST")
+    assert variables.strip() == address
+    cluster.wait("both pods have answered", both_answered)
 
 
 def a_second_apply_restarts_nothing(cluster: Cluster) -> None:

@@ -111,5 +111,6 @@ def test_kustomize_builds_it(folder: Path) -> None:
             if one["metadata"]["name"] == "kontain-node" and one["kind"] == "DaemonSet"
         )
         install = node["spec"]["template"]["spec"]["containers"][0]
-        assert install["env"] == [{"name": "KONTAIN_ENGINE", "value": "crio"}]
+        assert install["env"][0] == {"name": "KONTAIN_ENGINE", "value": "crio"}
+        assert [one["name"] for one in install["env"]] == ["KONTAIN_ENGINE", "KONTAIN_NODE"]
         assert install["image"] == IMAGE

@@ -14,6 +14,7 @@ from typing import Optional
 
 from . import engine, status
 from .engine import Engine
+from .outcome import Outcome
 from .restarts import restart_distribution
 from .status import FAILED, INSTALLED, INSTALLING, Status
 
@@ -26,22 +27,23 @@ def install() -> int:
     """Bring the node to this image's version, say how it went, and look after it; never return."""
     while True:
         status.write(Status(INSTALLING, engine.current_version()))
-        outcome = _bring()
-        status.write(outcome)
-        print(f"{outcome.state}: {outcome.version} {outcome.words}", flush=True)
-        _wait(outcome)
+        outcome = Outcome(os.environ["KONTAIN_NODE"])
+        ended = _bring(outcome)
+        status.write(ended)
+        print(outcome.line(ended), flush=True)
+        _wait(ended)
 
 
-def _bring() -> Status:
+def _bring(outcome: Outcome) -> Status:
     with engine.laid_out() as kontain:
         info = kontain.json("info")
         if _was_rolled_back(info.get("version"), info.get("before")):
             note = f"this node was rolled back from {engine.version()}, and stays"
-            return _verified(note)
-        refused = _judge(kontain)
+            return _verified(outcome, note)
+        refused = _judge(kontain, outcome)
         if refused is None:
-            refused = _change(kontain)
-        return refused or _verified()
+            refused = _change(kontain, outcome)
+        return refused or _verified(outcome)
 
 
 def _was_rolled_back(now: Optional[str], before: Optional[str]) -> bool:
@@ -49,25 +51,26 @@ def _was_rolled_back(now: Optional[str], before: Optional[str]) -> bool:
     return now != engine.version() and before == engine.version()
 
 
-def _judge(kontain: Engine) -> Optional[Status]:
+def _judge(kontain: Engine, outcome: Outcome) -> Optional[Status]:
     """Return why this node cannot run VMs, None where it can."""
-    done = kontain("check", "--json", "--no-proof", "--km", f"{kontain.release}/bin/km")
+    words = ("check", "--json", "--facts", "--no-proof", "--km", f"{kontain.release}/bin/km")
+    done = outcome.take(kontain(*words))
     return _failed(engine.failures(done)) if done.returncode == _CANNOT_RUN else None
 
 
-def _change(kontain: Engine) -> Optional[Status]:
+def _change(kontain: Engine, outcome: Outcome) -> Optional[Status]:
     """Install and register; return why that failed, None where it did not."""
     name = os.environ.get("KONTAIN_ENGINE", "containerd")
-    words = ["--engines", name, "--restart"]
-    done = kontain("install", *engine.bundle_words(), *words)
+    words = ["--engines", name, "--restart", "--json"]
+    done = outcome.take(kontain("install", *engine.bundle_words(), *words))
     if done.returncode:
         return _failed(engine.reason(done))
     problem = restart_distribution(name)
     return _failed(problem) if problem else None
 
 
-def _verified(note: str = "") -> Status:
-    done = engine.installed()("verify", "--json")
+def _verified(outcome: Outcome, note: str = "") -> Status:
+    done = outcome.take(engine.installed()("verify", "--json"))
     if done.returncode:
         return _failed(engine.failures(done))
     return Status(INSTALLED, engine.current_version(), usable=True, note=note)
@@ -80,10 +83,10 @@ def _failed(words: str) -> Status:
     return Status(FAILED, has, words, usable=usable)
 
 
-def _wait(outcome: Status) -> None:
+def _wait(ended: Status) -> None:
     """Wait until the node has another version than reported, or until it is time to try again."""
     end = time.monotonic() + _AGAIN_S
-    while outcome.state == INSTALLED or time.monotonic() < end:
+    while ended.state == INSTALLED or time.monotonic() < end:
         time.sleep(_LOOK_S)
-        if engine.current_version() != outcome.version:
+        if engine.current_version() != ended.version:
             return
