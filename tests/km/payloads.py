@@ -137,6 +137,8 @@ HELPED = (
     "no-thread", "facts", "one-cpu", "exec", "names", "ready", "beside",
 )  # fmt: skip
 
+HELPED_WAITS = ("pipes", "signals", "sockets", "events", "polls", "memory")
+
 SITES = (
     "registers", "middle", "steps", "signals", "processes", "threads", "segment", "filtered",
     "written", "mapped", "beside", "exec",
@@ -178,6 +180,7 @@ THREADS = (
     Payload("job_control"),
     Payload("stopped_at_birth", STATIC),
     Payload("helped", runs=_each(HELPED)),
+    Payload("helped_waits", ("musl", "dynamic"), _each(HELPED_WAITS), flags=("-pthread",)),
     Payload("unshared", flags=("-pthread",)),
     Payload("sites", ("musl", "dynamic"), runs=_each(SITES), flags=("-pthread",)),
 )

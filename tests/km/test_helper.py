@@ -125,6 +125,23 @@ def test_a_program_that_starts_is_helped(km: Path, helped: Path, tmp_path: Path)
         assert helpers(pid)
 
 
+def test_pipes_that_wait_are_served_too(
+    km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The helper reads a pipe that waits, where there is something at once."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    payload = build("helped_waits", "musl")
+    with calling([*before_others(), km, payload], tmp_path, b"done\n") as pid:
+        tid = wait_for_helper(pid)
+        for _ in range(1500):
+            if reads(pid, tid) > 100:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the helper reads nothing")
+
+
 def test_a_signal_that_meets_the_helper_is_the_payloads(
     km: Path, helped: Path, tmp_path: Path
 ) -> None:

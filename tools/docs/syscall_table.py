@@ -28,12 +28,13 @@ A call that is not here fails with `ENOSYS`, as on a kernel that does not have i
 
 _SECTION = re.compile(r"^    /\* (.+) \*/$")
 _LINE = re.compile(
-    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|IF_READY|ASKS|OWN))?\((\w+)(?:, (\w+))?"
+    r"(HANDLE|FORWARD|WAIT|RESTART)(?:_(WAIT|RESTART|HELPED|ON_FILE|IF_READY|AT_ONCE|ASKS|OWN))?\((\w+)(?:, (\w+))?"
 )
 _HELPED = {
     "HELPED": "helped",
     "ON_FILE": "helped on files",
     "IF_READY": "helped when ready",
+    "AT_ONCE": "helped when ready",
     "ASKS": "helped where it only asks",
 }
 

@@ -144,8 +144,8 @@ enum waiting {
 enum helped {
     HELPED_NOT,
     HELPED,          /* it may make the call: nothing depends on which thread asks, nothing waits */
-    HELPED_ON_FILE,  /* likewise, where the first argument is open at a file or folder of a disk */
-    HELPED_IF_READY, /* likewise, where helper_call.c finds that it would not wait */
+    HELPED_ON_FILE,  /* likewise, where what the first argument is open at lets it not wait */
+    HELPED_IF_READY, /* likewise, where helper_call.c or helper_wait.c finds that it does not wait */
     ENDS_HELPER,     /* changes what each thread has of its own: a helper would keep what was */
 };
 
@@ -529,6 +529,18 @@ bool helper_passes_on(int signo, const void *info);
 /* Whether the helper may make this call; make it. False when the payload's thread must. */
 bool helper_may_make(uint64_t number);
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result);
+
+/* ---- helper_wait.c ---- */
+
+/* Make a call of a descriptor that may wait, `st` as fstat() says, if the host does all of it at once:
+ * whether it did. `args` are lost. */
+struct stat;
+bool waiting_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, const struct stat *st,
+                  int64_t *result);
+
+/* Likewise, of the calls that wait for descriptors: whether it is one, and whether any is ready. */
+bool waiting_polls(uint32_t number);
+bool waiting_poll(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result);
 
 /* ---- calls/filters.c, sys_seccomp.c: the filters that a payload's thread has put on its own calls
  * ---- */

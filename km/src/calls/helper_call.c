@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * helper_call.c: which system calls the helper makes: those that the table marks, where they do not
- * wait. A call that could wait for long is for the payload's own thread, which a signal reaches.
+ * wait, or as far as the host makes them at once (helper_wait.c). A call that could wait for long
+ * is for the payload's own thread, which a signal reaches.
  */
 #include "base/base.h"
 #include "calls/calls.h"
@@ -11,6 +12,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -53,24 +55,17 @@ static bool is_endless(const struct stat *st)
            (number == 3 || number == 5 || number == 7 || number == 9);
 }
 
-static bool is_nonblocking(int fd, const struct stat *st)
+/* Whether nobody waits who closes it: a socket may send for a while what it has. */
+static bool closes_at_once(uint64_t fd)
 {
-    int flags;
-
-    if (!S_ISFIFO(st->st_mode) && !S_ISSOCK(st->st_mode)) {
-        return false;
-    }
-    flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && flags & O_NONBLOCK;
-}
-
-/* Whether what is open at a descriptor lets nobody wait; `to_close`: also who closes it. */
-static bool lets_not_wait(uint64_t fd, bool to_close)
-{
+    struct linger linger = {0};
+    socklen_t size = sizeof(linger);
     struct stat st;
 
-    return fstat((int)fd, &st) == 0 && (is_file((int)fd, &st) || is_endless(&st) ||
-                                        (!to_close && is_nonblocking((int)fd, &st)));
+    return fstat((int)fd, &st) == 0 &&
+           (is_file((int)fd, &st) || is_endless(&st) || S_ISFIFO(st.st_mode) ||
+            (S_ISSOCK(st.st_mode) &&
+             getsockopt((int)fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && !linger.l_onoff));
 }
 
 /* Whether an opening is of a file that is there, where nobody waits for another's end of a pipe, a
@@ -102,7 +97,8 @@ static bool command_waits_not(int command)
            command == F_DUPFD || command == F_DUPFD_CLOEXEC;
 }
 
-/* Whether a call of those that may wait does not; it may have been made, with a result below 0. */
+/* Whether a call does not wait that is not judged by what its first argument is open at; it may have
+ * been made, with a result below 0. */
 static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, int64_t *result)
 {
     switch (number) {
@@ -110,18 +106,19 @@ static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, i
         return opens_file(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], result);
     case __NR_openat:
         return opens_file(vcpu, args[0], args[1], args[2], result);
+    case __NR_close:
+        return closes_at_once(args[0]);
     case __NR_fcntl:
-        return command_waits_not((int)args[1]) ||
-               (((int)args[1] == F_GETLK || (int)args[1] == F_SETLK) &&
-                lets_not_wait(args[0], false));
+        return command_waits_not((int)args[1]);
+    case __NR_futex:
+        return ((int)args[1] & FUTEX_CMD_MASK) == FUTEX_WAKE ||
+               ((int)args[1] & FUTEX_CMD_MASK) == FUTEX_WAKE_BITSET;
     case __NR_sendto:
     case __NR_recvfrom:
-        return args[3] & MSG_DONTWAIT || lets_not_wait(args[0], false);
-    case __NR_accept:
-    case __NR_accept4:
-        return lets_not_wait(args[0], false);
-    case __NR_ioctl: /* as the C library asks of each file that it opens; of a terminal it waits */
-        return (uint32_t)args[1] == TCGETS && lets_not_wait(args[0], true);
+        return args[3] & MSG_DONTWAIT;
+    case __NR_sendmsg:
+    case __NR_recvmsg:
+        return args[2] & MSG_DONTWAIT;
     case __NR_rt_sigaction: /* only asked for: setting one is for who gets the signals */
         return !args[1];
     default:
@@ -129,36 +126,55 @@ static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, i
     }
 }
 
-/* What epoll_wait(2) has at once. Where that is nothing, and the payload would wait, it does. */
-static bool poll_events(struct vcpu *vcpu, uint64_t *args, int64_t *result)
+/* Whether it is what the first argument is open at that says whether the call waits. */
+static bool goes_by_descriptor(uint32_t number, const uint64_t *args)
 {
-    bool waits = (int)args[3] != 0;
+    switch (number) {
+    case __NR_open:
+    case __NR_openat:
+    case __NR_close:
+    case __NR_futex:
+    case __NR_rt_sigaction:
+        return false;
+    case __NR_fcntl:
+        return (int)args[1] == F_GETLK || (int)args[1] == F_SETLK;
+    case __NR_ioctl: /* as the C library asks of each file that it opens; of a terminal it waits */
+        return (uint32_t)args[1] == TCGETS;
+    default:
+        return true;
+    }
+}
 
-    args[3] = 0;
-    *result = syscall_serve(vcpu, __NR_epoll_wait, args);
-    return *result || !waits;
+/* Make it, or as much as the host does of it at once. */
+static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
+{
+    struct stat st;
+
+    if (waiting_polls(number)) {
+        return waiting_poll(vcpu, number, args, result);
+    }
+    *result = 0;
+    if (helped_of(number) != HELPED && !is_ready(vcpu, number, args, result)) {
+        if (!goes_by_descriptor(number, args) || fd_is_hidden(args[0]) ||
+            fstat((int)args[0], &st) < 0) {
+            return false;
+        }
+        if (!is_file((int)args[0], &st) && !is_endless(&st)) {
+            return waiting_make(vcpu, number, args, &st, result);
+        }
+    }
+    *result = *result < 0 ? *result : syscall_serve(vcpu, number, args);
+    return true;
 }
 
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
 {
-    enum helped helped = helped_of(number);
-
-    *result = 0;
-    if (number == __NR_epoll_wait) {
-        return poll_events(vcpu, args, result);
-    }
-    if (!helper_may_make(number) ||
-        (helped == HELPED_ON_FILE && !lets_not_wait(args[0], number == __NR_close)) ||
-        (helped == HELPED_IF_READY && !is_ready(vcpu, number, args, result))) {
+    if (!helper_may_make(number)) {
         return false;
-    }
-    if (*result < 0) {
-        return true;
     }
     if (number == __NR_getpriority && (int)args[0] == PRIO_PROCESS && !(int)args[1]) {
         args[1] = (uint64_t)freeze_of(vcpu)->tid; /* the kernel means the thread that asks */
     }
-    *result = syscall_serve(vcpu, number, args);
     /* Nothing was written, and SIGXFSZ or SIGPIPE is for who asked. */
-    return *result != -EFBIG && *result != -EPIPE;
+    return make(vcpu, number, args, result) && *result != -EFBIG && *result != -EPIPE;
 }

@@ -81,6 +81,8 @@
     LINE(name, sys_##function, RESTARTS, HELPED_IF_READY, __VA_ARGS__)
 #define HANDLE_ASKS(name, function, ...)                                                           \
     LINE(name, sys_##function, WAITS_NOT, HELPED_IF_READY, __VA_ARGS__)
+#define HANDLE_AT_ONCE(name, function, ...)                                                        \
+    LINE(name, sys_##function, WAITS, HELPED_IF_READY, __VA_ARGS__)
 #define RESTART_IF_READY(name, ...) LINE(name, NULL, RESTARTS, HELPED_IF_READY, __VA_ARGS__)
 #define WAIT_IF_READY(name, ...) LINE(name, NULL, WAITS, HELPED_IF_READY, __VA_ARGS__)
 #define HANDLE_OWN(name, function, ...)                                                            \
