@@ -258,6 +258,7 @@ static const uint32_t kvm_commands[] = {
     KVM_SET_REGS,
     KVM_GET_SREGS,
     KVM_SET_SREGS,
+    KVM_GET_VCPU_EVENTS,
     KVM_GET_DEBUGREGS,
     KVM_SET_DEBUGREGS,
     KVM_GET_XSAVE,

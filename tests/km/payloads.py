@@ -129,6 +129,7 @@ SIGNALS = (
     Payload("signal_restart"),
     Payload("signal_context"),
     Payload("signal_registers"),
+    Payload("signal_at_fault", STATIC),
     Payload("timer_signals", STATIC),
 )
 

@@ -353,10 +353,20 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
     return true;
 }
 
+/* KVM was about to enter the guest with an exception when it left: it does so the next time,
+ * wherever the registers lead by then. */
+static bool has_exception(const struct vcpu *vcpu)
+{
+    struct kvm_vcpu_events events;
+
+    return kvm_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) == 0 && events.exception.injected;
+}
+
 bool cpu_in_stub(struct vcpu *vcpu)
 {
     island_settle(vcpu);
-    return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu);
+    return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu) ||
+           has_exception(vcpu);
 }
 
 /* KVM for SVM knows these two as MSRs only in newer kernels: not in Linux 5.10. */

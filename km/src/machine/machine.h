@@ -182,7 +182,8 @@ struct cpu_state {
     struct kvm_xsave xsave;
 };
 
-/* Whether a vCPU that was interrupted is about to tell the monitor why it is in a stub. */
+/* Whether a vCPU that was interrupted is about to tell the monitor why it is in a stub, or about to
+ * get there by an exception. */
 bool cpu_in_stub(struct vcpu *vcpu);
 
 /* What kvm_run's registers are for, where KVM does not share them: false, with errno set. */

@@ -200,9 +200,10 @@ bool signal_restarts(bool restarts)
 
 void signal_force_info(struct vcpu *vcpu, const void *forced)
 {
+    uint8_t of_waiting[sizeof(vcpu->signal_info)];
     siginfo_t info;
     uint64_t handler;
-    int signo;
+    int signo, waiting;
 
     memcpy(&info, forced, sizeof(info));
     signo = hooks.signal_comes(vcpu, info.si_signo, &info);
@@ -215,12 +216,17 @@ void signal_force_info(struct vcpu *vcpu, const void *forced)
         memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
         signal_die(signo);
     }
-    do { /* first what came before: its frame is the outer one; none may come until the frame is */
-        signal_deliver(vcpu);
-        signal_hold();
-    } while (signal_waiting);
+    /* Its frame is the outer one, whatever else waits: that is delivered next, before the handler's
+     * first instruction, which might not come back. So does dequeue_synchronous_signal() in the
+     * kernel. */
+    signal_hold();
+    waiting = signal_waiting;
+    memcpy(of_waiting, vcpu->signal_info, sizeof(of_waiting));
     memcpy(vcpu->signal_info, &info, sizeof(vcpu->signal_info));
     enter_handler(vcpu, signo);
+    if (waiting) {
+        memcpy(vcpu->signal_info, of_waiting, sizeof(of_waiting));
+    }
 }
 
 void signal_force(struct vcpu *vcpu, int signo, int code, uint64_t addr)
