@@ -49,6 +49,7 @@ FILES = (
     Payload("open_threaded"),
     Payload("waiting_openings", flags=("-pthread",)),
     Payload("directory", STATIC),
+    Payload("resolve"),
     Payload("positions", STATIC),
     Payload("descriptors", STATIC),
     Payload("no_descriptor", ("musl", "dynamic")),

@@ -216,7 +216,7 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
         (void)munmap((void *)addr, len);
         return error;
     }
-    if (!keep) {
+    if (!keep && old_len) {
         (void)vma_remove(old, old + old_len);
     }
     vma.start = addr;
@@ -230,8 +230,7 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
 
     len = ROUND_UP(len, PAGE_SIZE);
     old_len = ROUND_UP(old_len, PAGE_SIZE);
-    if (old % PAGE_SIZE || !len || !old_len ||
-        flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+    if (old % PAGE_SIZE || !len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
         (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
         (flags & MREMAP_DONTUNMAP && len != old_len) ||
         (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM || !guest_ok(addr, len) ||
@@ -241,6 +240,9 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
     if (!guest_ok(old, old_len) || !vma || old < vma->start || old + old_len > vma->end ||
         vma->flags & VMA_VDSO) {
         return -EFAULT;
+    }
+    if (!old_len && (vma->flags & MAP_TYPE) == MAP_PRIVATE) { /* a second mapping of the same */
+        return -EINVAL;
     }
     if (backing_copy(old, old_len) < 0) {
         return -ENOMEM;

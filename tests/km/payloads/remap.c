@@ -16,6 +16,24 @@ static char *moved(const char *name, char *p)
     return p;
 }
 
+/* A second mapping of the same memory, where that is shared. */
+static void twice(void)
+{
+    char *shared = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char *second = moved("twice", mremap(shared, 0, 2 * PAGE, MREMAP_MAYMOVE));
+
+    CHECK(second != MAP_FAILED);
+    second[PAGE] = 's';
+    SHOW(shared[PAGE]);
+    second = moved("twice, in part",
+                   mremap(shared + PAGE, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map(PAGE)));
+    SHOW(second[0]);
+    (void)moved("twice, here", mremap(shared, 0, PAGE, 0));
+    (void)moved("twice, its own", mremap(map(PAGE), 0, PAGE, MREMAP_MAYMOVE));
+    SHOW(munmap(shared, 4 * PAGE));
+    SHOW(second[0]);
+}
+
 int main(void)
 {
     char *p = map(4 * PAGE), *q, *target = map(16 * HUGE);
@@ -44,5 +62,6 @@ int main(void)
     (void)moved("over itself", mremap(p, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE));
     (void)moved("bad flags", mremap(p, PAGE, PAGE, 64));
     (void)moved("fixed alone", mremap(p, PAGE, PAGE, MREMAP_FIXED, target));
+    twice();
     return 0;
 }
