@@ -202,7 +202,7 @@ static int64_t open_across_none(const struct opening *what)
     struct open_how how = what->how;
     struct way way = {.from = -1};
 
-    if (is_root_ours() && !(how.resolve & RESOLVE_IN_ROOT)) { /* else it begins at the folder */
+    if (is_root_ours() && !how.resolve) { /* else the kernel shall see the path as it is */
         begin(what, &way);
     }
     if (way.from < 0) {

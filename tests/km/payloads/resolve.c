@@ -19,9 +19,19 @@ static const struct {
              {"in root, no link", RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS},
              {"in root, beneath", RESOLVE_IN_ROOT | RESOLVE_BENEATH}};
 
-static const char *const paths[] = {"file",   "/file",    "../file",       "/../../file",
-                                    "link",   "absolute", "/folder/up",    "/folder/../../file",
-                                    "folder", "/",        "/proc/version", "/etc/passwd"};
+static const char *const paths[] = {"file",
+                                    "/file",
+                                    "../file",
+                                    "/../../file",
+                                    "link",
+                                    "absolute",
+                                    "/folder/up",
+                                    "/folder/../../file",
+                                    "folder",
+                                    "/",
+                                    "/proc/version",
+                                    "/etc/passwd",
+                                    "/proc/self/mounts"};
 
 static void try(int dir, const char *where)
 {
