@@ -61,7 +61,7 @@ def registered_check(engine: Engine) -> Callable[[Host], Result]:
 
 
 def distribution_check(one: Distribution) -> Callable[[Host], Result]:
-    """Return the check of a distribution of Kubernetes that makes its configuration of a template."""
+    """Return the check of a distribution of Kubernetes that makes its configuration at each start."""
 
     def check(host: Host) -> Result:
         if not host.release or not one.is_present(host):
@@ -72,12 +72,12 @@ def distribution_check(one: Distribution) -> Callable[[Host], Result]:
             return result
         return warned(
             f'{one.name} does not know the runtime "{RUNTIME}" yet',
-            f"it reads the template of its {engine}'s configuration when it starts",
+            f"it makes the configuration of its {engine} when it starts",
             f"run `{one.restart}`, during which containers keep running",
         )
 
     check.__doc__ = (
-        f"The template of {one.name}'s {kubernetes.ENGINE.name}, where there is {one.name}, "
+        f"The configuration of {one.name}'s {kubernetes.ENGINE.name}, where there is {one.name}, "
         "leads to this Kontain."
     )
     return check

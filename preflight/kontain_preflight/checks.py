@@ -56,7 +56,7 @@ INSTALLED = (  # only `kontain verify` makes them: they read every file
     *(Check(f"registered-{e.name}", check_installed.registered_check(e)) for e in ENGINES),
     *(
         Check(f"registered-{one.name}", check_installed.distribution_check(one))
-        for one in kubernetes.TEMPLATED
+        for one in kubernetes.DISTRIBUTIONS
     ),
 )
 

@@ -14,7 +14,13 @@ import pytest
 from kontain_preflight.check_installed import check_files, distribution_check, registered_check
 from kontain_preflight.engines import ENGINES
 from kontain_preflight.engines.containerd import CONTAINERD
-from kontain_preflight.engines.kubernetes import TEMPLATED, programs
+from kontain_preflight.engines.kubernetes import (
+    K0S,
+    MICROK8S,
+    TEMPLATED,
+    Distribution,
+    programs,
+)
 from kontain_preflight.host import Host
 from kontain_preflight.results import FAIL, PASS, SKIP, WARN, Result
 from kontain_preflight.toml_text import Document
@@ -163,6 +169,38 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
     assert distribution_check(DISTRIBUTIONS[name])(host).status == WARN
     os.utime(config)
     assert distribution_check(DISTRIBUTIONS[name])(host).status == PASS
+
+
+@pytest.mark.parametrize(
+    ("one", "config"),
+    [
+        (K0S, "# k0s_managed=true\nversion = 2\n"),
+        (K0S, "version = 2\n"),
+        (MICROK8S, "version = 2\n"),
+    ],
+)
+def test_what_k0s_and_microk8s_have_not_loaded_warns(
+    host: Host, one: Distribution, config: str
+) -> None:
+    """Not registered: skip; registered: warn until they have made their configuration anew."""
+    from kontain_host.engines import kubernetes as writer  # noqa: PLC0415  the other part
+    from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
+    from kontain_host.transaction import perform  # noqa: PLC0415  the other part
+
+    krun, there = "/opt/kontain/bin/krun", Writer(host.place("/"))
+    for path in (one.config, one.made):
+        Path(host.place(path)).parent.mkdir(parents=True, exist_ok=True)
+        Path(host.place(path)).write_text(config)
+    os.utime(host.place(one.made), (1000, 1000))
+    check = distribution_check(one)
+    assert check(host).status == SKIP
+    perform(there, "register", lambda report: writer.plan(there, ["kontain"], krun, report))
+    assert programs(host, one) == [krun]
+    assert (check(host).status, one.restart in check(host).fix) == (WARN, True)
+    os.utime(host.place(one.made))
+    assert check(host).status == PASS
+    Path(host.place(one.made)).unlink()
+    assert check(host).status == WARN
 
 
 def test_containerd_itself_says_what_it_has(host: Host) -> None:

@@ -34,11 +34,17 @@ _PROGRAM = ("containerd", "runtimes", RUNTIME, "options", "BinaryName")
 
 
 class Distribution(NamedTuple):
-    """A distribution: its name, what it made of its configuration, and how its containerd restarts."""
+    """A distribution: its name, the configuration of its containerd, and how that restarts.
+
+    `drop_in` is a file of ours that it merges in, `made` what it makes of both at each start, where
+    that is not `config` itself.
+    """
 
     name: str
     config: str
     restart: str
+    drop_in: str = ""
+    made: str = ""
 
     def is_present(self, host: Host) -> bool:
         """Return whether it has started once on this host."""
@@ -48,25 +54,32 @@ class Distribution(NamedTuple):
 K3S = Distribution("k3s", _RANCHER.format("k3s"), "systemctl restart k3s or k3s-agent")
 RKE2 = Distribution("rke2", _RANCHER.format("rke2"), "systemctl restart rke2-server or rke2-agent")
 K0S = Distribution(
-    "k0s", "/etc/k0s/containerd.toml", "systemctl restart k0scontroller or k0sworker"
+    "k0s",
+    "/etc/k0s/containerd.toml",
+    "systemctl restart k0scontroller or k0sworker",
+    "/etc/k0s/containerd.d/kontain.toml",
+    "/run/k0s/containerd-cri.toml",
 )
 MICROK8S = Distribution(
     "microk8s",
     "/var/snap/microk8s/current/args/containerd-template.toml",
     "snap restart microk8s.daemon-containerd",
+    made="/var/snap/microk8s/current/args/containerd.toml",
 )
 DISTRIBUTIONS = (K3S, RKE2, K0S, MICROK8S)
 TEMPLATED = (K3S, RKE2)
-"""Those with templates of Go, whose registration `kontain verify` judges."""
+"""Those with templates of Go."""
 ENGINE = CONTAINERD
 
 
 def programs(host: Host, one: Distribution, *, loaded: bool = False) -> List[str]:
-    """Return the program of our runtime in what the containerd of k3s or RKE2 is made of, or none.
+    """Return the program of our runtime in what a distribution makes its configuration of, or none.
 
-    With `loaded`, in the configuration that was made of it at the last start. A template is no TOML
-    yet, so its text is searched.
+    With `loaded`, in the configuration that was made of it at the last start. A template of Go is no
+    TOML yet, so its text is searched.
     """
+    if one.made:
+        return _merged(host, one, loaded=loaded)
     text = host.read_or(one.config)
     if loaded:
         return last_strings([text], _PROGRAM) or _drop_in(host, one, loaded=True)
@@ -88,3 +101,14 @@ def _drop_in(host: Host, one: Distribution, *, loaded: bool) -> List[str]:
     if loaded and host.stat(file).st_mtime > host.stat(one.config).st_mtime:
         return []
     return last_strings([host.read_or(file)], _PROGRAM)
+
+
+def _merged(host: Host, one: Distribution, *, loaded: bool) -> List[str]:
+    """Return the program in files that are TOML; they are loaded when what is made of them is newer."""
+    sources = [path for path in (one.config, one.drop_in) if path and host.exists(path)]
+    ours = [path for path in sources if last_strings([host.read_or(path)], _PROGRAM)]
+    if loaded and not host.exists(one.made):
+        return []
+    if loaded and any(host.stat(path).st_mtime > host.stat(one.made).st_mtime for path in ours):
+        return []
+    return last_strings([host.read_or(path) for path in ours], _PROGRAM)
