@@ -19,7 +19,7 @@ _CREATED = "1980-01-01T00:00:00Z"  # as the image, so that the same image has th
 
 @dataclass(frozen=True)
 class Software:
-    """What an image has beside packages: a file of it, by its SHA-256, and what that is."""
+    """Software in an image that is of no package: a file, by its SHA-256, with the name of what it is."""
 
     name: str
     version: str

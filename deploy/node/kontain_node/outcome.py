@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of a node, as the line of JSON that `kontain fleet report` reads from this pod's log.
+"""The outcome of an attempt at a node, as the line of JSON that `kontain fleet report` reads in logs.
 
 Its members are those of a host in the report of `kontain fleet`, see kontain-fleet(1).
 """
@@ -19,7 +19,7 @@ _COLD_START = "proof-km"
 
 
 class Outcome:
-    """What the verbs of one attempt found and changed."""
+    """The findings and changes of the verbs of one attempt."""
 
     def __init__(self, node: str) -> None:
         """Begin an attempt at NODE."""
