@@ -175,7 +175,6 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
     ("one", "config"),
     [
         (K0S, "# k0s_managed=true\nversion = 2\n"),
-        (K0S, "version = 2\n"),
         (MICROK8S, "version = 2\n"),
     ],
 )
@@ -201,6 +200,17 @@ def test_what_k0s_and_microk8s_have_not_loaded_warns(
     assert check(host).status == PASS
     Path(host.place(one.made)).unlink()
     assert check(host).status == WARN
+
+
+def test_a_configuration_of_k0s_that_an_operator_has_is_judged(host: Host) -> None:
+    """k0s makes nothing of it, so that whether it was loaded is not known, and it passes."""
+    config = Path(host.place(K0S.config))
+    config.parent.mkdir(parents=True)
+    table = "[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.kontain.options]"
+    config.write_text(f'version = 2\n{table}\nBinaryName = "/opt/kontain/bin/krun"\n')
+    assert distribution_check(K0S)(host).status == PASS
+    config.write_text(f'version = 2\n{table}\nBinaryName = "/usr/bin/other"\n')
+    assert distribution_check(K0S)(host).status == FAIL
 
 
 def test_containerd_itself_says_what_it_has(host: Host) -> None:

@@ -27,7 +27,6 @@ _TABLE = """
   BinaryName = "{program}"
   SystemdCgroup = {{{{ .SystemdCgroup }}}}
 """
-_MANAGED = "k0s_managed=true"
 
 
 def present(host: Host) -> List[looks.kubernetes.Distribution]:
@@ -95,7 +94,7 @@ def _imported_folder(host: Host, one: looks.kubernetes.Distribution, schema: int
     An import of containerd 1.x would take the place of all that k3s writes for the plugin.
     """
     if one == looks.kubernetes.K0S:
-        managed = _MANAGED in read_text(host, one.config)
+        managed = looks.kubernetes.MANAGED in read_text(host, one.config)
         return "/etc/k0s/containerd.d" if managed else None
     if one == looks.kubernetes.MICROK8S or schema < 3:  # noqa: PLR2004  containerd 2.x
         return None

@@ -67,6 +67,8 @@ MICROK8S = Distribution(
     made="/var/snap/microk8s/current/args/containerd.toml",
 )
 DISTRIBUTIONS = (K3S, RKE2, K0S, MICROK8S)
+MANAGED = "k0s_managed=true"
+"""A comment in the configuration that k0s writes; an operator who takes it over removes that."""
 TEMPLATED = (K3S, RKE2)
 """Those with templates of Go."""
 ENGINE = CONTAINERD
@@ -104,11 +106,14 @@ def _drop_in(host: Host, one: Distribution, *, loaded: bool) -> List[str]:
 
 
 def _merged(host: Host, one: Distribution, *, loaded: bool) -> List[str]:
-    """Return the program in files that are TOML; they are loaded when what is made of them is newer."""
+    """Return the program in files that are TOML; they are loaded when what is made of them is newer.
+
+    Of a configuration of k0s' that an operator has taken over, nothing is made.
+    """
     sources = [path for path in (one.config, one.drop_in) if path and host.exists(path)]
     ours = [path for path in sources if last_strings([host.read_or(path)], _PROGRAM)]
-    if loaded and not host.exists(one.made):
-        return []
-    if loaded and any(host.stat(path).st_mtime > host.stat(one.made).st_mtime for path in ours):
-        return []
+    if loaded and (one != K0S or MANAGED in host.read_or(one.config)):
+        made = host.stat(one.made).st_mtime if host.exists(one.made) else 0.0
+        if any(host.stat(path).st_mtime > made for path in ours):
+            return []
     return last_strings([host.read_or(path) for path in ours], _PROGRAM)
