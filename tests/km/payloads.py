@@ -320,7 +320,17 @@ HOSTILE = (
     Payload("vector_restore", runs=_each(["", "misaligned", "mxcsr", "header"])),
 )
 
-CALL_KINDS = ("clone", "exec", "memory", "vectors", "sockets", "settings", "signals")
+CALL_KINDS = (
+    "clone",
+    "exec",
+    "memory",
+    "stretches",
+    "commands",
+    "vectors",
+    "sockets",
+    "settings",
+    "signals",
+)
 
 ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),

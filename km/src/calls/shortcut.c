@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * shortcut.c: the paths below /proc and /sys that say what they lead to, so that the file need not
- * be pinned and judged: the kernel is told to go no other way, from the monitor's own descriptor.
+ * shortcut.c: the paths below /proc that say what they lead to, so that the file need not be pinned
+ * and judged: openat2(2) goes there from the monitor's own descriptor, and no other way.
  *
- * Below /proc these are what belongs to no process, and of the process's own what neither shows
- * the monitor nor leads to a file elsewhere. What is rewritten is known by its name, too: nothing
- * of the host's is opened for the payload then.
+ * Below /proc these are the files that belong to no process, and those of the process's own that
+ * neither show the monitor nor lead to a file elsewhere. A text that the monitor writes is known by
+ * its name, too: nothing of the host's is opened for the payload then.
  */
 #include "base/base.h"
 #include "calls/calls.h"

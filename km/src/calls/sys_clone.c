@@ -210,16 +210,38 @@ HANDLER(set_robust_list)
                : 0;
 }
 
-/* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of the caller */
+/* Let *list be that of thread `tid`, where it is one of this process: 0 or -errno. */
+static int64_t find_robust_list(const struct vcpu *vcpu, pid_t tid, uint64_t *list)
+{
+    int64_t error = getpgid(tid) < 0 ? -ESRCH : -EPERM;
+
+    if (!tid || tid == (pid_t)syscall(__NR_gettid)) {
+        *list = vcpu->robust_list;
+        return 0;
+    }
+    freeze_lock();
+    for (struct freezable *thread = freeze_first(); thread && !vcpu->vforked;
+         thread = freeze_next(thread)) {
+        if (thread->tid == tid) {
+            *list = thread->vcpu->robust_list;
+            error = 0;
+        }
+    }
+    freeze_unlock();
+    return error;
+}
+
+/* long get_robust_list(int pid, struct robust_list_head **head, size_t *len): of this process */
 HANDLER(get_robust_list)
 {
-    uint64_t size = 24;
+    uint64_t list, size = 24;
+    int64_t error = find_robust_list(vcpu, (pid_t)args[0], &list);
 
-    if (args[0] && (int)args[0] != (int)syscall(__NR_gettid)) {
-        return getpgid((pid_t)args[0]) < 0 ? -ESRCH : -EPERM;
+    if (error < 0) {
+        return error;
     }
-    return guest_write(args[1], &vcpu->robust_list, sizeof(vcpu->robust_list)) < 0 ||
-                   guest_write(args[2], &size, sizeof(size)) < 0
+    return guest_write(args[2], &size, sizeof(size)) < 0 ||
+                   guest_write(args[1], &list, sizeof(list)) < 0
                ? -EFAULT
                : 0;
 }

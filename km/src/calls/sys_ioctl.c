@@ -16,7 +16,6 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -197,6 +196,15 @@ size_t ioctl_commands(uint32_t *to, size_t max)
     return count;
 }
 
+/* What the descriptor says of a command that nobody knows: most ENOTTY, some another error. */
+static int64_t refuse(uint64_t fd)
+{
+    unsigned char unused[TERMIOS];
+    int64_t error = host_syscall(__NR_ioctl, (uint64_t[6]){fd, TCGETS, (uint64_t)unused});
+
+    return error == -EBADF || error == -EINVAL ? error : -ENOTTY;
+}
+
 /* int ioctl(int fd, unsigned long request, ... arg) */
 HANDLER(ioctl)
 {
@@ -224,5 +232,5 @@ HANDLER(ioctl)
                        : host_syscall(__NR_ioctl, args);
         }
     }
-    return fcntl((int)args[0], F_GETFD) < 0 ? -EBADF : -ENOTTY;
+    return refuse(args[0]);
 }

@@ -63,11 +63,14 @@ HANDLER(mmap)
 {
     int64_t result;
 
+    if (args[5] % PAGE_SIZE) {
+        return -EINVAL;
+    }
     if (!(args[3] & MAP_ANONYMOUS)) {
         return fd_is_hidden(args[4]) ? -EBADF : pin_map(vcpu, (int)args[4], map_file, args);
     }
     mm_lock();
-    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, 0);
+    result = mm_map(args[0], args[1], (int)args[2], (int)args[3], -1, args[5]);
     mm_unlock();
     note_address(args, result);
     return result;
@@ -82,7 +85,7 @@ HANDLER(munmap)
 /* int mprotect(void *addr, size_t len, int prot) */
 HANDLER(mprotect)
 {
-    LOCKED(mm_protect(args[0], args[1], (int)args[2]));
+    LOCKED(mm_protect(args[0], args[1], args[2]));
 }
 
 /* int brk(void *addr): the kernel's call returns the break */
@@ -95,7 +98,7 @@ HANDLER(brk)
  */
 HANDLER(mremap)
 {
-    LOCKED(mm_remap(args[0], args[1], args[2], (int)args[3], args[4]));
+    LOCKED(mm_remap(args[0], args[1], args[2], args[3], args[4]));
 }
 
 /* int madvise(void *addr, size_t length, int advice) */
@@ -277,5 +280,10 @@ HANDLER(pkey_free)
 /* int pkey_mprotect(void *addr, size_t len, int prot, int pkey): without a key it is mprotect */
 HANDLER(pkey_mprotect)
 {
+    int64_t judged = (int)args[3] == -1 ? 1 : mm_judge_protect(args[0], args[1], args[2]);
+
+    if (judged <= 0) {
+        return judged;
+    }
     return (int)args[3] == -1 ? sys_mprotect(vcpu, args) : -EINVAL;
 }

@@ -64,6 +64,16 @@ struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64
     return *error ? NULL : copy;
 }
 
+/* Whether the kernel finds that there is no page, or that the stretch wraps around: it looks at
+ * none. mincore(2), which also writes, refuses all that is not the program's. */
+static bool is_no_stretch(const struct syscall *call, uint64_t addr, uint64_t length)
+{
+    uint64_t start = ROUND_DOWN(addr, PAGE_SIZE);
+    uint64_t end = start + ROUND_UP(length + addr % PAGE_SIZE, PAGE_SIZE);
+
+    return !length || (end <= start && call->args[2].kind != ARG_OUT);
+}
+
 /* What is mapped at [args[i], + length) is not the payload's: let the kernel look where nothing is.
  */
 static void name_hole(const struct syscall *call, uint64_t *args, unsigned i)
@@ -114,7 +124,8 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
         args[i] = NOWHERE;
         return handled ? -EFAULT : 0; /* to a handler it would be a path of the monitor's */
     case ARG_MAPPED:
-        if (args[i] < HOST_TOP && !guest_ok(args[i], syscall_arg_length(call, i, args))) {
+        if (args[i] < HOST_TOP && !guest_ok(args[i], syscall_arg_length(call, i, args)) &&
+            !is_no_stretch(call, args[i], syscall_arg_length(call, i, args))) {
             name_hole(call, args, i);
         }
         return 0;

@@ -107,8 +107,11 @@ void mm_take_out(uint64_t addr, uint64_t len);
 /* As mmap(2) for the payload: an address, or -errno. fd and offset as there. */
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset);
 int64_t mm_unmap(uint64_t addr, uint64_t len);
-int64_t mm_protect(uint64_t addr, uint64_t len, int prot);
-int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+/* As mprotect(2), and what it says before it looks at a mapping: 1 where there is more to do. */
+int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked);
+int64_t mm_judge_protect(uint64_t addr, uint64_t len, uint64_t prot);
+int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
+                 uint64_t new_addr);
 /* As shmat(2), for a segment of `size` bytes, and shmdt(2). */
 int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags);
 int64_t mm_detach(uint64_t addr);

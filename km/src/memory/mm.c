@@ -281,24 +281,61 @@ static int64_t protect_vma(const struct vma *vma, uint64_t from, uint64_t to, in
     return 0;
 }
 
-int64_t mm_protect(uint64_t addr, uint64_t len, int prot)
-{
-    uint64_t end = addr + ROUND_UP(len, PAGE_SIZE);
-    bool was_reserved; /* of the first mapping, as programs do it */
-    struct vma first;
-    int64_t error;
-    int flags;
+#define GROWTH ((uint64_t)(PROT_GROWSDOWN | PROT_GROWSUP))
 
-    if (addr % PAGE_SIZE || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)) {
+int64_t mm_judge_protect(uint64_t addr, uint64_t len, uint64_t prot)
+{
+    static const uint64_t known = GROWTH | PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
+
+    if ((prot & GROWTH) == GROWTH || addr % PAGE_SIZE) {
         return -EINVAL;
     }
-    prot &= ~PROT_SEM; /* memory for atomic operations, which is all */
     if (!len) {
         return 0;
     }
-    if (!guest_ok(addr, len) || !vma_covers(addr, end)) {
+    if (addr + ROUND_UP(len, PAGE_SIZE) <= addr) {
         return -ENOMEM;
     }
+    return prot & ~known ? -EINVAL : 1;
+}
+
+/* Let *addr be where the rights of a mapping change; 0 or -errno. What grows down is changed from
+ * its start on, if that is wished; nothing grows up. */
+static int64_t begin_protect(uint64_t *addr, uint64_t end, uint64_t prot)
+{
+    const struct vma *vma = *addr < GUEST_TOP ? vma_find(*addr) : NULL;
+
+    if (!vma || vma->start >= end || (vma->start > *addr && !(prot & PROT_GROWSDOWN))) {
+        return -ENOMEM;
+    }
+    if (prot & PROT_GROWSDOWN) {
+        *addr = vma->start;
+    }
+    if (prot & GROWTH && !(prot & PROT_GROWSDOWN &&
+                           (vma->flags & VMA_GROWS ||
+                            (vma->start < layout.stack_top && layout.stack_top <= vma->end)))) {
+        return -EINVAL;
+    }
+    return guest_ok(*addr, end - *addr) && vma_covers(*addr, end) ? 0 : -ENOMEM;
+}
+
+int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked)
+{
+    uint64_t end = addr + ROUND_UP(len, PAGE_SIZE);
+    int prot = (int)asked & (PROT_READ | PROT_WRITE | PROT_EXEC); /* PROT_SEM: of any memory */
+    bool was_reserved; /* of the first mapping, as programs do it */
+    struct vma first;
+    int64_t error = mm_judge_protect(addr, len, asked);
+    int flags;
+
+    if (error <= 0) {
+        return error;
+    }
+    error = begin_protect(&addr, end, asked);
+    if (error < 0) {
+        return error;
+    }
+    len = end - addr;
     first = *vma_find(addr);
     first.end = first.end < end ? first.end : end;
     flags = first.flags & ~MAP_NORESERVE;

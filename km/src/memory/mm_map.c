@@ -16,6 +16,13 @@
      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |          \
      MAP_32BIT | (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08 /* since Linux 6.11 */
+#endif
+
+#define NATIVE_TOP ((1UL << 47) - PAGE_SIZE) /* TASK_SIZE of a process that is in no VM */
+#define LOW_TOP (1UL << 31)                  /* of MAP_32BIT */
+
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -64,7 +71,7 @@ static int64_t map_anywhere(uint64_t *addr, uint64_t len, int prot, int flags, i
                             uint64_t offset)
 {
     uint64_t align = len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE;
-    uint64_t top = flags & MAP_32BIT ? 1UL << 31 : layout.mmap_top;
+    uint64_t top = flags & MAP_32BIT ? LOW_TOP : layout.mmap_top;
     int64_t error;
 
     do {
@@ -85,16 +92,57 @@ static bool gap_at(uint64_t addr, uint64_t len)
     return addr >= GUEST_BOTTOM && guest_ok(addr, len) && (!next || next->start >= addr + len);
 }
 
-/* Make of the ways to share a mapping one of two. False where there is none such. */
+/* Make of the ways to share a mapping one of three. False where there is none such. */
 static bool judge_type(int *flags)
 {
     int type = *flags & MAP_TYPE;
 
+    if (*flags & MAP_ANONYMOUS) {
+        return type == MAP_SHARED || type == MAP_PRIVATE || type == MAP_DROPPABLE;
+    }
     if (type == MAP_SHARED_VALIDATE && !(*flags & ~FLAGS_LEGACY)) {
         *flags = (*flags & ~MAP_TYPE) | MAP_SHARED;
-        return !(*flags & MAP_ANONYMOUS);
+        type = MAP_SHARED;
     }
     return type == MAP_SHARED || type == MAP_PRIVATE;
+}
+
+/* What the kernel says of a mapping's arguments, in its order: 0 where one can be. */
+static int64_t judge_map(uint64_t addr, uint64_t len, int *flags, int fd, uint64_t offset)
+{
+    int exact = *flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    void *p;
+
+    if (!len) {
+        return -EINVAL;
+    }
+    if (len > GUEST_TOP || (exact && addr > NATIVE_TOP - ROUND_UP(len, PAGE_SIZE))) {
+        return -ENOMEM;
+    }
+    if (exact && addr % PAGE_SIZE) {
+        return -EINVAL;
+    }
+    if (*flags & MAP_ANONYMOUS && *flags & MAP_HUGETLB && offset % HUGE_SIZE) {
+        return -EINVAL;
+    }
+    if (judge_type(flags)) {
+        return 0;
+    }
+    if (*flags & MAP_ANONYMOUS) {
+        return -EINVAL;
+    }
+    p = mmap(NULL, len, PROT_NONE, *flags & ~exact, fd, (off_t)offset); /* of no type that is */
+    if (p != MAP_FAILED) {
+        (void)munmap(p, len);
+    }
+    return p == MAP_FAILED ? -errno : -EINVAL;
+}
+
+/* Whether a mapping can be where it is wished, but need not be. */
+static bool may_be_at(uint64_t addr, uint64_t len, int flags)
+{
+    return addr && gap_at(addr, len) && !(flags & MAP_HUGETLB && addr % HUGE_SIZE) &&
+           !(flags & MAP_32BIT && addr + len > LOW_TOP);
 }
 
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
@@ -102,18 +150,14 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     int exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     bool dense = prefault_is_dense(len, prot, flags);
     int kind = dense ? VMA_DENSE : 0;
-    int64_t error = -EEXIST;
+    int64_t error;
 
-    if (!len || (exact && addr % PAGE_SIZE)) {
-        return -EINVAL;
+    error = judge_map(addr, len, &flags, fd, offset);
+    if (error < 0) {
+        return error;
     }
-    if (len > GUEST_TOP) {
-        return -ENOMEM;
-    }
-    if (!judge_type(&flags)) {
-        return (flags & MAP_TYPE) == MAP_SHARED_VALIDATE ? -EOPNOTSUPP : -EINVAL;
-    }
-    len = ROUND_UP(len, PAGE_SIZE);
+    len = ROUND_UP(len, flags & MAP_HUGETLB && flags & MAP_ANONYMOUS ? HUGE_SIZE : PAGE_SIZE);
+    error = -EEXIST;
     if (flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS && flags & MAP_PRIVATE) {
         kind = VMA_GROWS;
     }
@@ -131,7 +175,7 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
         error = map_at(addr, len, prot, flags, fd, offset);
     } else {
         addr = ROUND_DOWN(addr, PAGE_SIZE);
-        if (addr && gap_at(addr, len)) {
+        if (may_be_at(addr, len, flags)) {
             error = map_at(addr, len, prot, flags & ~MAP_32BIT, fd, offset);
         }
         if (error == -EEXIST) {
@@ -140,6 +184,9 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     }
     if (error < 0) {
         return error;
+    }
+    if ((flags & MAP_TYPE) == MAP_DROPPABLE) { /* the host knows what may become of it */
+        flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
     }
     (void)vma_remove(addr, addr + len);
     error = vma_add((struct vma){.start = addr,
@@ -195,7 +242,7 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
         if (error < 0) {
             return error;
         }
-    } else {
+    } else if (!keep || !may_be_at(addr, len, 0)) {
         addr = vma_find_gap(len, len >= HUGE_SIZE ? HUGE_SIZE : PAGE_SIZE, layout.mmap_top);
         if (!addr) {
             return -ENOMEM;
@@ -224,39 +271,24 @@ static int64_t move_vma(struct vma vma, uint64_t old, uint64_t old_len, uint64_t
     return vma_add(vma) < 0 ? -ENOMEM : (int64_t)addr;
 }
 
-int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64_t addr)
+/* What the kernel says of the arguments before it looks at the mapping; check_mremap_params(). */
+static bool may_remap(uint64_t old, uint64_t old_len, uint64_t len, uint64_t flags, uint64_t addr)
 {
-    struct vma *vma = vma_find(old), wider;
+    if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) || old % PAGE_SIZE ||
+        !len || len > NATIVE_TOP) {
+        return false;
+    }
+    return !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+           (addr <= NATIVE_TOP - len && !(addr % PAGE_SIZE) && flags & MREMAP_MAYMOVE &&
+            !(flags & MREMAP_DONTUNMAP && len != old_len) &&
+            (addr >= old + old_len || old >= addr + len));
+}
 
-    len = ROUND_UP(len, PAGE_SIZE);
-    old_len = ROUND_UP(old_len, PAGE_SIZE);
-    if (old % PAGE_SIZE || !len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
-        (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
-        (flags & MREMAP_DONTUNMAP && len != old_len) ||
-        (flags & MREMAP_FIXED && (addr % PAGE_SIZE || addr < GUEST_BOTTOM || !guest_ok(addr, len) ||
-                                  (addr < old + old_len && old < addr + len)))) {
-        return -EINVAL;
-    }
-    if (!guest_ok(old, old_len) || !vma || old < vma->start || old + old_len > vma->end ||
-        vma->flags & VMA_VDSO) {
-        return -EFAULT;
-    }
-    if (!old_len && (vma->flags & MAP_TYPE) == MAP_PRIVATE) { /* a second mapping of the same */
-        return -EINVAL;
-    }
-    if (backing_copy(old, old_len) < 0) {
-        return -ENOMEM;
-    }
-    site_put_back(old, old + old_len);
-    if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
-        return move_vma(*vma, old, old_len, len, flags, addr);
-    }
-    if (len <= old_len) {
-        int64_t error = len < old_len ? mm_unmap(old + len, old_len - len) : 0;
+/* A mapping that is to be longer where it is, or elsewhere. */
+static int64_t widen(const struct vma *vma, uint64_t old, uint64_t old_len, uint64_t len, int flags)
+{
+    struct vma wider = *vma;
 
-        return error < 0 ? error : (int64_t)old;
-    }
-    wider = *vma;
     if (old + old_len == vma->end && gap_at(vma->end, len - old_len)) {
         site_leave_islands(vma->end, old + len);
     }
@@ -267,6 +299,58 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, int flags, uint64
         return vma_add(wider) < 0 ? -ENOMEM : (int64_t)old;
     }
     return flags & MREMAP_MAYMOVE ? move_vma(wider, old, old_len, len, 0, 0) : -ENOMEM;
+}
+
+/* Where the new mapping shall be, if that is said. */
+static int64_t judge_place(uint64_t addr, uint64_t len, int flags)
+{
+    if (!(flags & MREMAP_FIXED)) {
+        return 0;
+    }
+    return addr < GUEST_BOTTOM ? -EPERM : guest_ok(addr, len) ? 0 : -ENOMEM;
+}
+
+int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, uint64_t flags, uint64_t addr)
+{
+    bool moves = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP), shrinks;
+    const struct vma *found = old < GUEST_TOP ? vma_find(old) : NULL;
+    struct vma vma;
+    int64_t error;
+
+    len = ROUND_UP(len, PAGE_SIZE);
+    old_len = ROUND_UP(old_len, PAGE_SIZE);
+    shrinks = old_len > len;
+    if (!may_remap(old, old_len, len, flags, addr)) {
+        return -EINVAL;
+    }
+    if (!found || old < found->start || found->flags & VMA_VDSO) {
+        return -EFAULT;
+    }
+    vma = *found;
+    if (!moves && old_len >= len) {
+        error = shrinks ? mm_unmap(old + len, old_len - len) : 0;
+        return error < 0 ? error : (int64_t)old;
+    }
+    if (!old_len && !(vma.flags & MAP_SHARED)) { /* else it is mapped a second time */
+        return -EINVAL;
+    }
+    if ((shrinks ? len : old_len) > vma.end - old) {
+        return -EFAULT;
+    }
+    error = judge_place(addr, len, (int)flags);
+    if (!error && shrinks) {
+        error = mm_unmap(old + len, old_len - len);
+        old_len = len;
+    }
+    if (error < 0) {
+        return error;
+    }
+    if (backing_copy(old, old_len) < 0) {
+        return -ENOMEM;
+    }
+    site_put_back(old, old + old_len);
+    return moves ? move_vma(vma, old, old_len, len, (int)flags, addr)
+                 : widen(&vma, old, old_len, len, (int)flags);
 }
 
 /* ---- shmat ---- */
@@ -333,14 +417,16 @@ int64_t mm_detach(uint64_t addr)
 
 int64_t mm_advise(uint64_t addr, uint64_t len, int advice)
 {
-    if (addr % PAGE_SIZE || ROUND_UP(len, PAGE_SIZE) < len) {
+    uint64_t size = ROUND_UP(len, PAGE_SIZE);
+
+    if (addr % PAGE_SIZE || size < len || addr + size < addr) {
         return -EINVAL;
     }
-    if (advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE) {
-        return madvise(NULL, 0, advice) < 0 ? -errno : -EPERM;
-    }
-    if (!guest_ok(addr, len)) {
-        return madvise(NULL, 0, advice) < 0 ? -errno : -ENOMEM;
+    if (!size || !guest_ok(addr, size) || advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE) {
+        if (madvise(NULL, 0, advice) < 0) {
+            return -errno;
+        }
+        return !size ? 0 : guest_ok(addr, size) ? -EPERM : -ENOMEM;
     }
     if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED) {
         site_put_back(addr, addr + len);

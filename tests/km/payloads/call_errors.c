@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -190,6 +192,104 @@ static void memories(void)
     SHOW(syscall(SYS_mlock2, two_pages, PAGE, 8));
     SHOW(syscall(SYS_mlockall, 0));
     SHOW(syscall(SYS_mlockall, 64));
+}
+
+/* ---- stretches of memory ---- */
+
+static char *page, *shared; /* of two pages, each with nothing behind */
+
+/* An address that differs from run to run is told by what is there. */
+static long place(long at)
+{
+    return at == -1 ? -1 : at == (long)page ? 1 : at == (long)shared ? 2 : at < (1L << 31) ? 3 : 4;
+}
+
+#define REMAP(...) SHOW(place(syscall(SYS_mremap, __VA_ARGS__)))
+#define MAP(...) SHOW(place(syscall(SYS_mmap, __VA_ARGS__)))
+
+static void around_the_end(void)
+{
+    SHOW(mlock(page, -1UL));
+    SHOW(mlock(page, -PAGE));
+    SHOW(mlock(page + 1, -2UL));
+    SHOW(munlock(page, -1UL));
+    SHOW(munlock(page, -PAGE));
+    SHOW(msync(page, -1UL, MS_SYNC));
+    SHOW(msync(page, -PAGE, MS_SYNC));
+    SHOW(madvise(page, -PAGE, MADV_NORMAL));
+    SHOW(madvise((void *)(1L << 47), 0, MADV_NORMAL));
+    SHOW(madvise((void *)(1L << 47), 0, 99));
+    SHOW(madvise((void *)-PAGE, PAGE, MADV_NORMAL));
+    SHOW(syscall(SYS_mbind, page, -1UL, 0, NULL, 0, 0));
+    SHOW(syscall(SYS_mprotect, page, -PAGE, PROT_READ));
+    SHOW(syscall(SYS_mprotect, page, PAGE, 1UL << 32 | PROT_READ));
+    SHOW(syscall(SYS_mprotect, page, PAGE, PROT_READ | PROT_GROWSDOWN));
+    SHOW(syscall(SYS_mprotect, page, 0UL, 0x1000UL));
+    SHOW(syscall(SYS_mprotect, page, -PAGE, 0x1000UL));
+    SHOW(mprotect((void *)((uintptr_t)&(char){0} & -PAGE), PAGE,
+                  PROT_READ | PROT_WRITE | PROT_GROWSDOWN));
+    SHOW(syscall(SYS_pkey_mprotect, page, 0UL, PROT_READ, 1));
+}
+
+static void moves(void)
+{
+    char *to = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    REMAP(page, PAGE, 1UL << 47, 0);
+    REMAP(page, -PAGE, PAGE, MREMAP_MAYMOVE);
+    REMAP(page, 3 * PAGE, PAGE + 1, 0);
+    REMAP(page, 0UL, PAGE, MREMAP_MAYMOVE);
+    REMAP(NULL, 0UL, PAGE, MREMAP_MAYMOVE);
+    REMAP(page, PAGE, PAGE, 5, 1);
+    REMAP(page, PAGE, PAGE, 1UL << 32);
+    REMAP(page, PAGE, PAGE, 3, 1UL << 47);
+    REMAP(shared, 0UL, PAGE, 0);
+    shared[0] = 'a';
+    CHECK(mremap(shared, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+    to[0]++;
+    printf("mapped twice: %c\n", shared[0]);
+    CHECK(munmap(to, 8 * PAGE) == 0);
+    printf("where it is wished: %d\n", mremap(page, PAGE, PAGE, 5, to) == to);
+}
+
+static void maps(void)
+{
+    int fd = open("file", O_CREAT | O_RDWR, 0600);
+
+    MAP(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 1);
+    MAP(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 1);
+    MAP(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0);
+    MAP(NULL, PAGE, PROT_READ, 0x08 | MAP_ANONYMOUS, -1, 0);
+    MAP(NULL, PAGE, PROT_READ, 0x08, fd, 0);
+    MAP(NULL, PAGE, PROT_READ, 0x03 | MAP_ANONYMOUS, -1, 0);
+    MAP(NULL, PAGE, PROT_READ, 0x03 | 0x80000, fd, 0);
+    MAP(NULL, PAGE, PROT_READ, 0, fd, 0);
+    MAP(NULL, PAGE, PROT_READ, 0, fd, -PAGE);
+    MAP(1UL, 1UL << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    MAP(1UL << 47 | 1, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    MAP(1UL << 36, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+}
+
+static void stretches(void)
+{
+    page = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(munmap(page + PAGE, PAGE) == 0 && munmap(page + 3 * PAGE, 5 * PAGE) == 0);
+    shared = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    around_the_end();
+    moves();
+    maps();
+}
+
+/* ---- descriptors ---- */
+
+static void commands(void)
+{
+    int name = open(".", O_PATH), queue = epoll_create1(0), file = open("file", O_CREAT, 0600);
+
+    SHOW(ioctl(name, 0x12345678, 0));
+    SHOW(ioctl(queue, 0x12345678, 0));
+    SHOW(ioctl(file, 0x12345678, 0));
+    SHOW(ioctl(999, 0x12345678, 0));
 }
 
 /* ---- vectors, sockets ---- */
@@ -380,6 +480,10 @@ int main(int argc, char **argv)
         execs();
     } else if (!strcmp(kind, "memory")) {
         memories();
+    } else if (!strcmp(kind, "stretches")) {
+        stretches();
+    } else if (!strcmp(kind, "commands")) {
+        commands();
     } else if (!strcmp(kind, "vectors")) {
         vectors();
     } else if (!strcmp(kind, "sockets")) {
