@@ -25,6 +25,9 @@ from .recipes import RECIPES, Recipe
 from .steps import USER
 from .tree import Node, Tree, size
 
+WORKING_FOLDER = "/app"
+"""Where a container of an image starts."""
+
 PREFIX = (
     "localhost/kontain"  # no registry answers for localhost, so nobody else can give these names
 )
@@ -40,6 +43,7 @@ class Image:
     archive: bytes
     tree: Tree
     packages: list[Package]
+    environment: dict[str, str]
 
     @property
     def digest(self) -> str:
@@ -80,11 +84,13 @@ class Builder:
             entrypoint=recipe.entrypoint,
             environment=stack.environment,
             labels=_labels(recipe, version),
-            folder="/app",
+            folder=WORKING_FOLDER,
         )
         archive = pack_image(reference, stack.layers, settings)
         used = used_packages(stack.tree, [stack.packages[key] for key in sorted(stack.packages)])
-        return Image(recipe, reference, version, archive, stack.tree, used)
+        return Image(
+            recipe, reference, version, archive, stack.tree, used, dict(stack.environment)
+        )
 
     def _stack(self, recipe: Recipe) -> _Stack:
         if recipe.name not in self._stacks:

@@ -17,6 +17,7 @@ from kontain_preflight.programs import Process
 
 from .build import Builder, Image, describe, write_image
 from .recipes import RECIPES, Recipe, package_recipe
+from .snapshot import FOLDER, LANGUAGES, installed, make_snapshot
 
 _ENGINES = {engine.name: engine.client for engine in ENGINES if engine.loads_images}
 _EPILOG = "Documentation: kontain-image(1), https://github.com/kontainapp/platform/tree/main/docs"
@@ -29,6 +30,9 @@ def main(argv: list[str]) -> int:
         for recipe in RECIPES.values():
             print(f"{recipe.name:<14} {recipe.title}")
         return 0
+    if arguments.verb == "snapshot":
+        with named("cannot make a snapshot"):
+            return _snapshot(arguments)
     with named("cannot build images"):
         return _build(arguments)
 
@@ -69,7 +73,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--refresh", action="store_true", help="fetch newer packages now")
     build.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_snapshot(verbs)
     return parser
+
+
+def _add_snapshot(verbs: argparse._SubParsersAction[Parser]) -> None:
+    snapshot = verbs.add_parser(
+        "snapshot",
+        help="make snapshots from which containers start, where krun.json allows it",
+        description="Make a snapshot of a language's interpreter, from which containers start.",
+        epilog=_EPILOG,
+    )
+    snapshot.add_argument("images", metavar="IMAGE", nargs="+", choices=list(LANGUAGES))
+    snapshot.add_argument(
+        "--import",
+        dest="modules",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="have it import MODULE before",
+    )
+
+
+def _snapshot(arguments: argparse.Namespace) -> int:
+    release, builder = installed(), Builder()
+    for name in arguments.images:
+        done = make_snapshot(builder.build(RECIPES[name]), arguments.modules, release)
+        print(f"{FOLDER / name}: {done}")
+    return 0
 
 
 def _build(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import posixpath
 import stat
 from dataclasses import dataclass, replace
@@ -64,12 +65,12 @@ def read_folder(folder: Path, prefix: str, package: str) -> Tree:
 
 
 def write_folder(tree: Tree, folder: Path) -> None:
-    """Write the files of TREE below FOLDER; absolute links become links inside it."""
+    """Write the files of TREE below FOLDER; absolute links become relative ones, inside it."""
     for path, node in tree.items():
         place = folder / path
         (place if node.folder else place.parent).mkdir(parents=True, exist_ok=True)
         if node.target.startswith("/"):
-            place.symlink_to(folder / normalise(node.target))
+            place.symlink_to(os.path.relpath(normalise(node.target), Path(path).parent))
         elif node.target:
             place.symlink_to(node.target)
         elif not node.folder:

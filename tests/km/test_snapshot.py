@@ -69,6 +69,29 @@ def test_arguments_are_given(km: Path, build: Callable[..., Path], tmp_path: Pat
     )
 
 
+ENVIRONMENT = """
+import os
+def look():
+    try:
+        with open("/proc/kontain/environ") as file:
+            return file.read().split("\\0")
+    except FileNotFoundError:
+        return None
+before = look()
+open("/proc/kontain/snapshot").close()
+print(before, look(), os.environ["WHO"])
+"""
+
+
+def test_environment_is_given(km: Path, tmp_path: Path) -> None:
+    """A resumed program can read the new process's environment, which is not in its memory."""
+    snapshot = tmp_path / "snapshot"
+    words = [km, "--snapshot", snapshot, "/usr/bin/python3", "-c", ENVIRONMENT]
+    assert run(words, cwd=tmp_path, env={"WHO": "one"}).returncode == 0
+    again = run([km, snapshot], env={"WHO": "two", "EMPTY": ""})
+    assert again.stdout == "None ['WHO=two', 'EMPTY=', ''] one\n"
+
+
 def test_program_goes_on_at_once(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
     """With --live the program itself goes on, and the snapshot is there as well."""
     payload, snapshot = build("snapshot"), tmp_path / "snapshot"

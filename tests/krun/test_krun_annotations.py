@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from krun.policy import Policy
+from krun.policy import ANNOTATION, Policy
 
-from .support import BundleFolder, Runtime
+from .support import KM, BundleFolder, Runtime
 
 STEERING = {
     "run.oci.hooks.stdout": "{out}",
@@ -64,3 +66,20 @@ def test_annotation_writes_no_file_of_the_host(
     left_out = {change["path"] for change in found if "does not list it" in change["why"]}
     assert left_out == {f"annotations.{name}" for name in STEERING}
     assert not out.exists()
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_kvm
+def test_container_chooses_a_km_that_leaves_its_code_alone(
+    krun: Runtime, bundle: BundleFolder, payloads: Path
+) -> None:
+    """A container whose annotation chooses `--no-patch` finds its code as it was, call after call."""
+    shutil.copy(payloads / "own_code", bundle.rootfs / "bin" / "own_code")
+    policy = {"choices": {"checked": {"km_options": ["--no-patch"]}}}
+    krun.set_policy({**policy, "annotations": [ANNOTATION]})
+    probe = subprocess.run([KM, "--probe"], capture_output=True, text=True, check=True).stdout
+    changed = 3 if "kind=software" in probe else 0
+
+    assert krun("run", "-b", bundle.args("own_code"), "c").returncode == changed
+    bundle.doc["annotations"] = {ANNOTATION: "checked"}
+    assert krun("run", "-b", bundle.args("own_code"), "c").returncode == 0

@@ -44,6 +44,7 @@ def test_policy_is_read(tmp_path: Path) -> None:
         "direct": {"/bin/sh": "/bin/busybox", "sh": "/bin/busybox"},
         "km_options": ["--trace", "-o", "/trace"],
         "log": "/var/log/x",
+        "snapshots": "/var/lib/kontain/snapshots",
         "sys_admin": "drop",
         "timing": True,
     }
@@ -61,6 +62,7 @@ def test_policy_is_read(tmp_path: Path) -> None:
         ),
         ({"backend": "youki"}, "\"backend\" must be one of auto, crun, runc, found 'youki'"),
         ({"backend": ["crun"]}, '"backend" must be one of'),
+        ({"snapshots": True}, '"snapshots" must be an absolute path or "", found True'),
         ({"sys_admin": True}, '"sys_admin" must be one of refuse, drop, allow, found True'),
         ({"path": "/x"}, '"path" is not a member of a policy'),
         ({"direct": ["/x"]}, '"direct" must be an object'),

@@ -78,7 +78,7 @@ struct hooks {
 
     /* Whether an open(2) of the payload asks for one; what it returns then. */
     bool (*is_snapshot_path)(uint64_t path);
-    int64_t (*snapshot)(struct vcpu *vcpu, uint64_t open_flags);
+    int64_t (*snapshot)(struct vcpu *vcpu, uint64_t path, uint64_t open_flags);
     /* The payload made this socketpair. */
     void (*socketpair_made)(const int ends[2]);
     /* Give the vDSO to the new VM of a forked process. */

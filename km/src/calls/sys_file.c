@@ -46,7 +46,7 @@ static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64
                         uint64_t mode)
 {
     if (hooks.is_snapshot_path(path)) {
-        return hooks.snapshot(vcpu, flags);
+        return hooks.snapshot(vcpu, path, flags);
     }
     if (proc_is_own_exe(path) && !(flags & O_NOFOLLOW)) {
         if (!(flags & O_PATH) && flags & (OPEN_ACCESS | O_TRUNC)) {

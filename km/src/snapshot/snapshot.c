@@ -20,26 +20,33 @@
 #include <unistd.h>
 
 static const char asking[] = "/proc/kontain/snapshot";
+static const char environment[] = "/proc/kontain/environ";
 static bool resumed;
 
-bool snapshot_is_asked(uint64_t path)
+static bool is(uint64_t path, const char *name, size_t size)
 {
     char text[sizeof(asking)];
 
-    return (options.snapshot || resumed) && guest_read(text, path, 1) == 0 && *text == '/' &&
-           guest_read(text, path, sizeof(text)) == 0 && !memcmp(text, asking, sizeof(asking));
+    return guest_read(text, path, 1) == 0 && *text == '/' && guest_read(text, path, size) == 0 &&
+           !memcmp(text, name, size);
 }
 
-/* A file to read: the arguments that a resumed program is given; nothing where one just goes on. */
-static int64_t answer(uint64_t open_flags)
+bool snapshot_is_asked(uint64_t path)
+{
+    return ((options.snapshot || resumed) && is(path, asking, sizeof(asking))) ||
+           (resumed && is(path, environment, sizeof(environment)));
+}
+
+/* A file to read, with these words. */
+static int64_t answer(char *const *word, uint64_t open_flags)
 {
     int fd = memfd_create("snapshot", open_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 
     if (fd < 0) {
         return -errno;
     }
-    for (char **arg = options.argv; resumed && *arg; arg++) {
-        if (write(fd, *arg, strlen(*arg) + 1) < 0) {
+    for (; *word; word++) {
+        if (write(fd, *word, strlen(*word) + 1) < 0) {
             break;
         }
     }
@@ -47,10 +54,18 @@ static int64_t answer(uint64_t open_flags)
     return fd;
 }
 
+/* The arguments that a resumed program is given; nothing where one just goes on. */
+static int64_t answer_arguments(uint64_t open_flags)
+{
+    static char *const none[] = {NULL};
+
+    return answer(resumed ? options.argv : none, open_flags);
+}
+
 int64_t snapshot_answer(uint64_t open_flags)
 {
     resumed = true;
-    return answer(open_flags);
+    return answer_arguments(open_flags);
 }
 
 /* ---- socketpairs, of which the host does not tell which two belong together ---- */
@@ -105,12 +120,15 @@ static bool take(struct vcpu *vcpu, bool in_call, uint64_t open_flags)
     return written;
 }
 
-int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags)
+int64_t snapshot_ask(struct vcpu *vcpu, uint64_t path, uint64_t open_flags)
 {
+    if (resumed && is(path, environment, sizeof(environment))) {
+        return answer(environ, open_flags);
+    }
     if (options.snapshot && (vcpu->vforked || !take(vcpu, true, open_flags))) {
         return -EBUSY;
     }
-    return answer(open_flags);
+    return answer_arguments(open_flags);
 }
 
 /* ---- asking from outside ---- */

@@ -40,7 +40,7 @@ void snapshot_point(struct vcpu *vcpu);
 
 /* The payload made this socketpair. */
 void snapshot_note_pair(const int ends[2]);
-int64_t snapshot_ask(struct vcpu *vcpu, uint64_t open_flags);
+int64_t snapshot_ask(struct vcpu *vcpu, uint64_t path, uint64_t open_flags);
 
 #define SNAPSHOT_FORMAT 2U
 #define SNAPSHOT_STRINGS_MAX (1U << 20)

@@ -50,6 +50,7 @@ class Policy:
         self.direct: dict[str, str] = {}
         self.km_options: list[str] = []
         self.log = LOG
+        self.snapshots = ""
         self.sys_admin = "refuse"
         self.timing = False
         self.path = PATH
@@ -169,6 +170,7 @@ _MEMBERS = {
     ),
     "km_options": ("a list of options of km without --", _are_options),
     "log": ("an absolute path", _is_path),
+    "snapshots": ('an absolute path or ""', lambda value: value == "" or _is_path(value)),
     "sys_admin": (f"one of {', '.join(SYS_ADMIN)}", SYS_ADMIN.__contains__),
     "timing": ("true or false", lambda value: isinstance(value, bool)),
 }

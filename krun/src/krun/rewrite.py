@@ -72,6 +72,14 @@ class Rewriter:
         self.options = [word for path in hidden for word in (_HIDE, path)]
         doc = self._with_profile(self._with_room(doc), linux)
         programs = [mounts.of_host(km), *self._direct_programs()]
+        process = self.process(process)
+        if self.policy.snapshots:
+            from krun import warm  # noqa: PLC0415 - few hosts have any
+
+            snapshot = warm.find(self.policy, self.tree, process, km)
+            if snapshot:
+                programs.append(mounts.of_host(snapshot, warm.PLACE))
+                process = warm.instead(process)
         places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
         stage, options = noexec_stage(read_only=read_only, outside=outside)
@@ -84,7 +92,7 @@ class Rewriter:
             doc = {**doc, "annotations": self.policy.handed_on(annotations)}
         return {
             **doc,
-            "process": self.process(process),
+            "process": process,
             "root": {**root, "readonly": False},
             "mounts": [
                 *mounts.restrict(given, bundle_fd),
