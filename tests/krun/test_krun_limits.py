@@ -45,17 +45,25 @@ def test_as_many_processes_as_the_limit_says(
     assert (inside.stdout, inside.stderr) == (bare.stdout, bare.stderr)
 
 
-def test_a_limit_that_is_seldom_reached_stays(krun: Runtime, bundle: BundleFolder) -> None:
-    """What engines give each container is the control group's limit as it is."""
+def limit_of_group(krun: Runtime) -> list[str]:
+    """Return the limit of processes that the container's control group has."""
+    lines = Path(f"/proc/{krun.state(ID)['pid']}/cgroup").read_text().splitlines()
+    group = next(line.split(":")[2] for line in lines if line.split(":")[1] in ("pids", ""))
+    found = [Path(f"{root}{group}/pids.max") for root in CGROUPS]
+    return [file.read_text() for file in found if file.exists()]
+
+
+def test_a_limit_that_is_seldom_reached_stays(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path
+) -> None:
+    """What engines give each container is the control group's limit as it is, until an update."""
     limit_processes(bundle, 2048)
     assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
-    group = next(
-        line.split(":")[2]
-        for line in Path(f"/proc/{krun.state(ID)['pid']}/cgroup").read_text().splitlines()
-        if line.split(":")[1] in ("pids", "")
-    )
-    found = [Path(f"{root}{group}/pids.max") for root in CGROUPS]
-    assert [file.read_text() for file in found if file.exists()] == ["2048\n"]
+    assert limit_of_group(krun) == ["2048\n"]
+    limits = tmp_path / "limits.json"
+    limits.write_text('{"pids": {"limit": 20}}')
+    done = krun("update", "--resources", str(limits), ID)
+    assert limit_of_group(krun) == ["22\n"], done.stderr
 
 
 @pytest.mark.parametrize("name", ["RLIMIT_DATA", "RLIMIT_AS"])

@@ -176,6 +176,7 @@ def test_interpreter_may_be_a_script(image: Image) -> None:
     [
         (b"#!/nope\n", 'its interpreter "/nope": stat /nope: no such file', 127),
         (b"#!/bin\n", "permission denied", 126),
+        (b"#!/bin/ls\r\n", "no such file", 127),
         (b"#!\n", "names no interpreter", 126),
         (b"#!/" + b"x" * 300, "names no interpreter", 126),
         (b"#!/\xff\n", "not UTF-8", 126),

@@ -23,7 +23,7 @@ struct script {
     const char *head[2 * SCRIPT_DEPTH_MAX + 2];
     size_t count;
     size_t depth;
-    char lines[SCRIPT_DEPTH_MAX][SCRIPT_LINE_MAX];
+    char lines[SCRIPT_DEPTH_MAX][SCRIPT_LINE_MAX + 1];
 };
 
 /*

@@ -51,7 +51,7 @@ def run(call: Call) -> int:
 
 def _update(call: Call, backend: Backend) -> NoReturn:
     """Become BACKEND, which reads what krun knows of the caller's document of limits."""
-    from krun import bundle, document, schema  # noqa: PLC0415 - only here a document is read
+    from krun import bundle, document, rewrite, schema  # noqa: PLC0415 - only here a document is read
 
     path = call.options.get("resources") or ""
     try:
@@ -61,7 +61,7 @@ def _update(call: Call, backend: Backend) -> NoReturn:
             f"cannot read the limits {path}: {bundle.why(reason)}",
             "name a file that has them with --resources, or - for standard input",
         ) from None
-    doc = schema.known(document.parse(text, path), schema.RESOURCES)
+    doc = rewrite.with_room(schema.known(document.parse(text, path), schema.RESOURCES))
     options = call.options.without("resources")
     options.items.append(("resources", f"/proc/self/fd/{document.in_memory(doc, above=2)}"))
     call.become(backend, [*options.words(), *call.arguments])

@@ -128,12 +128,14 @@ def _head(file: File, name: str) -> bytes:
 def _interpreter(head: bytes, path: str) -> list[str]:
     """Return the words of a script's first line: an interpreter, and one argument at most."""
     line, newline, _ = head[2:].partition(b"\n")
-    words = line.strip(b" \t").split(None, 1)
-    cut = not newline and len(head) == _HEAD and len(words) < 2  # noqa: PLR2004 - no blank seen
-    if not words or cut:
+    line = line.partition(b"\0")[0].lstrip(b" \t")
+    name = line.partition(b" ")[0].partition(b"\t")[0]  # not at \r, which Linux takes for a part of it
+    option = line[len(name) :].strip(b" \t")
+    cut = not newline and len(head) == _HEAD and len(name) == len(line)
+    if not name or cut:
         raise _not_executable(path, "its first line names no interpreter")
     try:
-        return [word.rstrip(b" \t").decode() for word in words]
+        return [word.decode() for word in (name, option) if word]
     except UnicodeDecodeError:
         raise _not_executable(path, "the name of its interpreter is not UTF-8") from None
 

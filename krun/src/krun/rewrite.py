@@ -104,12 +104,12 @@ class Rewriter:
     def _with_room(self, doc: dict[str, Any]) -> dict[str, Any]:
         """Return DOC with a low limit of processes that leaves the container as many as it says."""
         linux = document.member(doc, "linux", dict) or {}
-        limit = limit_of_processes(linux)
-        if limit is None or not 0 < limit <= _FEW_PROCESSES:
+        resources = document.member(linux, "resources", dict, "linux.") or {}
+        roomy = with_room(resources)
+        if roomy is resources:
             return doc
         self.options.append(_FEW)
-        pids = {**linux["resources"]["pids"], "limit": limit + _ROOM_FOR_KVM}
-        return {**doc, "linux": {**linux, "resources": {**linux["resources"], "pids": pids}}}
+        return {**doc, "linux": {**linux, "resources": roomy}}
 
     def _with_profile(self, doc: dict[str, Any], linux: dict[str, Any]) -> dict[str, Any]:
         """Return DOC, whose member LINUX is, with a seccomp profile that leaves km what it needs."""
@@ -213,16 +213,23 @@ def leaves_no_room(linux: dict[str, Any]) -> bool:
 
     What runc itself is there has some seven threads.
     """
-    limit = limit_of_processes(linux)
+    limit = limit_of_processes(document.member(linux, "resources", dict, "linux.") or {})
     return limit is not None and 0 < limit < _ROOM_FOR_HOOKS
 
 
-def limit_of_processes(linux: dict[str, Any]) -> int | None:
-    """Return how many processes and threads LINUX lets the container have, if it says so."""
-    resources = document.member(linux, "resources", dict, "linux.") or {}
+def limit_of_processes(resources: dict[str, Any]) -> int | None:
+    """Return how many processes and threads RESOURCES let a container have, if they say so."""
     pids = document.member(resources, "pids", dict, "linux.resources.") or {}
     limit: int | None = document.member(pids, "limit", int, "linux.resources.pids.")
     return limit
+
+
+def with_room(resources: dict[str, Any]) -> dict[str, Any]:
+    """Return RESOURCES whose limit of processes, where it is low, leaves room for KVM as well."""
+    limit = limit_of_processes(resources)
+    if limit is None or not 0 < limit <= _FEW_PROCESSES:
+        return resources
+    return {**resources, "pids": {**resources["pids"], "limit": limit + _ROOM_FOR_KVM}}
 
 
 def noexec_stage(*, read_only: bool, outside: bool) -> tuple[str, list[str]]:

@@ -36,6 +36,9 @@ timeout 0.1 sleep 10; echo "timeout $?"
 nohup true 2>/dev/null; echo $?
 ulimit -n 50; ulimit -n; ulimit -v 100000; python3 -c 'x = bytearray(1 << 30)' 2>&1 | tail -n 1
 nosuchcommand 2>/dev/null; echo $?
+for n in 252 253 254 300; do # a name that is longer than what the kernel reads is not known
+  for end in '' ' ' ' x'; do printf "#!/%0${n}d%s\nexit 7\n" 1 "$end" > long; chmod +x long; sh -c ./long 2>&1 | tail -c 12; sh -c ./long 2> /dev/null; echo "$n$end $?"; done
+done; printf '#!/bin/sh\r\n' > long; ./long 2> /dev/null; echo "$?"; printf '#!' > long; ./long; echo "$?"; rm long
 /etc/passwd 2>/dev/null; echo $?
 read -t 0.1 -r x < <(sleep 1); echo $((($? > 128)))
 mkfifo fifo; (echo through a fifo > fifo) & cat fifo; wait
