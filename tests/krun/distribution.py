@@ -37,6 +37,7 @@ DOCKER = (
     "python3",
     "runc",
 )
+BROWSER = ("chromium", "fonts-dejavu-core")
 CONTAINERD = ("containerd", "python3", "runc")
 
 # Certificates and postfix ask for the machine's full name, which no name server may know.
@@ -63,6 +64,11 @@ def write_distribution() -> Path:
 def write_newer_docker() -> Path:
     """Return the archive of a root with a docker whose BuildKit takes a runtime."""
     return _archive("docker", f"--include={','.join(DOCKER)}", NEWER_SUITE)
+
+
+def write_browser() -> Path:
+    """Return the archive of a root with Debian's Chromium."""
+    return _archive("browser", f"--include={','.join(BROWSER)}", SUITE)
 
 
 def write_containerd(suite: str) -> Path:
