@@ -72,4 +72,6 @@ const struct hooks hooks = {
     .snapshot = snapshot_ask,
     .socketpair_made = snapshot_note_pair,
     .restore_vdso = vdso_restore,
+    .site_settle = site_settle,
+    .has_threads = thread_several,
 };

@@ -50,6 +50,7 @@ static void serve_syscall(struct vcpu *vcpu)
     uint64_t args[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
     int64_t result;
 
+    regs->rcx = island_next(regs->rcx);
     if (regs->rcx >= GUEST_TOP) { /* SYSRET to a non-canonical address would fault at CPL 0 */
         signal_die(SIGSEGV);
     }

@@ -143,7 +143,7 @@ HELPED_WAITS = ("pipes", "signals", "sockets", "events", "polls", "memory")
 
 SITES = (
     "registers", "middle", "steps", "signals", "processes", "threads", "segment", "filtered",
-    "written", "mapped", "beside", "exec",
+    "written", "written-beside", "mapped", "beside", "exec",
 )  # fmt: skip
 
 THREADS = (

@@ -34,8 +34,16 @@ struct hooks {
     /* A signal came to it instead of to the payload's thread: whether it was so. */
     bool (*helper_passes_on)(int signo, const void *info);
 
+    /* ---- call sites that jump ---- */
+
+    /* A vCPU that was interrupted between a site and its island stands at the site: whether it was.
+     */
+    bool (*site_settle)(struct vcpu *vcpu);
+
     /* ---- processes and threads ---- */
 
+    /* Whether the process has several. */
+    bool (*has_threads)(void);
     /* In the child of fork(), before its VM is made again. */
     void (*after_fork)(struct vcpu *vcpu);
     /* A vCPU is about to get a thread. */

@@ -85,9 +85,28 @@ static unsigned vector_of(const struct vcpu *vcpu, const struct exception *excep
     return emulated ? instruction_vector(vcpu->regs->rip, exception->vector) : exception->vector;
 }
 
+/* The payload steps, and has stepped from a site that is a jump instead of its SYSCALL: it shall
+ * step over the SYSCALL. */
+static bool steps_over_site(struct vcpu *vcpu, const struct exception *exception)
+{
+    uint64_t rip = vcpu->regs->rip;
+
+    if (exception->vector != 1 || !(vcpu->regs->rflags & FLAG_TF)) {
+        return false;
+    }
+    (void)cpu_take_single_step(vcpu);
+    mm_lock();
+    site_put_back(rip, rip + 1);
+    mm_unlock();
+    return true;
+}
+
 void fault_handle(struct vcpu *vcpu, const struct exception *exception)
 {
     island_settle(vcpu); /* a single step may have led there */
+    if (site_settle(vcpu) && steps_over_site(vcpu, exception)) {
+        return;
+    }
     unsigned vector = vector_of(vcpu, exception);
     int code = of_vector[vector].code;
     /* TF does not tell: the step may have been over an instruction that cleared it. */

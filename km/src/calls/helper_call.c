@@ -97,8 +97,8 @@ static bool command_waits_not(int command)
            command == F_DUPFD || command == F_DUPFD_CLOEXEC;
 }
 
-/* Whether a call does not wait that is not judged by what its first argument is open at; it may have
- * been made, with a result below 0. */
+/* Whether a call does not wait that is not judged by what its first argument is open at; it may
+ * have been made, with a result below 0. */
 static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, int64_t *result)
 {
     switch (number) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * helper_wait.c: calls that may wait, made by the helper as far as the host makes them at once:
- * what a pipe, a socket or an event has, and what is sent whole or not at all. What would wait is
- * for the payload's own thread, which a signal reaches; nothing has happened by then.
+ * reads of what a pipe, a socket or an event has, and writes that are taken whole or not at all. A
+ * call that would wait is for the payload's own thread, which a signal reaches; nothing has
+ * happened by then.
  */
 #include "base/base.h"
 #include "calls/calls.h"

@@ -20,7 +20,7 @@
 
 static struct heat {
     uint64_t next; /* where the call goes on */
-    uint32_t number, heat;
+    uint32_t heat;
 } seen[SITES]; /* by all threads, and at worst for nothing: each site is looked at before it changes
                 */
 
@@ -48,13 +48,12 @@ void hot_begin(struct vcpu *vcpu)
     stub_data(vcpu)->budget = is_unwanted(vcpu) ? BUDGET_ENDLESS : BUDGET;
 }
 
-static struct heat *entry_of(uint64_t next, uint32_t number)
+static struct heat *entry_of(uint64_t next)
 {
     struct heat *entry = &seen[(next ^ next >> 10) % SITES];
 
-    if (__atomic_load_n(&entry->next, __ATOMIC_RELAXED) != next || get(&entry->number) != number) {
+    if (__atomic_load_n(&entry->next, __ATOMIC_RELAXED) != next) {
         __atomic_store_n(&entry->next, next, __ATOMIC_RELAXED);
-        set(&entry->number, number);
         set(&entry->heat, 1);
     }
     return entry;
@@ -85,7 +84,7 @@ void hot_count(struct vcpu *vcpu, uint64_t next, uint64_t number)
         !seccomp_is_off(vcpu)) {
         return;
     }
-    entry = entry_of(next, (uint32_t)number);
+    entry = entry_of(next);
     heat = get(&entry->heat);
     if (!data->budget) {
         data->budget = heat == HEAT_COLD ? BUDGET_COLD : BUDGET;
@@ -104,5 +103,5 @@ void hot_count(struct vcpu *vcpu, uint64_t next, uint64_t number)
 void hot_end(void)
 {
     __atomic_store_n(&off, true, __ATOMIC_RELAXED);
-    site_put_back_all();
+    site_put_back_all(false);
 }

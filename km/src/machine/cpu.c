@@ -365,6 +365,7 @@ static bool has_exception(const struct vcpu *vcpu)
 bool cpu_in_stub(struct vcpu *vcpu)
 {
     island_settle(vcpu);
+    (void)hooks.site_settle(vcpu);
     return vcpu->regs->rip - (uint64_t)sys.stubs < VECTOR_COUNT * STUB_SIZE || stub_settle(vcpu) ||
            has_exception(vcpu);
 }

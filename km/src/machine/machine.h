@@ -218,9 +218,9 @@ void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs);
 /* Give a new vCPU its stub: the address for LSTAR. */
 uint64_t stub_create(struct vcpu *vcpu);
 
-/* Where islands lead. What is there leads back to the SYSCALL, but for a vCPU that has its stub
- * there. */
-uint64_t stub_site(void);
+/* Where islands lead, of sites that load the number of the call and of others. What is there leads
+ * back to a SYSCALL, but for a vCPU that has its stub there. */
+uint64_t stub_site(bool loads);
 void stub_site_begin(struct vm *vm);
 
 /* Let a vCPU have its stub there; it has left the guest. False: it cannot. */
@@ -249,9 +249,12 @@ bool stub_has_left(const struct vcpu *vcpu);
 
 #define ISLAND_PAGES 16UL
 
+#define ANY_CALL UINT32_MAX
+
 /*
  * Make one in the page `at` of the payload's address space, where nothing else may be: for the call
- * `number`, which is below STUB_CALLS and goes on at `next`. Its address; 0 when the page is full.
+ * `number`, which is below STUB_CALLS, or whichever is in RAX (ANY_CALL), and which goes on at
+ * `next`. Its address; 0 when the page is full.
  */
 uint64_t island_make(struct vm *vm, uint64_t at, uint64_t next, uint32_t number);
 
@@ -262,8 +265,13 @@ void island_take_away(struct vm *vm, uint64_t page);
 /* What it makes: the call's number and where that goes on. NULL: `at` is in none. */
 const struct island *island_find(uint64_t at);
 
-/* A vCPU that was interrupted in an island stands before the SYSCALL that it replaces. */
+/* A vCPU that was interrupted in an island stands before the SYSCALL that it replaces, or behind.
+ */
 void island_settle(struct vcpu *vcpu);
+
+/* Where a call goes on that seems to go on at `at`: an island's own SYSCALL stands for the site's.
+ */
+uint64_t island_next(uint64_t at);
 
 /* ---- pagetable.c: the guest's page tables ---- */
 
@@ -426,8 +434,9 @@ struct stub_data { /* stub_code.S knows the offsets */
 /* The end of an island, after its code; read by stub_code.S. */
 struct island {
     uint64_t next;   /* behind the SYSCALL */
-    uint64_t number; /* of the call */
-    uint64_t back;   /* to the SYSCALL, for a vCPU that has no stub at the common address */
+    uint64_t number; /* of the call, where the site loads it */
+    uint64_t back;   /* to a SYSCALL, for a vCPU that has no stub at the common address */
+    uint64_t loads;  /* whether the site loads the number; else it is in RAX */
 };
 
 static inline struct stub_data *stub_data(const struct vcpu *vcpu)

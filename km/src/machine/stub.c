@@ -23,9 +23,11 @@
 /* stub_code.S */
 extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub_taken[],
     pvm_stub_end[];
-extern const uint8_t pvm_stub_site[], pvm_stub_site_saved[], pvm_stub_site_switched[],
-    pvm_stub_site_back[], pvm_stub_site_answered[], pvm_stub_site_asks[], pvm_stub_site_taken[],
-    pvm_stub_site_end[];
+#define SITE_LABELS(name)                                                                          \
+    name[], name##_saved[], name##_switched[], name##_back[], name##_answered[], name##_asks[],    \
+        name##_taken[], name##_end[]
+extern const uint8_t SITE_LABELS(pvm_stub_site);
+extern const uint8_t SITE_LABELS(pvm_stub_any);
 extern const uint8_t hardware_stub_code[], hardware_stub_saved[], hardware_stub_out[],
     hardware_stub_taken[], hardware_stub_end[];
 
@@ -47,29 +49,40 @@ static bool ids_may_change; /* from outside: a user namespace whose map may stil
 static const struct stub {
     const uint8_t *code, *saved, *out, *taken, *end, *all_end;
 } stubs[] = {
-    {pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end, pvm_stub_site_end},
+    {pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end, pvm_stub_any_end},
     {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
      hardware_stub_end, hardware_stub_end}};
+
+/* What islands lead to on PVM, by whether the site loads the number of its call. */
+#define SITE_CODE(name)                                                                            \
+    {name,        name##_saved, name##_switched, name##_back, name##_answered,                     \
+     name##_asks, name##_taken, name##_end}
+static const struct site_code {
+    const uint8_t *start, *saved, *switched, *back, *answered, *asks, *taken, *end;
+} site_codes[] = {SITE_CODE(pvm_stub_any), SITE_CODE(pvm_stub_site)};
 
 static uint64_t offset_of(const uint8_t *label)
 {
     return (uint64_t)label - (uint64_t)pvm_stub_code;
 }
 
-uint64_t stub_site(void)
+uint64_t stub_site(bool loads)
 {
-    return OWN_GVA + offset_of(pvm_stub_site);
+    return OWN_GVA + offset_of(site_codes[loads].start);
 }
 
 void stub_site_begin(struct vm *vm)
 {
-    static const uint8_t back[] = {0xff, 0x60, offsetof(struct island, back)}; /* jmp *back(%rax) */
+    static const uint8_t back[][3] = {{0xff, 0x61, offsetof(struct island, back)},  /* (%rcx) */
+                                      {0xff, 0x60, offsetof(struct island, back)}}; /* (%rax) */
     static uint8_t *page;
 
     if (!page) {
         page = system_page(vm);
-        memset(page, 0xf4, PAGE_SIZE); /* hlt */
-        memcpy(page + offset_of(pvm_stub_site), back, sizeof(back));
+        memset(page, 0xf4, PAGE_SIZE);                             /* hlt */
+        for (size_t loads = 0; loads < ARRAY_LEN(back); loads++) { /* jmp *back */
+            memcpy(page + offset_of(site_codes[loads].start), back[loads], sizeof(back[loads]));
+        }
         pt_map(vm, OWN_GVA, PAGE_SIZE, system_gpa(page), PT_USER);
     }
 }
@@ -169,31 +182,46 @@ static bool is_between(uint64_t at, const uint8_t *from, const uint8_t *to)
     return at >= offset_of(from) && at < offset_of(to);
 }
 
-/* An interrupted call of a site was made, by the helper or the stub, or it is yet to be made. */
-static void site_settle(struct vcpu *vcpu, uint64_t at)
+/* The call of a site is yet to be made: all is as before it, or as when it begins again. */
+static void set_before_call(struct vcpu *vcpu, const struct island *island, bool saved)
 {
-    bool saved = !is_between(at, pvm_stub_site, pvm_stub_site_saved);
-    bool taken = is_between(at, pvm_stub_site_taken, pvm_stub_site_end);
     const struct stub_data *data = stub_data(vcpu);
     struct kvm_regs *regs = vcpu->regs;
-    const struct island *island = island_find(saved ? data->island : regs->rax);
+
+    if (island->loads) {
+        regs->rax = island->number;
+        regs->rcx = saved ? data->rcx : regs->rcx;
+        regs->r11 = saved ? data->r11 : regs->r11;
+    } else {
+        regs->rax = saved ? data->rax : regs->rax;
+        regs->rcx = island->next;
+        regs->r11 = cpu_clean_flags(regs->rflags);
+    }
+    regs->rip = island->next - 2;
+}
+
+/* An interrupted call of a site was made, by the helper or the stub, or it is yet to be made. */
+static void site_settle(struct vcpu *vcpu, uint64_t at, bool loads)
+{
+    const struct site_code *code = &site_codes[loads];
+    bool saved = !is_between(at, code->start, code->saved);
+    bool taken = is_between(at, code->taken, code->end);
+    const struct stub_data *data = stub_data(vcpu);
+    struct kvm_regs *regs = vcpu->regs;
+    const struct island *island = island_find(saved ? data->island : loads ? regs->rax : regs->rcx);
     int64_t result = (int64_t)regs->rax;
 
-    if (!island) { /* the payload has come by itself: it stands where it stands */
+    if (!island || island->loads != loads) { /* the payload has come by itself */
         return;
     }
-    if (is_between(at, pvm_stub_site_answered, pvm_stub_site_asks) ||
+    if (is_between(at, code->answered, code->asks) ||
         (saved && hooks.helper_has_made(vcpu, taken, &result))) {
         regs->rax = (uint64_t)result;
         regs->rcx = island->next;
         regs->rip = island->next;
     } else {
-        regs->rcx = saved ? data->rcx : regs->rcx;
-        regs->r11 = saved ? data->r11 : regs->r11;
-        regs->rsp =
-            is_between(at, pvm_stub_site_switched, pvm_stub_site_back) ? data->rsp : regs->rsp;
-        regs->rax = island->number;
-        regs->rip = island->next - 2;
+        regs->rsp = is_between(at, code->switched, code->back) ? data->rsp : regs->rsp;
+        set_before_call(vcpu, island, saved);
     }
     vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
@@ -206,9 +234,11 @@ bool stub_settle(struct vcpu *vcpu)
     const struct stub_data *data = stub_data(vcpu);
     int64_t result;
 
-    if (!vcpu->vm->hardware && is_between(at, pvm_stub_site, pvm_stub_site_end)) {
-        site_settle(vcpu, at);
-        return false;
+    for (size_t loads = 0; !vcpu->vm->hardware && loads < ARRAY_LEN(site_codes); loads++) {
+        if (is_between(at, site_codes[loads].start, site_codes[loads].end)) {
+            site_settle(vcpu, at, loads);
+            return false;
+        }
     }
     if (at >= (uint64_t)(stub->end - stub->code) || at == out + OUT_SIZE) {
         return false; /* or the monitor has answered */

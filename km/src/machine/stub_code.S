@@ -123,56 +123,76 @@
     STUB pvm_stub, jmp *%rcx
 
 /*
- * Here an island leads, with its struct island in RAX; every other register and the flags are the
- * payload's, which expects what SYSCALL makes of them. On the way nothing is changed but RAX, RCX
- * and R11, which are saved, and RSP for as long as the flags are read. Where it says so in stub.c, a
- * vCPU that is interrupted is set back to before the call, or on to after it.
+ * Here islands lead, with the address of struct island in one register; every other register and the
+ * flags are the payload's, which expects what SYSCALL makes of them. On the way nothing is changed
+ * but RAX, RCX and R11, which are saved as far as they are not known, and RSP for as long as the flags
+ * are read. Where it says so in stub.c, a vCPU that is interrupted is set back to before the call, or
+ * on to after it.
+ *
+ * Of a site that loads the number its island knows it, and comes with itself in RAX; `kept` is RCX.
+ * Any other has the number in RAX, and its island comes in RCX, which the call loses: `kept` is RAX.
  */
-    .globl pvm_stub_site, pvm_stub_site_saved, pvm_stub_site_switched, pvm_stub_site_back
-    .globl pvm_stub_site_answered, pvm_stub_site_asks, pvm_stub_site_taken, pvm_stub_site_end
+.macro SITE prefix, island, kept, place, number:vararg
+    .globl \prefix, \prefix\()_saved, \prefix\()_switched, \prefix\()_back
+    .globl \prefix\()_answered, \prefix\()_asks, \prefix\()_taken, \prefix\()_end
     .balign 16
-pvm_stub_site:
-    movq %rcx, SAVED_RCX(%rip)
+\prefix:
+    movq \kept, \place(%rip)
     movq %r11, SAVED_R11(%rip)
-    movq %rax, ISLAND(%rip)
-pvm_stub_site_saved:
+    movq \island, ISLAND(%rip)
+\prefix\()_saved:
     movq %rsp, SITE_RSP(%rip)
     leaq SITE_STACK(%rip), %rsp
-pvm_stub_site_switched:
+\prefix\()_switched:
     pushfq
     popq %r11
     movq SITE_RSP(%rip), %rsp
-pvm_stub_site_back:
-    movl ISLAND_NUMBER(%rax), %ecx
-    leaq KIND(%rip), %rax
-    movzbl (%rax, %rcx), %ecx
+\prefix\()_back:
+    .ifc \island, %rcx
+    movl %eax, NUMBER(%rip)
+    movzwl NUMBER + 2(%rip), %ecx /* all reads are aligned: AC may be set */
+    jrcxz 3f
+    jmp 1f
+3:  movzbl NUMBER + 1(%rip), %ecx
+    jrcxz 3f
+    leal -1(%rcx), %ecx
+    jrcxz 3f
+    jmp 1f
+3:  movl %eax, %eax
+    .else
+    movl ISLAND_NUMBER(%rax), %eax
+    .endif
+    leaq KIND(%rip), %rcx
+    movzbl (%rcx, %rax), %ecx
     jrcxz 1f
     leaq -KIND_HELPED(%rcx), %rcx
     jrcxz 2f
     leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %rax
     movq (%rax, %rcx, 8), %rax
     movq ISLAND(%rip), %rcx
-pvm_stub_site_answered:
+\prefix\()_answered:
     movq ISLAND_NEXT(%rcx), %rcx
     jmp *%rcx
-pvm_stub_site_asks:
+\prefix\()_asks:
 1:  movq ISLAND(%rip), %rcx
-    movl ISLAND_NUMBER(%rcx), %eax
+    \number
     movq ISLAND_NEXT(%rcx), %rcx
     jmp pvm_stub_out
 2:  movl WATCHED(%rip), %ecx
     jrcxz 1b
-    movq ISLAND(%rip), %rcx
-    movl ISLAND_NUMBER(%rcx), %eax
     ASK %rax, 5f
 5:  jmp 1b
 8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
-pvm_stub_site_taken:
+\prefix\()_taken:
     movq ISLAND(%rip), %rcx
     movq ISLAND_NEXT(%rcx), %rcx
     jmp *%rcx
-pvm_stub_site_end:
+\prefix\()_end:
+.endm
+
+    SITE pvm_stub_site, %rax, %rcx, SAVED_RCX, movl ISLAND_NUMBER(%rcx), %eax
+    SITE pvm_stub_any, %rcx, %rax, SAVED_RAX, movq SAVED_RAX(%rip), %rax
 
     .balign 16
     STUB hardware_stub, sysretq

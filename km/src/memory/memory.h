@@ -142,18 +142,35 @@ void mm_bring(uint64_t addr, uint64_t len, int prot, int flags);
  */
 bool mm_write_code(uint64_t addr, const void *bytes, uint64_t len);
 
+/* ---- padding.c ---- */
+
+#define PADDING_READ 32UL /* so many bytes behind `size` can be read, too */
+
+/*
+ * In code from `addr` on, where an instruction begins: where `wanted` bytes are that are never
+ * executed, and that are free; from its beginning, or 0.
+ */
+size_t padding_find(const uint8_t *code, size_t size, uint64_t addr, size_t wanted,
+                    bool (*is_free)(uint64_t addr));
+
 /* ---- site.c: call sites that jump; with mm_lock() held ---- */
 
 void site_init(struct vm *vm);
 
-/* Let the site whose SYSCALL ends at `next`, and which makes the call `number`, jump. False: it
- * has another form, or is not to be changed. */
+/* Let the site whose SYSCALL ends at `next`, and which makes the call `number`, jump. False: there
+ * is no room for that, or it is not to be changed. */
 bool site_make(uint64_t next, uint32_t number);
 
-/* All sites in [from, to) are as the file has them; the second form without mm_lock(), for all
- * there are. */
+/* All sites in [from, to) are as the file has them, but for what another thread may be about to
+ * execute of the padding. */
 void site_put_back(uint64_t from, uint64_t to);
-void site_put_back_all(void);
+
+/* Likewise, without mm_lock(), all there are; `stopped`: no other thread is in the guest. */
+void site_put_back_all(bool stopped);
+
+/* A vCPU that was interrupted in the padding stands at the site: whether it was; without
+ * mm_lock(). */
+bool site_settle(struct vcpu *vcpu);
 
 /* Their bytes went away. */
 void site_forget(uint64_t from, uint64_t to);

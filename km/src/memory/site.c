@@ -2,14 +2,19 @@
 /*
  * site.c: call sites of the payload that jump to an island (island.c) instead of executing SYSCALL.
  *
- * A site is `mov $number, %eax; syscall`, seven bytes. The five of the first instruction become
- * `jmp island`; the SYSCALL stays, so that a thread that is set back to it, or jumps to it, finds
- * it. Only code of a file that the payload can neither write nor share is changed, in the private
- * copy of its page. While bytes are written the page is not in the guest's page tables: a thread
- * that comes there waits for mm_lock(), so that none meets half of a change.
+ * Most are `mov $number, %eax; syscall`: the five bytes of the first instruction become
+ * `jmp island`, and the SYSCALL stays, so that a thread that is set back to it, or jumps to it,
+ * finds it. Of others the two bytes of the SYSCALL become a short jump to room in padding
+ * (padding.c), and a jump to the island is put there; a thread that is set back to the SYSCALL
+ * jumps again.
+ *
+ * Only code of a file that the payload can neither write nor share is changed, in the private copy
+ * of its page. While bytes are written the page is not in the guest's page tables: a thread that
+ * comes there waits for mm_lock(), so that none meets half of a change.
  *
  * Every other change of the page comes here first: before it can be written or moves, the site
- * is put back; when it goes away, the site is forgotten.
+ * is put back; when it goes away, the site is forgotten. A jump in padding stays while other
+ * threads are in the guest, of which one may just be there: nothing else executes it.
  */
 #include "base/base.h"
 #include "memory/memory.h"
@@ -17,8 +22,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SITE_SIZE 7UL
 #define JUMP_SIZE 5UL
+#define CALL_SIZE 2UL /* of SYSCALL, and of a short jump */
+#define SITE_SIZE (JUMP_SIZE + CALL_SIZE)
+#define SHORT_REACH 127UL
 #define SITES_MAX 1024
 #define REACH 0x7ff00000L /* of a jump, with room for its page */
 
@@ -28,8 +35,13 @@
 static struct vm *vm;
 
 static struct site {
-    uint64_t at, island; /* at: 0, or where its bytes are changed */
-    uint32_t number;
+    uint64_t next; /* behind its SYSCALL, or 0: the entry is free */
+    uint64_t island;
+    uint64_t at;   /* of the jump to the island */
+    bool is_short; /* that is in padding */
+    bool jumps;    /* the program gets there */
+    bool stands;   /* the jump to the island is there; it may be so when it is put back */
+    uint8_t original[JUMP_SIZE]; /* instead of it */
 } sites[SITES_MAX];
 static unsigned count;           /* of sites[] that were ever used */
 static uint64_t lowest, highest; /* all lie in [lowest, highest) */
@@ -41,11 +53,7 @@ void site_init(struct vm *the_vm)
 
 /* ---- the bytes ---- */
 
-static void original_bytes(const struct site *site, uint8_t bytes[JUMP_SIZE])
-{
-    bytes[0] = 0xb8; /* mov $imm32, %eax */
-    memcpy(bytes + 1, &site->number, sizeof(site->number));
-}
+static const uint8_t call_bytes[CALL_SIZE] = {0x0f, 0x05}; /* syscall */
 
 static void jump_bytes(const struct site *site, uint8_t bytes[JUMP_SIZE])
 {
@@ -55,45 +63,107 @@ static void jump_bytes(const struct site *site, uint8_t bytes[JUMP_SIZE])
     memcpy(bytes + 1, &to, sizeof(to));
 }
 
-static bool stands(uint64_t at, const uint8_t bytes[JUMP_SIZE])
+static void short_bytes(const struct site *site, uint8_t bytes[CALL_SIZE])
+{
+    bytes[0] = 0xeb; /* jmp rel8 */
+    bytes[1] = (uint8_t)(site->at - site->next);
+}
+
+static bool stands(uint64_t at, const uint8_t *bytes, size_t size)
 {
     uint8_t there[JUMP_SIZE];
 
-    return guest_read(there, at, JUMP_SIZE) == 0 && !memcmp(there, bytes, JUMP_SIZE);
+    return guest_read(there, at, size) == 0 && !memcmp(there, bytes, size);
 }
 
-/* Whether the bytes of a site are code as it may be changed. */
-static bool is_code_of_file(uint64_t at)
+static bool jump_stands(const struct site *site)
+{
+    uint8_t bytes[JUMP_SIZE];
+
+    jump_bytes(site, bytes);
+    return stands(site->at, bytes, sizeof(bytes));
+}
+
+/* Whether these bytes are code as it may be changed. */
+static bool is_code_of_file(uint64_t at, size_t size)
 {
     const struct vma *vma = vma_find(at);
 
-    return vma && vma->start <= at && at + SITE_SIZE <= vma->end && vma->prot & PROT_EXEC &&
+    return vma && vma->start <= at && at + size <= vma->end && vma->prot & PROT_EXEC &&
            !(vma->prot & PROT_WRITE) &&
            (vma->flags & (MAP_PRIVATE | MAP_ANONYMOUS | VMA_VDSO)) == MAP_PRIVATE;
 }
 
 /*
- * A prefix before the MOV would make it another instruction: `41 b8` loads R8D. An instruction that
- * ends with the byte of a prefix is taken for one, too.
+ * A prefix before an instruction makes it another: `41 b8` loads R8D. An instruction that ends with
+ * the byte of a prefix is taken for one, too. Before SYSCALL, REX means nothing.
  */
-static bool is_prefix(uint8_t byte)
+static bool is_prefix(uint8_t byte, bool rex_counts)
 {
-    return (byte & 0xf0) == 0x40 || byte == 0x66 || byte == 0x67 || byte == 0xf0 || byte == 0xf2 ||
-           byte == 0xf3 || byte == 0x64 || byte == 0x65 || byte == 0x2e || byte == 0x36 ||
-           byte == 0x3e || byte == 0x26;
+    return (rex_counts && (byte & 0xf0) == 0x40) || byte == 0x66 || byte == 0x67 || byte == 0xf0 ||
+           byte == 0xf2 || byte == 0xf3 || byte == 0x64 || byte == 0x65 || byte == 0x2e ||
+           byte == 0x36 || byte == 0x3e || byte == 0x26;
 }
 
-static bool has_form(uint64_t at, uint32_t number)
+/* Whether the instruction before the SYSCALL loads the number. */
+static bool loads(uint64_t next, uint32_t number)
 {
     uint8_t bytes[1 + SITE_SIZE];
     uint32_t loaded;
 
-    if (guest_read(bytes, at - 1, sizeof(bytes)) < 0) {
+    if (number >= STUB_CALLS || guest_read(bytes, next - sizeof(bytes), sizeof(bytes)) < 0) {
         return false;
     }
     memcpy(&loaded, bytes + 2, sizeof(loaded));
-    return bytes[1] == 0xb8 && bytes[6] == 0x0f && bytes[7] == 0x05 && loaded == number &&
-           !is_prefix(bytes[0]);
+    return bytes[1] == 0xb8 && !memcmp(bytes + 1 + JUMP_SIZE, call_bytes, CALL_SIZE) &&
+           loaded == number && !is_prefix(bytes[0], true);
+}
+
+/* ---- padding ---- */
+
+static bool is_room(uint64_t at)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (sites[i].next && sites[i].at < at + JUMP_SIZE && at < sites[i].at + JUMP_SIZE) {
+            return false;
+        }
+    }
+    return is_code_of_file(at, JUMP_SIZE);
+}
+
+/* What of [at, + size) the buffer has. */
+static void overlay(uint8_t *buffer, uint64_t from, size_t size, uint64_t at, const uint8_t *bytes,
+                    size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (at + i - from < size) {
+            buffer[at + i - from] = bytes[i];
+        }
+    }
+}
+
+/* Room for a jump within the reach of a short one, or 0. */
+static uint64_t find_room(uint64_t next)
+{
+    uint8_t code[SHORT_REACH + JUMP_SIZE + PADDING_READ], before[1 + CALL_SIZE];
+    size_t offset;
+
+    if (guest_read(before, next - sizeof(before), sizeof(before)) < 0 ||
+        memcmp(before + 1, call_bytes, CALL_SIZE) != 0 || is_prefix(before[0], false) ||
+        !is_code_of_file(next - CALL_SIZE, CALL_SIZE + sizeof(code)) ||
+        guest_read(code, next, sizeof(code)) < 0) {
+        return 0;
+    }
+    for (unsigned i = 0; i < count; i++) { /* as the file has it */
+        if (sites[i].next && sites[i].stands) {
+            overlay(code, next, sizeof(code), sites[i].at, sites[i].original, JUMP_SIZE);
+        }
+        if (sites[i].next && sites[i].jumps && sites[i].is_short) {
+            overlay(code, next, sizeof(code), sites[i].next - CALL_SIZE, call_bytes, CALL_SIZE);
+        }
+    }
+    offset = padding_find(code, SHORT_REACH + JUMP_SIZE, next, JUMP_SIZE, is_room);
+    return offset ? next + offset : 0;
 }
 
 /* ---- islands ---- */
@@ -113,7 +183,7 @@ static bool is_free(uint64_t page)
     return island_is_at(page) || !next || next->start >= page + PAGE_SIZE;
 }
 
-static uint64_t find_island(uint64_t at, uint32_t number)
+static uint64_t find_island(const struct site *site, uint32_t number)
 {
     const uint64_t areas[] = {layout.islands, LOW_ISLANDS};
     uint64_t island = 0;
@@ -121,8 +191,8 @@ static uint64_t find_island(uint64_t at, uint32_t number)
     for (size_t i = 0; i < 2 * ISLAND_PAGES && !island; i++) {
         uint64_t page = areas[i / ISLAND_PAGES] + i % ISLAND_PAGES * PAGE_SIZE;
 
-        if (reaches(at, page) && is_free(page)) {
-            island = island_make(vm, page, at + SITE_SIZE, number);
+        if (reaches(site->at, page) && is_free(page)) {
+            island = island_make(vm, page, site->next, number);
         }
     }
     return island;
@@ -130,97 +200,130 @@ static uint64_t find_island(uint64_t at, uint32_t number)
 
 /* ---- sites ---- */
 
-/* An entry for the site, with its island: one that it had before is as good. */
-static struct site *entry_for(uint64_t at, uint32_t number)
+static void note_range(uint64_t from, uint64_t to)
 {
-    struct site *site = sites;
+    __atomic_store_n(&lowest, lowest && lowest < from ? lowest : from, __ATOMIC_RELAXED);
+    __atomic_store_n(&highest, highest > to ? highest : to, __ATOMIC_RELAXED);
+}
 
-    while (site < sites + count &&
-           (site->at || !site->island || site->number != number || !island_find(site->island) ||
-            island_find(site->island)->next != at + SITE_SIZE)) {
-        site++;
+static struct site *find(uint64_t next)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (sites[i].next == next) {
+            return &sites[i];
+        }
     }
-    if (site == sites + SITES_MAX) {
+    return NULL;
+}
+
+/* A new entry for the site, or NULL. */
+static struct site *add(uint64_t next, uint32_t number)
+{
+    struct site *site = count < SITES_MAX ? &sites[count] : find(0);
+    struct site new = {.next = next, .is_short = !loads(next, number)};
+
+    new.at = new.is_short ? find_room(next) : next - SITE_SIZE;
+    if (!site || !new.at || guest_read(new.original, new.at, JUMP_SIZE) < 0) {
         return NULL;
     }
-    if (site == sites + count) {
-        *site = (struct site){.island = find_island(at, number), .number = number};
-        if (!site->island) {
-            return NULL;
-        }
-        count++;
+    new.island = find_island(&new, new.is_short ? ANY_CALL : number);
+    if (!new.island) {
+        return NULL;
     }
-    site->at = at;
-    lowest = lowest && lowest < at ? lowest : at;
-    highest = highest > at + SITE_SIZE ? highest : at + SITE_SIZE;
+    *site = new;
+    count += count < SITES_MAX;
+    note_range(new.is_short ? next - CALL_SIZE : new.at, new.at + SITE_SIZE);
     return site;
 }
 
-static bool jumps(uint64_t at)
+/* Whether its jump, or what was there before, is there. */
+static bool is_whole(const struct site *site)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (sites[i].at == at) {
-            return true;
-        }
+    return stands(site->at, site->original, JUMP_SIZE) || (site->stands && jump_stands(site));
+}
+
+/* Likewise, and its SYSCALL: it can be as it was before it was put back. */
+static bool is_as_it_was(const struct site *site)
+{
+    return stands(site->next - CALL_SIZE, call_bytes, CALL_SIZE) && is_whole(site);
+}
+
+static bool write_jumps(struct site *site)
+{
+    uint8_t bytes[JUMP_SIZE];
+
+    jump_bytes(site, bytes);
+    site->stands = mm_write_code(site->at, bytes, JUMP_SIZE);
+    site->jumps = site->stands;
+    if (site->stands && site->is_short) {
+        short_bytes(site, bytes);
+        site->jumps = mm_write_code(site->next - CALL_SIZE, bytes, CALL_SIZE);
     }
-    return false;
+    return site->jumps;
 }
 
 bool site_make(uint64_t next, uint32_t number)
 {
-    uint64_t at = next - SITE_SIZE;
-    uint8_t bytes[JUMP_SIZE];
     struct site *site;
 
-    if (jumps(at)) { /* a thread executes the SYSCALL that has no stub where it leads */
+    if (next >= GUEST_TOP || next < GUEST_BOTTOM + SITE_SIZE ||
+        !is_code_of_file(next - SITE_SIZE, SITE_SIZE)) {
+        return false;
+    }
+    site = find(next);
+    if (site && site->jumps) { /* a thread executes the SYSCALL that has no stub where it leads */
         return true;
     }
-    if (number >= STUB_CALLS || next >= GUEST_TOP || at < GUEST_BOTTOM || !is_code_of_file(at) ||
-        !has_form(at, number)) {
-        return false;
+    if (site && !is_as_it_was(site)) {
+        site->next = 0;
+        site = NULL;
     }
-    site = entry_for(at, number);
-    if (!site) {
-        return false;
-    }
-    jump_bytes(site, bytes);
-    if (!mm_write_code(at, bytes, sizeof(bytes))) {
-        site->at = 0;
-        return false;
-    }
-    return true;
+    site = site ? site : add(next, number);
+    return site && write_jumps(site);
 }
 
-static void put_back(struct site *site)
+/* `alone`: no other thread can be at the jump in padding. */
+static void put_back(struct site *site, bool alone)
 {
-    uint8_t jump[JUMP_SIZE], original[JUMP_SIZE];
+    uint8_t bytes[CALL_SIZE];
 
-    jump_bytes(site, jump);
-    original_bytes(site, original);
-    if (stands(site->at, jump)) {
-        (void)mm_write_code(site->at, original, sizeof(original));
+    short_bytes(site, bytes);
+    if (site->jumps && site->is_short && stands(site->next - CALL_SIZE, bytes, CALL_SIZE)) {
+        (void)mm_write_code(site->next - CALL_SIZE, call_bytes, CALL_SIZE);
     }
-    site->at = 0;
+    site->jumps = false;
+    if (site->stands && (alone || !site->is_short)) {
+        if (jump_stands(site)) {
+            (void)mm_write_code(site->at, site->original, JUMP_SIZE);
+        }
+        site->stands = false;
+    }
 }
 
 static bool overlaps(const struct site *site, uint64_t from, uint64_t to)
 {
-    return site->at && site->at < to && site->at + SITE_SIZE > from;
+    return site->next && ((site->at < to && site->at + JUMP_SIZE > from) ||
+                          (site->next - CALL_SIZE < to && site->next > from));
 }
 
-void site_put_back(uint64_t from, uint64_t to)
+static void put_all_back(uint64_t from, uint64_t to, bool alone)
 {
     for (unsigned i = 0; from < highest && to > lowest && i < count; i++) {
         if (overlaps(&sites[i], from, to)) {
-            put_back(&sites[i]);
+            put_back(&sites[i], alone);
         }
     }
 }
 
-void site_put_back_all(void)
+void site_put_back(uint64_t from, uint64_t to)
+{
+    put_all_back(from, to, !hooks.has_threads());
+}
+
+void site_put_back_all(bool stopped)
 {
     mm_lock();
-    site_put_back(0, GUEST_TOP);
+    put_all_back(0, GUEST_TOP, stopped || !hooks.has_threads());
     mm_unlock();
 }
 
@@ -228,20 +331,43 @@ void site_forget(uint64_t from, uint64_t to)
 {
     for (unsigned i = 0; from < highest && to > lowest && i < count; i++) {
         if (overlaps(&sites[i], from, to)) {
-            sites[i].at = 0;
+            sites[i].jumps = false;
+            sites[i].stands = false;
+            sites[i].next = sites[i].is_short ? 0 : sites[i].next;
         }
     }
+}
+
+bool site_settle(struct vcpu *vcpu)
+{
+    uint64_t rip = vcpu->regs->rip;
+    bool settled = false;
+
+    if (rip < __atomic_load_n(&lowest, __ATOMIC_RELAXED) ||
+        rip >= __atomic_load_n(&highest, __ATOMIC_RELAXED)) {
+        return false;
+    }
+    mm_lock();
+    for (unsigned i = 0; i < count && !settled; i++) {
+        const struct site *site = &sites[i];
+
+        if (site->next && site->is_short && site->at == rip && is_whole(site)) {
+            vcpu->regs->rip = site->next - CALL_SIZE;
+            vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+            settled = true;
+        }
+    }
+    mm_unlock();
+    return settled;
 }
 
 /* The payload takes these addresses: no site may lead to an island there. */
 static void leave_island(uint64_t page)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (ROUND_DOWN(sites[i].island, PAGE_SIZE) == page) {
-            if (sites[i].at) {
-                put_back(&sites[i]);
-            }
-            sites[i].island = 0;
+        if (sites[i].next && ROUND_DOWN(sites[i].island, PAGE_SIZE) == page) {
+            put_back(&sites[i], !hooks.has_threads());
+            sites[i].next = 0;
         }
     }
     island_take_away(vm, page);

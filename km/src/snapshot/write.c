@@ -250,7 +250,7 @@ bool snapshot_write(const struct freezable *self, bool in_call, uint64_t open_fl
     if (!check_process(self->vcpu, why)) {
         return false;
     }
-    site_put_back_all();
+    site_put_back_all(true);
     (void)getrandom(&random, sizeof(random), 0);
     (void)snprintf(made, sizeof(made), "%s.%016lx", options.snapshot, random);
     to = (struct snapshot){.process.open_flags = (uint32_t)open_flags};

@@ -259,7 +259,7 @@ bool coredump_write(struct vcpu *vcpu, int signo)
     if (!vcpu->vforked) { /* else the other threads are of another process */
         freeze_all(freeze_of(vcpu));
     }
-    site_put_back_all();
+    site_put_back_all(true);
     choose_name(path, made);
     if (write_file(vcpu, signo, path, made)) {
         return true;

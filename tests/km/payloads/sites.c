@@ -23,44 +23,53 @@
 #define HOT 400
 #define RCX_MARK 0x1111222233334444UL
 #define R11_MARK 0x5555666677778888UL
-#define SITE_SIZE 7UL /* of which the SYSCALL is the last two */
+#define SITE_SIZE 7UL /* of one that loads the number of its call, with a SYSCALL of two */
+#define NOPS ".byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n"
 #define FLAG_TF 0x100UL
 
 /*
- * A function whose call is a site of its own: it takes the flags to make it with, and where to put
- * RCX, R11, RSP's change and the flags afterwards.
+ * A function whose call is a site of its own, which loads the number in some way: it takes the
+ * flags to make it with, and where to put RCX, R11, RSP's change and the flags afterwards.
  */
-#define SITE(name, number)                                                                         \
+#define SITE(name, load)                                                                           \
     extern const char name##_site[], name##_next[];                                                \
     __asm__(".pushsection .text\n"                                                                 \
-            ".globl " #name ", " #name "_site, " #name "_next\n"                                   \
+            ".p2align 4\n.globl " #name ", " #name "_site, " #name "_next\n"                       \
             ".hidden " #name ", " #name "_site, " #name "_next\n" #name ":\n"                      \
             "pushq %rbx\n movq %rsi, %rbx\n pushq %rdi\n"                                          \
             "movq $0x11112222, %rcx\n shlq $32, %rcx\n orq $0x33334444, %rcx\n"                    \
             "movabsq $0x5555666677778888, %r11\n movq $-1, %rdi\n movq %rsp, 16(%rbx)\n"           \
-            "popfq\n" #name "_site:\n movl $" #number ", %eax\n syscall\n" #name "_next:\n"        \
+            "popfq\n" #name "_site:\n " load "\n syscall\n" #name "_next:\n"                       \
             "pushfq\n popq 24(%rbx)\n pushq $0x202\n popfq\n"                                      \
             "movq %rcx, (%rbx)\n movq %r11, 8(%rbx)\n addq $8, 16(%rbx)\n"                         \
-            "subq %rsp, 16(%rbx)\n popq %rbx\n ret\n"                                              \
-            ".popsection");                                                                        \
+            "subq %rsp, 16(%rbx)\n popq %rbx\n ret\n" NOPS NOPS ".popsection");                    \
     extern long name(uint64_t flags, uint64_t after[4]) __attribute__((visibility("hidden")));
 
-SITE(site_getpid, 39)   /* which the guest may answer */
-SITE(site_getppid, 110) /* which a helper may make */
-SITE(site_close, 3)     /* of -1, which neither does */
+SITE(site_getpid, "movl $39, %eax")   /* which the guest may answer */
+SITE(site_getppid, "movl $110, %eax") /* which a helper may make */
+SITE(site_close, "movl $3, %eax")     /* of -1, which neither does */
+SITE(any_getpid, "movq $39, %rax")    /* the same where only the SYSCALL can be changed */
+SITE(any_getppid, "movq $110, %rax")
+SITE(any_close, "pushq $3\n popq %rax")
 
 typedef long site_function(uint64_t flags, uint64_t after[4]);
 
 static const struct {
     site_function *call;
     const char *site, *next;
-} sites[] = {{site_getpid, site_getpid_site, site_getpid_next},
-             {site_getppid, site_getppid_site, site_getppid_next},
-             {site_close, site_close_site, site_close_next}};
+    int number;
+} sites[] = {{site_getpid, site_getpid_site, site_getpid_next, SYS_getpid},
+             {site_getppid, site_getppid_site, site_getppid_next, SYS_getppid},
+             {site_close, site_close_site, site_close_next, SYS_close},
+             {any_getpid, any_getpid_site, any_getpid_next, SYS_getpid},
+             {any_getppid, any_getppid_site, any_getppid_next, SYS_getppid},
+             {any_close, any_close_site, any_close_next, SYS_close}};
 
 static long expected(size_t i)
 {
-    return i == 0 ? getpid() : i == 1 ? getppid() : -EBADF;
+    return sites[i].number == SYS_getpid    ? getpid()
+           : sites[i].number == SYS_getppid ? getppid()
+                                            : -EBADF;
 }
 
 static void use(size_t i, unsigned times)
@@ -117,7 +126,7 @@ static void into_the_middle(void)
     }
 }
 
-static uint64_t trace_at[64];
+static uint64_t trace_at[64], stepped_call;
 static volatile size_t traced;
 
 static void on_step(int signo, siginfo_t *info, void *context)
@@ -127,7 +136,7 @@ static void on_step(int signo, siginfo_t *info, void *context)
     CHECK(signo == SIGTRAP && (info->si_code == TRAP_TRACE || info->si_code == TRAP_BRKPT));
     if (traced < LEN(trace_at)) {
         trace_at[traced++] = (uint64_t)gregs[REG_RIP];
-        if ((uint64_t)gregs[REG_RIP] == trace_at[0] + SITE_SIZE - 2) { /* at the SYSCALL */
+        if ((uint64_t)gregs[REG_RIP] == stepped_call) {
             CHECK((uint64_t)gregs[REG_RCX] == RCX_MARK && (uint64_t)gregs[REG_R11] == R11_MARK);
         }
     } else {
@@ -145,6 +154,7 @@ static void steps(void)
     for (size_t i = 0; i < LEN(sites); i++) {
         use(i, HOT);
         traced = 0;
+        stepped_call = (uint64_t)sites[i].next - 2;
         CHECK(sites[i].call(0x202 | FLAG_TF, after) == expected(i));
         for (size_t at = 0; at < traced; at++) {
             printf("%zu: %ld\n", i, (long)(trace_at[at] - (uint64_t)sites[i].site));
@@ -170,7 +180,7 @@ static void on_alarm(int signo, siginfo_t *info, void *context)
 
             CHECK((uint64_t)gregs[REG_RCX] == (again ? rip + 2 : RCX_MARK));
             CHECK((uint64_t)gregs[REG_R11] == (again ? 0x202 : R11_MARK));
-            CHECK(gregs[REG_RAX] == (i == 0 ? SYS_getpid : i == 1 ? SYS_getppid : SYS_close));
+            CHECK(gregs[REG_RAX] == sites[i].number);
             at_syscall++;
             return;
         }
@@ -228,8 +238,10 @@ static void processes(void)
 }
 
 #define FRESH 48
-__asm__(".pushsection .text\n fresh_sites:\n .rept 48\n movl $186, %eax\n syscall\n ret\n"
-        ".endr\n .popsection");
+#define FRESH_SIZE 32
+__asm__(".pushsection .text\n .p2align 5\n fresh_sites:\n .rept 24\n"
+        "movl $186, %eax\n syscall\n ret\n .p2align 5\n"
+        "movq $186, %rax\n syscall\n ret\n .p2align 5\n .endr\n .popsection");
 extern const char fresh_sites[] __attribute__((visibility("hidden")));
 
 static void *in_thread(void *unused)
@@ -238,7 +250,7 @@ static void *in_thread(void *unused)
 
     (void)unused;
     for (unsigned round = 0; round < 20 * FRESH; round++) {
-        const char *at = fresh_sites + round / 20 * (SITE_SIZE + 1);
+        const char *at = fresh_sites + round / 20 * FRESH_SIZE;
 
         for (unsigned i = 0; i < 3; i++) { /* all of them at the same site, which becomes hot */
             long result;
@@ -351,13 +363,63 @@ static void written(void)
     }
 }
 
-/* A site of a file that is mapped, moved, replaced and taken away. */
-static void mapped(void)
+static volatile bool ended;
+
+static void *use_beside(void *unused)
 {
-    static const unsigned char code[] = {0xb8, SYS_getppid, 0, 0, 0, 0x0f, 0x05, 0xc3};
-    static const unsigned char other[] = {0xb8, SYS_getpid, 0, 0, 0, 0x0f, 0x05, 0xc3};
+    (void)unused;
+    while (!ended) {
+        use_all();
+    }
+    return NULL;
+}
+
+/* Likewise, while other threads are on their way from the sites. */
+static void written_beside(void)
+{
+    const char *start = code_start();
+    pthread_t thread[2];
+
+    for (size_t i = 0; i < LEN(thread); i++) {
+        CHECK(pthread_create(&thread[i], NULL, use_beside, NULL) == 0);
+    }
+    for (int i = 0; i < 300; i++) {
+        use(3, 20);
+        use(4, 20);
+        CHECK(mprotect((void *)start, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+        for (size_t n = 0; n < LEN(sites); n++) {
+            CHECK(memcmp(sites[n].next - 2, "\x0f\x05", 2) == 0);
+        }
+        CHECK(mprotect((void *)start, CODE_SIZE, PROT_READ | PROT_EXEC) == 0);
+    }
+    ended = true;
+    for (size_t i = 0; i < LEN(thread); i++) {
+        CHECK(pthread_join(thread[i], NULL) == 0);
+    }
+}
+
+#define CODE_LENGTH 26
+
+/* A function that makes a call: its site loads the number, or another instruction does. */
+static void make_code(unsigned char code[CODE_LENGTH], unsigned char number, bool any)
+{
+    const unsigned char loads[] = {0xb8, number, 0, 0, 0, 0x0f, 0x05, 0xc3};
+    const unsigned char other[] = {0x31, 0xc0, 0xb0, number, 0x0f, 0x05, 0xc3, /* xor %eax, %eax; */
+                                   0x66, 0x2e, 0x0f, 0x1f,   0x84, 0,    0,
+                                   0,    0,    0}; /* mov %al */
+
+    memset(code, 0xcc, CODE_LENGTH);
+    memcpy(code, any ? other : loads, any ? sizeof(other) : sizeof(loads));
+}
+
+/* A site of a file that is mapped, moved, replaced and taken away. */
+static void mapped(bool any)
+{
+    unsigned char code[CODE_LENGTH], other[CODE_LENGTH];
     int fd = open("code", O_RDWR | O_CREAT | O_TRUNC, 0700);
 
+    make_code(code, SYS_getppid, any);
+    make_code(other, SYS_getpid, any);
     CHECK(fd >= 0 && pwrite(fd, code, sizeof(code), 16) == sizeof(code));
     CHECK(pwrite(fd, other, sizeof(other), PAGE + 16) == sizeof(other));
     CHECK(ftruncate(fd, 2 * PAGE) == 0);
@@ -443,12 +505,14 @@ static void beside(void)
 }
 
 /* What is measured by test_sites.py: whether the code was left alone. */
-static void checked(void)
+static void checked(bool any)
 {
     const char *start = code_start();
     uint64_t before = sum_of(start, CODE_SIZE);
 
-    use_all();
+    for (size_t i = any ? LEN(sites) / 2 : 0; i < (any ? LEN(sites) : LEN(sites) / 2); i++) {
+        use(i, HOT);
+    }
     printf("code %s\n", sum_of(start, CODE_SIZE) == before ? "kept" : "changed");
 }
 
@@ -488,12 +552,15 @@ int main(int argc, char **argv)
         filtered();
     } else if (is_case(argv, "written")) {
         written();
+    } else if (is_case(argv, "written-beside")) {
+        written_beside();
     } else if (is_case(argv, "mapped")) {
-        mapped();
+        mapped(false);
+        mapped(true);
     } else if (is_case(argv, "beside")) {
         beside();
-    } else if (is_case(argv, "checked")) {
-        checked();
+    } else if (is_case(argv, "checked") || is_case(argv, "checked-any")) {
+        checked(is_case(argv, "checked-any"));
     } else if (is_case(argv, "snapshot") || is_case(argv, "core")) {
         written_out(is_case(argv, "core"));
     } else if (is_case(argv, "exec")) {
