@@ -142,7 +142,7 @@ HELPED = (
 HELPED_WAITS = ("pipes", "signals", "sockets", "events", "polls", "memory")
 
 SITES = (
-    "registers", "middle", "steps", "signals", "processes", "threads", "segment", "filtered",
+    "registers", "middle", "probes", "steps", "signals", "processes", "threads", "segment", "filtered",
     "written", "written-beside", "mapped", "beside", "exec",
 )  # fmt: skip
 

@@ -184,11 +184,11 @@ size_t padding_find(const uint8_t *code, size_t size, uint64_t addr, size_t want
     size_t at = 0, length = 1;
 
     while (length && at + wanted <= size) {
-        uint64_t in_line = (addr + at) % ALIGNED;
+        uint64_t in_line = (addr + at) % ALIGNED, rest = ALIGNED - in_line;
 
         ends = ends && in_line; /* what is aligned may be jumped to */
-        if (ends && in_line + wanted <= ALIGNED && fillers(code + at, wanted) >= wanted &&
-            is_free(addr + at)) {
+        /* All of the rest: a probe's NOP, at a label behind a jump, has code behind it. */
+        if (ends && wanted <= rest && fillers(code + at, rest) >= rest && is_free(addr + at)) {
             return at;
         }
         length = ends ? filler_length(code + at) : 0;

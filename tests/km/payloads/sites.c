@@ -89,6 +89,21 @@ static void use_all(void)
     }
 }
 
+/* A probe's NOP where code jumps to, behind a JMP: it is no room, for it is executed. */
+__asm__(".pushsection .text\n .p2align 4\n probed:\n pushq $110\n popq %rax\n syscall\n"
+        "jmp 1f\n 1: .byte 0x0f, 0x1f, 0x44, 0, 0\n incq (%rdi)\n ret\n .popsection");
+extern long probed(uint64_t *passed) __attribute__((visibility("hidden")));
+
+static void probes(void)
+{
+    uint64_t passed = 0;
+
+    for (unsigned i = 0; i < HOT; i++) {
+        CHECK(probed(&passed) == getppid());
+    }
+    CHECK(passed == HOT);
+}
+
 /* ---- what a call leaves in the CPU ---- */
 
 static void registers(void)
@@ -536,6 +551,8 @@ int main(int argc, char **argv)
     (void)argc;
     if (is_case(argv, "registers")) {
         registers();
+    } else if (is_case(argv, "probes")) {
+        probes();
     } else if (is_case(argv, "middle")) {
         into_the_middle();
     } else if (is_case(argv, "steps")) {
