@@ -59,6 +59,7 @@ set -u
 RELEASE_VERSION=''
 RELEASE_KEY=''
 RELEASE_URL='https://github.com/kontainapp/platform/releases/download/v%s'
+OLDEST_ANSIBLE=2.15.0
 
 # die STATUS PROBLEM FIX: the one way out that is not good; it always says what to do next.
 die() {
@@ -190,11 +191,12 @@ package_of() {
 	zypper:venv) echo python3-base ;;
 	pacman:venv | pacman:python3) echo python ;;
 	*:venv) echo python3 ;;
+	apt-get:gcc) echo gcc libc6-dev ;;
 	apt-get:musl-gcc) echo musl-tools ;;
 	dnf:musl-gcc) echo musl-gcc musl-libc-static ;;
 	zypper:musl-gcc) echo musl musl-devel ;;
 	pacman:musl-gcc) echo musl ;;
-	apk:musl-gcc) echo musl-dev ;;
+	apk:musl-gcc) echo musl-dev linux-headers ;;
 	apt-get:dockerd) echo docker.io ;;
 	dnf:dockerd) echo moby-engine ;;
 	*:dockerd) echo docker ;;
@@ -403,7 +405,6 @@ fetch_ansible() {
 	logged "$PYTHON" -m venv "$ANSIBLE" &&
 		logged "$ANSIBLE/bin/python" -m pip install --no-input --no-cache-dir --only-binary :all: \
 			--require-hashes -r "$_packages" && return
-	say "the Python package index gives none: taking the distribution's ansible-core"
 	rm -rf "$ANSIBLE"
 	return 1
 }
@@ -411,12 +412,22 @@ fetch_ansible() {
 use_distribution_ansible() {
 	if ! command -v ansible-playbook >/dev/null; then
 		[ -z "$OFFLINE" ] || return 1
+		[ "$MANAGER" != apt-get ] || is_new_enough "$(apt-cache policy ansible-core |
+			sed -n 's/^ *Candidate: *//p')" || return 1
+		say "the Python package index gives none: taking the distribution's ansible-core"
 		install_packages "$(package_of ansible-playbook)" || return 1
 	fi
+	is_new_enough "$(ansible-playbook --version | sed -n '1s/.*core \([0-9.]*\).*/\1/p')" || return 1
 	ensure mkdir -p "$ANSIBLE/bin"
 	for _program in ansible-playbook ansible-galaxy; do
 		ensure ln -sf "$(command -v $_program)" "$ANSIBLE/bin/$_program"
 	done
+}
+
+# 2.14, Debian 12's, skips the tasks of a role that a role depends on whose own turn does not come.
+is_new_enough() {
+	case $1 in [0-9]*) ;; *) return 1 ;; esac
+	[ "$(printf '%s\n' "$OLDEST_ANSIBLE" "$1" | sort -V | head -n 1)" = "$OLDEST_ANSIBLE" ]
 }
 
 # Set BUNDLE to the file of the bundle to install, and SUM to its SHA-256, by which all that follows
@@ -455,6 +466,7 @@ build_bundle() {
 	for _program in make gcc musl-gcc; do
 		command -v $_program >/dev/null || _missing="$_missing $_program"
 	done
+	has_kernel_headers || _missing="$_missing gcc"
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$_missing" ] || add_packages $_missing
 	STEP="building $BUNDLE"
@@ -464,6 +476,9 @@ build_bundle() {
 	SUM=$(built_sum)
 	check_host quietly # by the km that was not there before
 }
+
+# gcc alone brings no headers where a package manager installs no recommended packages.
+has_kernel_headers() { ! command -v gcc >/dev/null || echo '#include <linux/kvm.h>' | gcc -E - >/dev/null 2>&1; }
 
 # Print the sum of the bundle that the checkout's last build noted.
 built_sum() { cut -d ' ' -f 1 "$TREE/build/bundle.sha256" 2>/dev/null; }

@@ -27,13 +27,15 @@ def check_backend(host: Host) -> Result:
     found = {name: host.which(name) for name in BACKENDS if host.which(name)}
     versions = {name: program_version(host, path) for name, path in found.items()}
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    hybrid = cgroup_mode(host) == HYBRID
     if not found:
+        fit = "runc" if hybrid else "crun"
         return warned(
             "neither crun nor runc is installed",
-            f"krun runs containers by one of them; the installer brings {DEFAULT.name}, and that crun",
-            f"run `{install_command(host, default='crun')}`",
+            f"krun runs containers by one of them; the installer brings {fit}",
+            f"run `{install_command(host, default=fit)}`",
         )
-    if cgroup_mode(host) != HYBRID:
+    if not hybrid:
         return passed(listed, versions=versions, fits=list(found))
     if "runc" in found:
         return passed(

@@ -104,19 +104,22 @@ def _is_whiteout(info: os.stat_result) -> bool:
 class Sandbox:
     """The copy, until it is closed."""
 
-    def __init__(self, own: Sequence[str] = (), spaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, own: Sequence[str] = (), spaces: Sequence[str] = (), base: Path | None = None
+    ) -> None:
         """Make it, which takes no time, for nothing is copied.
 
         The folders `own` are empty and on a real file system, like the engines': a sandbox in a
-        sandbox wants /var/tmp. `spaces` are further namespaces, such as those of NETWORK.
+        sandbox wants /var/tmp. `spaces` are further namespaces, such as those of NETWORK. `base`
+        is the root of another system, which is seen in place of this machine's files.
         """
         self._spaces = tuple(spaces)
         self._own = (*ENGINE_STATE, *own)
         self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
         for name in ("bare", "upper", "work", "root", "state"):
             (self._folder / name).mkdir(mode=0o755)
-        lower = "/"
-        if any(os.path.lexists(path) for path in KONTAIN):
+        lower = str(base or "/")
+        if not base and any(os.path.lexists(path) for path in KONTAIN):
             self._begin("/", "bare")
             bare = self.run("sh", "-ec", TAKE_AWAY, "sh", str(ROOT), *KONTAIN)
             self._end()

@@ -182,3 +182,21 @@ def test_a_lonely_script_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
 
     assert_error(run("--version", script=copy), 5, "neither a checkout nor an unpacked bundle")
+
+
+def test_the_oldest_ansible_is_the_collections() -> None:
+    """install.sh takes a distribution's Ansible only where the collection supports it."""
+    oldest = re.search(r"requires_ansible: '>=(.*)'", (ROOT / "meta/runtime.yml").read_text())
+    assert oldest
+    functions = SCRIPT.read_text(encoding="utf-8").removesuffix('{ main "$@"; }\n')
+    assert f"OLDEST_ANSIBLE={oldest[1]}\n" in functions
+    taken = []
+    for version in ("2.14.18-0+deb12u2", "(none)", "", "2.15.0", "2.19.4-1", "2.9.27", "3.0"):
+        done = subprocess.run(
+            ["sh", "-s"],
+            input=f'{functions}\nPATH={os.defpath}\nis_new_enough "{version}"\n',
+            text=True,
+            check=False,
+        )
+        taken += [version] if done.returncode == 0 else []
+    assert taken == ["2.15.0", "2.19.4-1", "3.0"]

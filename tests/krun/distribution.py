@@ -61,6 +61,11 @@ def write_distribution() -> Path:
     )
 
 
+def write_base() -> Path:
+    """Return the archive of a root with the distribution's base system and no more."""
+    return _archive("base", SUITE)
+
+
 def write_newer_docker() -> Path:
     """Return the archive of a root with a docker whose BuildKit takes a runtime."""
     return _archive("docker", f"--include={','.join(DOCKER)}", NEWER_SUITE)

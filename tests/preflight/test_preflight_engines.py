@@ -82,12 +82,15 @@ def test_the_backend_fits_the_control_groups(
     assert result.details["versions"] == dict.fromkeys(programs, "1.8.1")
 
 
-def test_no_backend_says_how_to_get_one(host: MadeUpHost) -> None:
-    """Before the installation a missing backend is a warning: the installer brings one."""
+@pytest.mark.parametrize(("mode", "fit"), [("v2", "crun"), ("hybrid", "runc")])
+def test_no_backend_says_how_to_get_one(host: MadeUpHost, mode: str, fit: str) -> None:
+    """Before the installation a missing backend is a warning that names the one that fits."""
+    host.mount(mode)
     host.program("/usr/bin/apt-get", "")
     result = find(host, "backend")
     assert result.status == WARN
-    assert "`apt-get install crun`" in result.fix
+    assert f"the installer brings {fit}" in result.cause
+    assert f"`apt-get install {fit}`" in result.fix
 
 
 def test_the_engines_that_are_there_are_listed(host: MadeUpHost) -> None:
