@@ -33,7 +33,7 @@ _PLACE = "kontain"  # of the folder in the container that the snapshot is writte
 
 @dataclass(frozen=True)
 class Language:
-    """What is known of a language's program."""
+    """The facts of a language's program."""
 
     program: str
     options: tuple[str, ...]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a snapshot of Python does: an interpreter that has started, and is given a command line later.
+"""The program of a snapshot of Python: an interpreter that has started, and gets its words later.
 
-It is executed with `python3 -c` in a VM, and not imported. MODULES, which its maker puts in front, are
-imported before. It tells its maker what it has read, a path a line, and asks for the snapshot. What
-resumes there takes over from the new process what an interpreter looks at when it starts: arguments,
-environment, standard streams, folders of modules. It draws new random numbers where the library
-keeps a state of them.
+It is executed with `python3 -c` in a VM, and not imported. MODULES, which its maker puts in front,
+are imported before. It tells its maker what it has read, a path a line, and asks for the snapshot.
+The resumed one takes over from the new process all that an interpreter reads when it starts:
+arguments, environment, standard streams, folders of modules. It draws new random numbers where the
+library keeps a state of them.
 """
 
 import sys
@@ -36,7 +36,7 @@ def _prepare() -> None:
 
 
 def _arguments() -> "list[str]":
-    """Wait here for the process that goes on; return its command line."""
+    """Wait here for the process that resumes; return its command line."""
     import os
 
     try:
@@ -69,7 +69,7 @@ def _begin() -> None:
 
 
 def _folders() -> "list[tuple[str, int]]":
-    """Return the folders of modules beside the standard library that are there, with their times."""
+    """Return the folders of modules other than the standard library's, with their times."""
     import os
     import site
 
@@ -80,7 +80,7 @@ def _folders() -> "list[tuple[str, int]]":
 
 
 def _draw() -> None:
-    """Draw what the library keeps of random numbers anew, so that two copies differ."""
+    """Renew the library's random numbers, so that two copies differ."""
     import os
 
     loaded = sys.modules

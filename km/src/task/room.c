@@ -3,10 +3,10 @@
  * room.c: whether limits leave room for one more process or thread of the payload.
  *
  * A new process has a VM, for whose first KVM_RUN there are two more for a moment: a child of km,
- * and KVM's thread in it (vcpu.c). Natively fork(2) itself says that a limit is reached. So where
- * limits are low the three are tried out first, by children that end at once, and it is the fork
- * that fails, rather than its child later. krun lets the control group have two more than what the
- * container may have: then the limit that the payload meets is the one that was asked for.
+ * and KVM's thread in it (vcpu.c). On the host fork(2) itself says that a limit is reached. So
+ * where limits are low the three are tried out first, by children that end at once, and it is the
+ * fork that fails, rather than its child later. krun lets the control group have two more than what
+ * the container may have: then the limit that the payload meets is the one that was asked for.
  */
 #include "base/base.h"
 #include "task/task.h"

@@ -129,7 +129,9 @@ def _interpreter(head: bytes, path: str) -> list[str]:
     """Return the words of a script's first line: an interpreter, and one argument at most."""
     line, newline, _ = head[2:].partition(b"\n")
     line = line.partition(b"\0")[0].lstrip(b" \t")
-    name = line.partition(b" ")[0].partition(b"\t")[0]  # not at \r, which Linux takes for a part of it
+    name = line.partition(b" ")[0].partition(b"\t")[
+        0
+    ]  # not at \r, which Linux takes for a part of it
     option = line[len(name) :].strip(b" \t")
     cut = not newline and len(head) == _HEAD and len(name) == len(line)
     if not name or cut:

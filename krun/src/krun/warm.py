@@ -159,7 +159,7 @@ def _check_file(about: dict[str, Any], path: str) -> None:
 
 
 def _check_process(about: dict[str, Any], process: dict[str, Any], words: list[str]) -> None:
-    """Refuse a process that starts otherwise than the snapshot can go on."""
+    """Refuse a process that starts otherwise than the snapshot can resume."""
     options = document.strings(about, "options")
     if not words or (words[0][:1] == "-" and (words[0] not in options or len(words) == 1)):
         raise UnfitError(f"it takes a script, or one of {', '.join(options)}: found {words[:1]!r}")
