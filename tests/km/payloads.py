@@ -184,6 +184,9 @@ THREADS = (
     Payload("helped", runs=_each(HELPED)),
     Payload("helped_waits", ("musl", "dynamic"), _each(HELPED_WAITS), flags=("-pthread",)),
     Payload("unshared", flags=("-pthread",)),
+    Payload(
+        "unwind", ("glibc", "dynamic"), flags=("-fexceptions", "-fnon-call-exceptions", "-O1")
+    ),
     Payload("sites", ("musl", "dynamic"), runs=_each(SITES), flags=("-pthread",)),
 )
 
