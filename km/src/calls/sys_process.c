@@ -45,7 +45,11 @@ HANDLER(arch_prctl)
     case ARCH_GET_GS:
         cpu_get_bases(vcpu, &fs, &gs);
         return guest_write(args[1], args[0] == ARCH_GET_FS ? &fs : &gs, sizeof(fs));
-    default: /* CPUID faulting, shadow stacks, AMX: not here */
+    case ARCH_GET_CPUID: /* without faults */
+        return 1;
+    case ARCH_SET_CPUID: /* as on a CPU that has none */
+        return -ENODEV;
+    default: /* shadow stacks, AMX: not here */
         return -EINVAL;
     }
 }

@@ -173,8 +173,12 @@ static int vfork_main(void *argument)
 {
     const struct vfork *how = argument;
     struct vcpu *vcpu = how->vcpu;
+    int32_t tid = pid_map_shown(getpid());
 
     enter_cgroup(how->clone);
+    if (how->clone->flags & CLONE_CHILD_SETTID) {
+        (void)guest_write(how->clone->child_tid, &tid, sizeof(tid));
+    }
     cpu_load(vcpu, how->state);
     vcpu->vforked = true;
     vcpu->children_apart = false;
@@ -232,7 +236,10 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     freeze_back(vcpu);
     hooks.after_vfork(vcpu);
     cpu_load(vcpu, &parent);
-    stub_set_answers(vcpu); /* they were the child's */
+    stub_set_answers(vcpu);                             /* they were the child's */
+    if (pid > 0 && how->flags & CLONE_CHILD_CLEARTID) { /* it has left this memory */
+        thread_clear_tid(how->child_tid);
+    }
     signal_release(vcpu);
     (void)munmap(stack, stack_size);
     return pid;
@@ -310,7 +317,8 @@ static int64_t judge(const struct clone *how)
         has(how->flags, CLONE_NEWIPC | CLONE_SYSVSEM) ||
         (how->flags & CLONE_THREAD && !(how->flags & CLONE_SIGHAND)) ||
         (how->flags & CLONE_SIGHAND && !(how->flags & CLONE_VM)) ||
-        has(how->flags, CLONE_PIDFD | CLONE_DETACHED)) {
+        has(how->flags, CLONE_PIDFD | CLONE_DETACHED) ||
+        (has(how->flags, CLONE_PIDFD | CLONE_PARENT_SETTID) && how->pidfd == how->parent_tid)) {
         return -EINVAL;
     }
     if (how->tls >= GUEST_TOP && how->flags & CLONE_SETTLS) {

@@ -25,6 +25,9 @@ void threads_go(void);
  * last. */
 _Noreturn void thread_end(struct vcpu *vcpu, int status);
 
+/* Say at `addr`, if that is not 0, that the task whose number stood there has ended. */
+void thread_clear_tid(uint64_t addr);
+
 /* In the child of fork(): this thread is the only one. */
 void thread_after_fork(void);
 

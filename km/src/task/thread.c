@@ -218,6 +218,15 @@ static void wake(uint64_t addr)
     (void)syscall(__NR_futex, addr, FUTEX_WAKE, 1); /* also when a signal waits */
 }
 
+void thread_clear_tid(uint64_t addr)
+{
+    const int32_t zero = 0;
+
+    if (addr && guest_write(addr, &zero, sizeof(zero)) == 0) {
+        wake(addr);
+    }
+}
+
 /* A futex that the dying thread holds gets the mark that its owner died. */
 static void robust_release(uint64_t futex, int32_t tid)
 {
@@ -264,15 +273,12 @@ static void robust_walk(const struct vcpu *vcpu)
 
 _Noreturn void thread_end(struct vcpu *vcpu, int status)
 {
-    uint32_t zero = 0;
     bool last;
 
     signal_hold();
     (void)syscall(__NR_set_robust_list, NULL, ROBUST_HEAD); /* the kernel's walk trusts the list */
     robust_walk(vcpu);
-    if (vcpu->clear_tid && guest_write(vcpu->clear_tid, &zero, sizeof(zero)) == 0) {
-        wake(vcpu->clear_tid);
-    }
+    thread_clear_tid(vcpu->clear_tid);
     last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
     if (status < 0) {
         status = -status;

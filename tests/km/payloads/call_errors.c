@@ -87,6 +87,10 @@ static void clones(void)
     try_clone("pidfd nowhere", ARGS(.flags = CLONE_PIDFD, .pidfd = 8), 0, size);
     try_clone("pidfd", ARGS(.flags = CLONE_PIDFD, .pidfd = (uint64_t)&pidfd), 0, size);
     CHECK(pidfd >= 0 && close(pidfd) == 0);
+    try_clone("pidfd and parent_tid",
+              ARGS(.flags = CLONE_PIDFD | CLONE_PARENT_SETTID, .pidfd = (uint64_t)&pidfd,
+                   .parent_tid = (uint64_t)&pidfd),
+              0, size);
     try_clone("child_tid nowhere", ARGS(.flags = CLONE_CHILD_SETTID, .child_tid = 8), 0, size);
     try_clone("parent_tid nowhere", ARGS(.flags = CLONE_PARENT_SETTID, .parent_tid = 8), 0, size);
     try_clone("cgroup 0", ARGS(.flags = CLONE_INTO_CGROUP), 0, size);

@@ -28,9 +28,10 @@ int main(void)
     FAILS(prctl(PR_MCE_KILL, 1, 0, 0, 0));
     FAILS(prctl(PR_SET_PTRACER, -1, 0, 0, 0));
     FAILS(prctl(PR_SET_NAME, 0x7e0000000000));
-    FAILS(syscall(SYS_arch_prctl, 0x1012, 0));  /* ARCH_SET_CPUID: CPUID faults */
-    FAILS(syscall(SYS_arch_prctl, 0x1023, 18)); /* ARCH_REQ_XCOMP_PERM */
-    FAILS(syscall(SYS_arch_prctl, 0x5001, 1));  /* ARCH_SHSTK_ENABLE */
+    FAILS(syscall(SYS_arch_prctl, 0x1012, 0));   /* ARCH_SET_CPUID: CPUID faults */
+    CHECK(syscall(SYS_arch_prctl, 0x1011) == 1); /* ARCH_GET_CPUID */
+    FAILS(syscall(SYS_arch_prctl, 0x1023, 18));  /* ARCH_REQ_XCOMP_PERM */
+    FAILS(syscall(SYS_arch_prctl, 0x5001, 1));   /* ARCH_SHSTK_ENABLE */
     (void)prctl(PR_SET_DUMPABLE, 1);
     __asm__ volatile("cpuid; rdtsc" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
     if (kvm >= 0) {

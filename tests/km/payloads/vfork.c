@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static char stack[64 << 10] __attribute__((aligned(16)));
@@ -15,6 +16,23 @@ static int run(void *unused)
     changed++; /* with CLONE_VM in the parent's memory too */
     (void)execl("/bin/true", "true", NULL);
     _exit(8);
+}
+
+/* The child's number, at its place while it is in this memory. */
+static void numbered(void)
+{
+    int status = 0;
+    volatile pid_t own = 0;
+    long child = syscall(
+        SYS_clone, CLONE_VM | CLONE_VFORK | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, 0,
+        NULL, &own, 0);
+
+    if (child == 0) {
+        _exit(own == getpid() ? 4 : 5);
+    }
+    SHOW(own);
+    SHOW(waitpid((pid_t)child, &status, 0) == child);
+    SHOW(WEXITSTATUS(status));
 }
 
 int main(void)
@@ -33,5 +51,6 @@ int main(void)
     child = clone(run, stack + sizeof(stack), SIGCHLD, NULL);
     SHOW(waitpid(child, &status, 0) == child);
     SHOW(WEXITSTATUS(status));
+    numbered();
     return 0;
 }
