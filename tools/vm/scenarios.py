@@ -70,6 +70,7 @@ RUNS = (
     Run("km_on_vmx", "bookworm-memory", lane="long"),
     Run("corpus_on_svm", "trixie-programs"),
     Run("krun_on_svm", "trixie"),
+    Run("pods_on_svm", "trixie"),
     Run("examples_on_svm", "trixie"),
     Run("refuse_without_kvm", "trixie", lane="long"),
     Run("install", "bookworm"),
