@@ -45,7 +45,8 @@
 #define REST_MIN (25UL << 20) /* then it sleeps, some 10 ms at first */
 #define REST_MAX (2UL << 30)  /* and a second at most */
 #define REST_SHARE 4UL        /* it rested long enough when it then ran so many times as long */
-#define CALLS_MIN 16U         /* calls in a row that wake it */
+#define CALLS_FIRST 32U       /* calls in a row that make it: a small program ends before */
+#define CALLS_MIN 16U         /* that wake it */
 #define CALLS_MAX 16384U      /* likewise, when it often had little to do */
 #define SPINS 600             /* of the guest, some 20 us, then it leaves */
 #define WAIT_SPINS 2000       /* of the vCPU's thread, then it sleeps */
@@ -69,7 +70,7 @@ static struct {
     uint64_t rest;     /* how long it rests next time */
     unsigned calls;    /* in a row, that left */
     uint32_t wanted;   /* so many wake it */
-} helper = {.rest = REST_MIN, .wanted = CALLS_MIN};
+} helper = {.rest = REST_MIN, .wanted = CALLS_FIRST};
 
 static _Thread_local bool is_helper;
 
