@@ -16,11 +16,14 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # it has no typ
 
 from tests.km import payloads
 from tests.km.compare import lay_out
-from tests.km.payload import build
+from tests.km.payload import Payload, build
 from tools.vm.suite import ROOT, send
 
 THERE = "/root/km-tests"
 TIMEOUT_S = 240  # of one run of a payload, under emulation on a machine that may have other work
+
+POISONED = Payload("poisoned")
+"""Not for the host that the tests run on, which would lose a page."""
 
 WHOLE = os.environ.get("KONTAIN_VMS") == "all"
 # What QEMU 7.2 does not emulate as a CPU does: it takes any MXCSR, and a program that returns to ring
@@ -28,10 +31,10 @@ WHOLE = os.environ.get("KONTAIN_VMS") == "all"
 QEMU_DIFFERS = {"forged_mxcsr", "ring_changes"}
 # What the CPU and KVM have a part in, more than the table of system calls.
 SHORT = {
-    "auxv", "bad_bases", "bad_pointers", "canonical_edge", "clocks", "cpu_fault", "exec",
+    "auxv", "bad_bases", "bad_pointers", "canonical_edge", "clocks", "cpu_fault", "every_page", "exec",
     "executable_stack", "forged_sigreturn", "fork", "fork_memory", "fpu_state", "generated_code",
     "hello", "kernel_name", "map_fixed", "monitor_memory", "page_fault",
-    "protect", "remap", "sites", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
+    "protect", "remap", "sites", "signal_at_fault", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
     "stray_sigreturn", "syscall_registers", "thread_local", "threads", "timer_signals",
     "vector_restore", "vectors", "vfork", "vsyscall",
 }  # fmt: skip
@@ -50,6 +53,7 @@ def folder(host: Host, tmp_path_factory: pytest.TempPathFactory) -> str:
         for how in payload.builds if WHOLE else payload.builds[:1]:
             if payload.name in NAMES:
                 build(payload, how, here)
+    build(POISONED, POISONED.builds[0], here)
     subprocess.run(["strip", "--strip-debug", *here.iterdir()], check=True)
     lay_out(here)
     shutil.copy(ROOT / "build/km/km", here)
@@ -73,3 +77,15 @@ def test_payload_is_the_same_in_a_vm(host: Host, folder: str, name: str) -> None
     if "it needs" in done.stdout and "0 compared" in done.stdout:
         pytest.skip(f"{done.stdout.strip()}: start the machine with more")
     assert done.rc == 0, f"\n{done.stdout}{done.stderr}"
+
+
+def test_a_page_that_the_hardware_has_lost(host: Host, folder: str) -> None:
+    """A program in a VM gets BUS_MCEERR_AR for a page that the kernel has given up, as on the host."""
+    program = f"./{POISONED.name}.{POISONED.builds[0]}"
+    file = host.check_output("mktemp --tmpdir=/dev/shm")
+    poisoned = host.run(f"cd {folder} && {program} {file} poison")
+    assert poisoned.rc == 0, poisoned.stdout + poisoned.stderr
+    native = host.run(f"cd {folder} && {program} {file}")
+    in_vm = host.run(f"cd {folder} && ./km {program} {file}")
+    assert in_vm.stdout == native.stdout
+    assert "read: r gives signal 7 code 4, address is right" in native.stdout
