@@ -307,6 +307,7 @@ HOSTILE = (
     Payload("proc_roots", judge=ITSELF),
     Payload("proc_paths", judge=ITSELF),
     Payload("copy_race", judge=ITSELF),
+    Payload("copy_helped"),
     Payload("false_fault", runs=_each(["", "handled", "blocked"])),
     Payload("exec_race", judge=ITSELF),
     Payload("stale_numbers", judge=ITSELF),

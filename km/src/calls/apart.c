@@ -43,12 +43,16 @@ bool apart_run(struct vcpu *vcpu, void (*run)(void *argument), void *argument)
     if (stack == MAP_FAILED) {
         return false;
     }
-    signal_hold();
+    if (vcpu) {
+        signal_hold();
+    }
     tid = clone(begin, stack + STACK_SIZE, THREAD, &job, NULL, NULL, &running);
     while (tid > 0 && __atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
         (void)syscall(__NR_futex, &running, FUTEX_WAIT, 1, NULL);
     }
-    signal_release(vcpu);
+    if (vcpu) {
+        signal_release(vcpu);
+    }
     (void)munmap(stack, STACK_SIZE);
     return tid > 0;
 }

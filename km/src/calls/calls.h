@@ -145,7 +145,8 @@ enum helped {
     HELPED_NOT,
     HELPED,          /* it may make the call: nothing depends on which thread asks, nothing waits */
     HELPED_ON_FILE,  /* likewise, where what the first argument is open at lets it not wait */
-    HELPED_IF_READY, /* likewise, where helper_call.c or helper_wait.c finds that it does not wait */
+    HELPED_IF_READY, /* likewise, where helper_call.c or helper_wait.c finds that it does not wait
+                      */
     ENDS_HELPER,     /* changes what each thread has of its own: a helper would keep what was */
 };
 
@@ -351,18 +352,30 @@ const char *proc_copy_name(const char *path);
 /* If it is one, let it say what is so now, as /proc does to who reads from the begin. */
 void proc_copy_renew(struct vcpu *vcpu, int fd);
 
+/* ---- sys_copy.c: what is beside the content of a copy ---- */
+
+/* Whether it was opened to read, to write, or both, as O_RDONLY and its kin say. */
+int copy_access(int fd);
+
+/* Let the pin be another file of /proc, opened so, whose content a payload may have. */
+int64_t copy_pin_other(struct vcpu *vcpu, int access);
+
+/* Make a call on descriptor args[0], or on such a file where that is a copy. */
+int64_t copy_call(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
+
 /* ---- text.c: a text that is written to a file ---- */
 
 #define TEXT_PRINTED 512 /* bytes that text_print() may add, with a zero */
 
 struct text {
+    const struct vcpu *reader; /* whose thread asks, or waits for the helper which does */
     int fd;
     bool failed;
     size_t used;
     char piece[8192];
 };
 
-void text_begin(struct text *text, int fd);
+void text_begin(struct text *text, const struct vcpu *reader, int fd);
 void text_add(struct text *text, const void *bytes, size_t count);
 void text_line(struct text *text, const char *line);
 __attribute__((format(printf, 2, 3))) void text_print(struct text *text, const char *format, ...);
@@ -371,7 +384,7 @@ bool text_end(struct text *text); /* false: it could not be written whole */
 /* ---- proc_text.c: such a file's content ---- */
 
 /* Write what it shall say. False when the host does not say it to this process. */
-bool proc_write(int to, const struct proc_file *what);
+bool proc_write(const struct vcpu *reader, int to, const struct proc_file *what);
 
 /* Must be called before there is a second thread; in the child of fork(). */
 void proc_open_lists(void);
@@ -380,8 +393,8 @@ void proc_after_fork(void);
 /* Open a file below pin_proc() to read it, or NULL. */
 FILE *proc_open(const char *name);
 
-/* How many filters of system calls a process that km runs shows, this one if it is its `own`. */
-unsigned proc_filters(pid_t pid, bool own);
+/* How many filters of system calls a process that km runs shows, this one to `own`, or NULL. */
+unsigned proc_filters(pid_t pid, const struct vcpu *own);
 
 /* Whether a thread of the process is not the payload's: KVM's own or the monitor's helper. */
 bool proc_is_monitors_thread(pid_t pid, const char *tid);
@@ -402,6 +415,7 @@ bool offset_is_monitors(uint64_t offset);
 /* ---- apart.c ---- */
 
 /* Let a thread that nobody shares descriptors with run this, and wait for it. False: there is none.
+ * `vcpu` is the calling thread's, or NULL for the helper, which takes no signals.
  */
 bool apart_run(struct vcpu *vcpu, void (*run)(void *argument), void *argument);
 
@@ -532,8 +546,8 @@ bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
 
 /* ---- helper_wait.c ---- */
 
-/* Make a call of a descriptor that may wait, `st` as fstat() says, if the host does all of it at once:
- * whether it did. `args` are lost. */
+/* Make a call of a descriptor that may wait, `st` as fstat() says, if the host does all of it at
+ * once: whether it did. `args` are lost. */
 struct stat;
 bool waiting_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, const struct stat *st,
                   int64_t *result);
@@ -769,6 +783,15 @@ HANDLER(exit);
 HANDLER(set_tid_address);
 HANDLER(set_robust_list);
 HANDLER(get_robust_list);
+HANDLER(fsync);
+HANDLER(fdatasync);
+HANDLER(fchmod);
+HANDLER(fallocate);
+HANDLER(fsetxattr);
+HANDLER(fgetxattr);
+HANDLER(flistxattr);
+HANDLER(fremovexattr);
+HANDLER(name_to_handle_at);
 
 /* sys_wait.c */
 HANDLER(wait4);

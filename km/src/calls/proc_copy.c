@@ -21,6 +21,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* since Linux 6.3: nobody may execute it, as nobody may such a file */
+#endif
+
 static const char memory[] = "/memfd:"; /* begins what the kernel calls a file in memory */
 static const char begin[] = "/memfd:/proc/";
 
@@ -31,11 +35,14 @@ int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
     int text;
 
     (void)snprintf(name, sizeof(name), "/proc/%s/%s", file->folder, file->last);
-    text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC);
+    text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (text < 0 && errno == EINVAL) {
+        text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC);
+    }
     if (text < 0) {
         return -errno;
     }
-    error = proc_write(text, file) ? pin_set(vcpu, text) : -EACCES;
+    error = proc_write(vcpu, text, file) ? pin_set(vcpu, text) : -EACCES;
     (void)close(text);
     return error;
 }

@@ -111,7 +111,7 @@ static uint64_t caught(uint64_t by_host)
 
 static const char filters[] = "Seccomp_filters:\t"; /* since Linux 5.9 */
 
-unsigned proc_filters(pid_t pid, bool own)
+unsigned proc_filters(pid_t pid, const struct vcpu *own)
 {
     static uint32_t known; /* of this process and its forks, plus 1: it stays what it is */
     char name[PROC_AT], line[256];
@@ -119,7 +119,7 @@ unsigned proc_filters(pid_t pid, bool own)
     FILE *file;
 
     if (own && host) {
-        return seccomp_shown(signal_vcpu(), host - 1);
+        return seccomp_shown(own, host - 1);
     }
     host = 0;
     (void)snprintf(name, sizeof(name), "%d/status", pid);
@@ -135,7 +135,7 @@ unsigned proc_filters(pid_t pid, bool own)
             __atomic_store_n(&known, host + 1, __ATOMIC_RELAXED);
         }
     }
-    return seccomp_shown(own ? signal_vcpu() : NULL, host);
+    return seccomp_shown(own, host);
 }
 
 static void write_status(struct text *to, const char *line, pid_t pid, bool own)
@@ -150,13 +150,13 @@ static void write_status(struct text *to, const char *line, pid_t pid, bool own)
     } else if (own && !strncmp(line, handled, strlen(handled))) {
         text_print(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
-        shown = proc_filters(pid, own);
+        shown = proc_filters(pid, own ? to->reader : NULL);
         text_print(to, "%s%u\n", seccomp,
                    shown ? SECCOMP_MODE_FILTER
-                   : own ? signal_vcpu()->seccomp.mode
+                   : own ? to->reader->seccomp.mode
                          : 0);
     } else if (!strncmp(line, filters, strlen(filters))) {
-        text_print(to, "%s%u\n", filters, proc_filters(pid, own));
+        text_print(to, "%s%u\n", filters, proc_filters(pid, own ? to->reader : NULL));
     } else {
         text_line(to, line);
     }
@@ -403,10 +403,10 @@ void proc_after_fork(void)
 }
 
 /* The list that `last` is made of, from its start, or -1. */
-static int own_list(const char *last)
+static int own_list(const struct vcpu *vcpu, const char *last)
 {
     if (!lists_open) {
-        if (signal_vcpu()->vforked) { /* whose descriptors its parent has not */
+        if (vcpu->vforked) { /* whose descriptors its parent has not */
             return -1;
         }
         proc_open_lists();
@@ -514,7 +514,7 @@ static void write_apart(void *of)
 static bool write_mappings(struct text *to, const struct proc_file *what, bool own)
 {
     const char *from = strcmp(what->last, "smaps_rollup") != 0 ? what->last : "smaps";
-    struct maps text = {.fd = own ? own_list(from) : -1};
+    struct maps text = {.fd = own ? own_list(to->reader, from) : -1};
     struct writing writing = {to, what, from, own, false};
 
     if (text.fd >= 0) {
@@ -547,12 +547,12 @@ static bool write_read(struct text *to, const struct proc_file *what, bool own)
     return true;
 }
 
-bool proc_write(int to, const struct proc_file *what)
+bool proc_write(const struct vcpu *reader, int to, const struct proc_file *what)
 {
     bool own = what->pid == proc_self(), locked = own && strstr(what->last, "maps"), done;
     struct text text;
 
-    text_begin(&text, to);
+    text_begin(&text, reader, to);
     if (locked) {
         mm_lock();
     }

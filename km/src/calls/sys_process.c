@@ -154,7 +154,7 @@ HANDLER(prctl)
     case PR_SET_TSC:
         return set_tsc(vcpu, args[1]);
     case PR_GET_SECCOMP: /* of the payload, not of the monitor */
-        return proc_filters(proc_self(), true) ? SECCOMP_MODE_FILTER : vcpu->seccomp.mode;
+        return proc_filters(proc_self(), vcpu) ? SECCOMP_MODE_FILTER : vcpu->seccomp.mode;
     case PR_SET_SECCOMP:
         return seccomp_set(vcpu, args[1], args[2]);
     case PR_SET_VMA_: /* a name for a mapping */

@@ -17,8 +17,9 @@ static void write_out(struct text *text)
     text->used = 0;
 }
 
-void text_begin(struct text *text, int fd)
+void text_begin(struct text *text, const struct vcpu *reader, int fd)
 {
+    text->reader = reader;
     text->fd = fd;
     text->used = 0;
     text->failed = false;
