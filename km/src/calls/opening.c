@@ -336,6 +336,9 @@ static int64_t pin_text(struct vcpu *vcpu, struct proc_file *file, uint64_t flag
 {
     int64_t error = may_open(file, flags);
 
+    if (!error && flags & O_DIRECT) {
+        error = -EINVAL;
+    }
     if (!error) {
         error = proc_rewrite(vcpu, file);
     }

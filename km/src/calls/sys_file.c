@@ -237,6 +237,13 @@ static enum fcntl_arg fcntl_argument(uint32_t command)
     }
 }
 
+/* Whether files in memory know what those of /proc do not. */
+static bool is_of_memory(uint32_t command, uint64_t argument)
+{
+    return command == F_GET_SEALS || command == F_ADD_SEALS ||
+           (command == F_SETFL && argument & O_DIRECT);
+}
+
 /* int fcntl(int fd, int cmd, ... arg): a command that is not known may take a pointer */
 HANDLER(fcntl)
 {
@@ -245,8 +252,10 @@ HANDLER(fcntl)
     if ((uint32_t)args[1] == F_SETFD) {
         return change_descriptor(vcpu, __NR_fcntl, args, 0);
     }
-    if ((uint32_t)args[1] == F_GET_SEALS && proc_copy_at((int)args[0], &file)) {
-        return -EINVAL; /* as the file that it is in the place of */
+    if (is_of_memory((uint32_t)args[1], args[2]) && proc_copy_at((int)args[0], &file)) {
+        /* as the file that it is in the place of */
+        return (uint32_t)args[1] == F_ADD_SEALS && copy_access((int)args[0]) == O_RDONLY ? -EPERM
+                                                                                         : -EINVAL;
     }
     switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
     case FCNTL_UNKNOWN:

@@ -30,6 +30,7 @@
 #define TERMIOS 36
 #define TERMIOS2 44
 #define IFREQ 40
+#define FSXATTR 28
 
 static const struct {
     uint32_t command, size; /* bytes behind the pointer; 0: the argument is a number */
@@ -85,8 +86,8 @@ static const struct {
     {FS_IOC_GETFLAGS, 8},
     {FS_IOC_SETFLAGS, 8},
     {FS_IOC_GETVERSION, 8},
-    {FS_IOC_FSGETXATTR, 28},
-    {FS_IOC_FSSETXATTR, 28},
+    {FS_IOC_FSGETXATTR, FSXATTR},
+    {FS_IOC_FSSETXATTR, FSXATTR},
     {FS_IOC_FIEMAP, 32}, /* and extents: less than 4 GiB, the gap above GUEST_TOP */
     {BLKGETSIZE64, 8},
     {BLKSSZGET, 4},
@@ -220,6 +221,13 @@ HANDLER(ioctl)
         return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_ioctl, args);
     case FICLONERANGE:
         return clone_range(args);
+    case FIGETBSZ:
+    case FS_IOC_GETFLAGS:
+    case FS_IOC_SETFLAGS:
+    case FS_IOC_FSGETXATTR:
+    case FS_IOC_FSSETXATTR:
+    case FS_IOC_GETVERSION:
+        return guest_ok(args[2], FSXATTR) ? copy_call(vcpu, __NR_ioctl, args) : -EFAULT;
     case TIOCSCTTY: /* by 1, root would take another session's */
         return host_syscall(__NR_ioctl, (uint64_t[6]){args[0], args[1], 0});
     default:

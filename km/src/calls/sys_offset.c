@@ -165,19 +165,34 @@ static int64_t call_with_offsets(uint64_t number, const uint64_t *args, unsigned
     return copy_out(&one) < 0 || copy_out(&other) < 0 ? -EFAULT : result;
 }
 
+/* A copy cannot be read so, as the file that it is in the place of: -errno, or 0. */
+static int64_t refuse_copy(uint64_t fd)
+{
+    struct proc_file file;
+
+    if (!proc_copy_at((int)fd, &file)) {
+        return 0;
+    }
+    return copy_access((int)fd) == O_WRONLY ? -EBADF : -EINVAL;
+}
+
 /* ssize_t sendfile(int out, int in, off_t *offset, size_t count) */
 HANDLER(sendfile)
 {
+    int64_t error = refuse_copy(args[1]);
+
     (void)vcpu;
-    return call_with_offsets(__NR_sendfile, args, 2, 2);
+    return error < 0 ? error : call_with_offsets(__NR_sendfile, args, 2, 2);
 }
 
 /* ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
  */
 HANDLER(splice)
 {
+    int64_t error = refuse_copy(args[0]);
+
     (void)vcpu;
-    return call_with_offsets(__NR_splice, args, 1, 3);
+    return error < 0 ? error : call_with_offsets(__NR_splice, args, 1, 3);
 }
 
 /* ssize_t copy_file_range(the same) */

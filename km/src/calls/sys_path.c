@@ -80,7 +80,8 @@ static int64_t pin_named(const struct named *what)
     }
     error = pin_set(what->vcpu, (int)fd);
     (void)close((int)fd);
-    return error;
+    return !error && proc_copy_at(what->vcpu->pin, &file) ? copy_pin_other(what->vcpu, O_RDONLY)
+                                                          : error;
 }
 
 /* Where the kernel does not take the pin itself, it takes its name. */

@@ -9,11 +9,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 static pid_t other;
 
@@ -154,6 +157,29 @@ static void show_uses(int fd)
     printf(" %x\n", (unsigned)fcntl(fd, F_GETFL));
 }
 
+/* What is asked for beside the content. */
+static void show_facts(int fd)
+{
+    char link[64], value[16];
+    int size = 0;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    printf("  fsync %s", result_of(fsync(fd)));
+    printf(" %s attributes", result_of(fdatasync(fd)));
+    printf(" %s", result_of(fgetxattr(fd, "user.a", value, sizeof(value))));
+    printf(" %s", result_of(flistxattr(fd, value, sizeof(value))));
+    printf(" %s mode", result_of(fsetxattr(fd, "user.a", "b", 1, 0)));
+    printf(" %s", result_of(fchmod(fd, 0777)));
+    printf(" %s run", result_of(chmod(link, 0777)));
+    printf(" %s room", result_of(access(link, X_OK)));
+    printf(" %s block", result_of(fallocate(fd, 0, 0, 1)));
+    printf(" %s", result_of(ioctl(fd, FIGETBSZ, &size)));
+    printf(" %d flags", size);
+    printf(" %s direct", result_of(ioctl(fd, FS_IOC_GETFLAGS, &size)));
+    printf(" %s", result_of(fcntl(fd, F_SETFL, O_DIRECT)));
+    printf(" %s\n", result_of(open(link, O_RDONLY | O_DIRECT)));
+}
+
 static void show_positions(int fd)
 {
     printf("  seek %s", result_of(lseek(fd, 0, SEEK_END)));
@@ -221,6 +247,7 @@ static void show_file(const char *folder, const char *last)
     show_place(fd, path);
     show_stats(fd, path);
     show_uses(fd);
+    show_facts(fd);
     show_positions(fd);
     if (!changes(last)) {
         show_reading(fd);
@@ -410,8 +437,6 @@ static void show_moves(void)
     printf("to maps: splice %s", result_of(splice(ends[0], NULL, fd, NULL, 1, 0)));
     printf(" empty %s\n", result_of(splice(ends[0], NULL, fd, NULL, 1, SPLICE_F_NONBLOCK)));
     (void)close(fd);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
 }
 
 static pid_t start_other(int *end)
