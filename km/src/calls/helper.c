@@ -62,6 +62,7 @@ static struct {
     bool refused;      /* it cannot be had */
     uint32_t turn;     /* a futex */
     uint32_t awake;    /* a futex: the helper looks for requests, or is about to */
+    bool starts;       /* it may not know yet what it is */
     bool ends;         /* it shall end */
     bool missed;       /* it did not look while it should have */
     uint64_t begin;    /* when the program made its first call of these */
@@ -218,6 +219,7 @@ static void *helper_main(void *unused)
     helper.tid = (pid_t)syscall(__NR_gettid);
     (void)prctl(PR_SET_NAME, HELPER_NAME);
     signal_hold();
+    __atomic_store_n(&helper.starts, false, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&helper.ends, __ATOMIC_ACQUIRE)) {
         if (load(&helper.awake)) {
             watch();
@@ -230,10 +232,12 @@ static void *helper_main(void *unused)
 
 bool helper_passes_on(int signo, const void *info)
 {
-    if (is_helper) {
+    bool passes = is_helper || (__atomic_load_n(&helper.starts, __ATOMIC_ACQUIRE) && helper.vcpu);
+
+    if (passes) {
         (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), freeze_of(helper.vcpu)->tid, signo, info);
     }
-    return is_helper;
+    return passes;
 }
 
 /* ---- the vCPU's thread's side ---- */
@@ -329,6 +333,8 @@ static void create(struct vcpu *vcpu)
     helper.ends = false;
     helper.missed = false;
     helper.vcpu = vcpu;
+    helper.starts = true;
+    signal_before_threads();
     signal_hold();
     (void)pthread_attr_init(&attr);
     if (pthread_attr_setstack(&attr, (void *)(STACK + PAGE_SIZE), STACK_SIZE - PAGE_SIZE) == 0) {

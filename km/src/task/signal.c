@@ -102,7 +102,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
         *rip = (greg_t)guest_copy_fault;
         return;
     }
-    if (!current) { /* a thread that starts, in which musl lets its own signal 33 through */
+    if (!current) { /* a thread that starts, in which musl lets 33 and 34 through */
         if (!hooks.helper_passes_on(signo, info)) {
             postpone(signo, info, host);
         }
@@ -165,13 +165,22 @@ bool signal_dumps_core(int signo)
     return core & SIGNAL_BIT(signo);
 }
 
+static bool has_threads; /* or has had; the helper is one */
+
+/* Once there are threads, 33 and 34 come through where the payload blocks them: musl unblocks both
+ * in a thread that starts, and in the one that starts the first. They must not kill there. */
+static bool is_musls(int signo)
+{
+    return (signo == 33 || signo == 34) && has_threads;
+}
+
 /*
  * Whether the host shall tell of a signal that the payload leaves to kill it: for what is said when
  * it does. Process 1 of a container does not die of them.
  */
 static bool is_watched(int signo)
 {
-    return (options.trace || options.stats || options.coredump || options.gdb ||
+    return (is_musls(signo) || options.trace || options.stats || options.coredump || options.gdb ||
             options.gdb_session || (core_limit && signal_dumps_core(signo))) &&
            signo != SIGKILL && signal_kills(signo) && getpid() != 1;
 }
@@ -246,6 +255,14 @@ static void watch_signals(void)
         if (is_watched(signo) && signal_action(signo)->handler == (uint64_t)SIG_DFL) {
             (void)host_handle(signo, 0);
         }
+    }
+}
+
+void signal_before_threads(void)
+{
+    if (!has_threads) {
+        has_threads = true;
+        watch_signals();
     }
 }
 

@@ -78,6 +78,9 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask);
 /* All handlers become the default, as CLONE_CLEAR_SIGHAND says. */
 void signal_clear_handlers(void);
 
+/* There will be other threads, of the payload or the helper. */
+void signal_before_threads(void);
+
 /* Keep all signals from this thread while it changes what their handler looks at. */
 void signal_hold(void);
 void signal_release(struct vcpu *vcpu);

@@ -154,6 +154,7 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
     int error = EAGAIN;
 
     hooks.before_thread(parent);
+    signal_before_threads();
     (void)sem_init(&start->ready, 0, 0);
     signal_hold();
     thread_lock();
