@@ -68,26 +68,42 @@ static bool closes_at_once(uint64_t fd)
              getsockopt((int)fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && !linger.l_onoff));
 }
 
-/* Whether an opening is of a file that is there, where nobody waits for another's end of a pipe, a
- * device or a lease of a server. Should the path lead elsewhere the next moment, it is the payload
- * that has changed it, and that waits. Where nothing is there that is the result: what asks for a
- * snapshot is not there, and is for the payload's own thread. */
-static bool opens_file(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
-                       int64_t *result)
+/* What an opening leads to: 0 for a file or folder of a disk or of memory, where nobody waits for
+ * another's end of a pipe, a device or a lease of a server; -ENOENT; or another error. */
+static int64_t look(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
 {
-    uint64_t look = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
-    int64_t fd =
-        guest_ok(path, 0) && !fd_is_hidden(dirfd) ? open_at(vcpu, dirfd, path, look, 0) : -EFAULT;
+    uint64_t by_name = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
+    int64_t fd = guest_ok(path, 0) && !fd_is_hidden(dirfd) ? open_at(vcpu, dirfd, path, by_name, 0)
+                                                           : -EFAULT;
     struct stat st;
     bool is;
 
     if (fd < 0) {
-        *result = fd == -ENOENT && !(flags & O_CREAT) && !hooks.is_snapshot_path(path) ? fd : 0;
-        return *result < 0;
+        return fd;
     }
     is = fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
     (void)close((int)fd);
-    return is;
+    return is ? 0 : -EAGAIN;
+}
+
+/*
+ * An opening, whose path is argument `i`. Should that lead elsewhere the next moment, it is the
+ * payload that has changed it, and that waits; not where nothing was: then a file is made, or none.
+ * What asks for a snapshot is not there, and is for the payload's own thread.
+ */
+static bool make_opening(struct vcpu *vcpu, uint32_t number, uint64_t *args, unsigned i,
+                         int64_t *result)
+{
+    uint64_t dirfd = i ? args[0] : (uint64_t)AT_FDCWD, flags = args[i + 1];
+    int64_t found = look(vcpu, dirfd, args[i], flags);
+
+    if (found == -ENOENT && !hooks.is_snapshot_path(args[i])) {
+        args[i + 1] |= flags & O_CREAT ? O_EXCL : 0;
+        *result = flags & O_CREAT ? syscall_serve(vcpu, number, args) : -ENOENT;
+        return *result != -EEXIST || flags & O_EXCL;
+    }
+    *result = found ? 0 : syscall_serve(vcpu, number, args);
+    return !found;
 }
 
 /* Of fcntl(2), whatever the file is. */
@@ -97,15 +113,10 @@ static bool command_waits_not(int command)
            command == F_DUPFD || command == F_DUPFD_CLOEXEC;
 }
 
-/* Whether a call does not wait that is not judged by what its first argument is open at; it may
- * have been made, with a result below 0. */
-static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, int64_t *result)
+/* Whether a call does not wait that is not judged by what its first argument is open at. */
+static bool is_ready(uint32_t number, const uint64_t *args)
 {
     switch (number) {
-    case __NR_open:
-        return opens_file(vcpu, (uint64_t)AT_FDCWD, args[0], args[1], result);
-    case __NR_openat:
-        return opens_file(vcpu, args[0], args[1], args[2], result);
     case __NR_close:
         return closes_at_once(args[0]);
     case __NR_fcntl:
@@ -130,8 +141,6 @@ static bool is_ready(struct vcpu *vcpu, uint32_t number, const uint64_t *args, i
 static bool goes_by_descriptor(uint32_t number, const uint64_t *args)
 {
     switch (number) {
-    case __NR_open:
-    case __NR_openat:
     case __NR_close:
     case __NR_futex:
     case __NR_rt_sigaction:
@@ -153,8 +162,13 @@ static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
     if (waiting_polls(number)) {
         return waiting_poll(vcpu, number, args, result);
     }
-    *result = 0;
-    if (helped_of(number) != HELPED && !is_ready(vcpu, number, args, result)) {
+    if (number == __NR_open || number == __NR_openat) {
+        return make_opening(vcpu, number, args, number == __NR_openat, result);
+    }
+    if (number == __NR_sendfile && (fstat((int)args[1], &st) < 0 || !is_file((int)args[1], &st))) {
+        return false;
+    }
+    if (helped_of(number) != HELPED && !is_ready(number, args)) {
         if (!goes_by_descriptor(number, args) || fd_is_hidden(args[0]) ||
             fstat((int)args[0], &st) < 0) {
             return false;
@@ -163,7 +177,7 @@ static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
             return waiting_make(vcpu, number, args, &st, result);
         }
     }
-    *result = *result < 0 ? *result : syscall_serve(vcpu, number, args);
+    *result = syscall_serve(vcpu, number, args);
     return true;
 }
 

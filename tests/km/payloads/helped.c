@@ -252,12 +252,24 @@ static void names(void)
         CHECK(unlink("three") == 0 && rmdir("folder") < 0 && errno == ENOTEMPTY);
         CHECK(unlink("folder/two") == 0 && rmdir("folder") == 0 && close(fd) == 0);
     }
+    for (unsigned i = 0; i < ROUNDS; i++) { /* made where nothing was, also behind a link */
+        int fd = open("new", O_WRONLY | O_CREAT | O_TRUNC, 0640);
+
+        CHECK(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0640 && close(fd) == 0);
+        CHECK(open("new", O_WRONLY | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
+        CHECK(unlink("new") == 0 && symlink("new", "to-new") == 0);
+        fd = open("to-new", O_WRONLY | O_CREAT, 0600);
+        CHECK(fd >= 0 && fchown(fd, geteuid(), getegid()) == 0 && close(fd) == 0);
+        CHECK(unlink("new") == 0 && unlink("to-new") == 0);
+        CHECK(open("no/new", O_WRONLY | O_CREAT, 0600) < 0 && errno == ENOENT);
+    }
     signals = 0;
     CHECK(mkfifo("fifo", 0600) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
     for (int i = 1; i <= 3; i++) {
         burst(20);
         CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
-        CHECK(open("fifo", O_RDONLY) < 0 && errno == EINTR && signals == i);
+        CHECK(open("fifo", (i % 2 ? O_RDONLY : O_WRONLY) | O_CREAT, 0600) < 0 && errno == EINTR &&
+              signals == i);
     }
     CHECK(unlink("fifo") == 0);
 }
