@@ -24,13 +24,14 @@ _WAIT_S = 30
 class Options:
     """What a container gets beside its command: fields of its config, resources and security.
 
-    `pid` is whose processes it sees.
+    `pid` and `ipc` say whose processes and System V objects it sees.
     """
 
     config: Sequence[Field] = ()
     resources: Sequence[Field] = ()
     security: Sequence[Field] = ()
     pid: int = CONTAINER
+    ipc: int = POD
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Pod:
     cgroup: str = ""
     config: bytes = b""
     pid: int = CONTAINER
+    ipc: int = POD
     privileged: bool = False
     sandbox: str = ""
     made: list[str] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Pod:
     def start(self) -> None:
         """Run the sandbox."""
         metadata = message((1, self.name), (2, f"{self.name}-uid"), (3, "default"))
-        spaces = message((1, NODE), (2, self.pid))
+        spaces = message((1, NODE), (2, self.pid), (3, self.ipc))
         security = message((1, spaces), (6, int(self.privileged)))
         linux = message((1, self.cgroup), (2, security))
         logs = str(self.containerd.folder)
@@ -69,7 +71,7 @@ class Pod:
 
     def create(self, name: str, command: Sequence[str], options: Options = Options()) -> str:
         """Create a container; return its ID."""
-        spaces = message((1, NODE), (2, options.pid))
+        spaces = message((1, NODE), (2, options.pid), (3, options.ipc))
         security = message(*options.security, (3, spaces))
         linux = message((1, message(*options.resources)), (2, security))
         words = [(3, word) for word in command]

@@ -54,7 +54,6 @@ CASES: dict[str, tuple[Sequence[str], Options]] = {
         sh("head -c 3 /dev/given | wc -c; echo x >/dev/given || echo full"),
         Options(config=[(8, message((1, "/dev/given"), (2, "/dev/full"), (3, "rw")))]),
     ),
-    "the node's processes": (sh("[ $$ -gt 2 ] && kill -0 1 && echo seen"), Options(pid=NODE)),
     "a tty": (["/bin/tty"], Options(config=[(14, 1)])),
 }  # fmt: skip
 
@@ -137,6 +136,18 @@ def test_a_container_is_looked_after_alike(pods: dict[str, Pod]) -> None:
         call("RemoveContainer", (1, one))
         found[runtime] = seen
     assert found["kontain"] == found["runc"]
+
+
+def test_namespaces_of_the_node_are_given(containerd: Containerd) -> None:
+    """With hostPID and hostIPC a container is in those namespaces, as it is under runc."""
+    there = [Path(f"/proc/self/ns/{name}").readlink() for name in ("pid", "ipc")]
+    script = "readlink /proc/self/ns/pid /proc/self/ns/ipc; kill -0 1 && [ $$ -gt 2 ] && echo seen"
+    for runtime in RUNTIMES:
+        pod = Pod(containerd, runtime, f"node-{runtime}", pid=NODE, ipc=NODE)
+        pod.start()
+        outcome = pod.run("one", sh(script), Options(pid=NODE, ipc=NODE))
+        pod.stop()
+        assert outcome.log == "".join(f"stdout: {one}\n" for one in (*there, "seen"))
 
 
 def test_containers_of_a_pod_share_their_processes(pods: dict[str, Pod]) -> None:
