@@ -3,7 +3,7 @@
  * shortcut.c: the paths below /proc that say what they lead to, so that the file need not be pinned
  * and judged: openat2(2) goes there from the monitor's own descriptor, and no other way.
  *
- * Below /proc these are the files that belong to no process, and those of the process's own that
+ * Below /proc these are the files that belong to no process, and those of a process that
  * neither show the monitor nor lead to a file elsewhere. A text that the monitor writes is known by
  * its name, too: nothing of the host's is opened for the payload then.
  */
@@ -17,7 +17,8 @@
 
 static const char self[] = "self/";
 
-/* Of a process, and nothing but numbers and words of its own: not what proc_judge() looks for. */
+/* Of a process, whichever, and nothing but numbers and words of its own: not what proc_judge()
+ * looks for. */
 static const char *const plain[] = {"cgroup", "cmdline",   "comm",      "coredump_filter",
                                     "cpuset", "environ",   "io",        "loginuid",
                                     "mounts", "mountinfo", "oom_score", "oom_score_adj",
@@ -69,21 +70,35 @@ bool shortcut_to_text(uint64_t path, struct proc_file *file)
     return file->is_ours;
 }
 
+/* What is named of a process, this one or another by its number; or NULL. */
+static const char *of_process(const char *name)
+{
+    size_t digits = strspn(name, "0123456789");
+
+    if (digits) {
+        return name[digits] == '/' ? name + digits + 1 : NULL;
+    }
+    return strncmp(name, self, strlen(self)) != 0 ? NULL : name + strlen(self);
+}
+
 bool shortcut_below_proc(uint64_t path, char name[PROC_AT], uint64_t *resolve)
 {
     static const char net[] = "net/"; /* leads to self/net */
     struct proc_file file;
+    const char *last;
 
     *resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-    if (!read_name(path, name) || !isalpha((unsigned char)*name) || strstr(name, "/.")) {
+    if (!read_name(path, name) || strstr(name, "/.")) {
         return false;
     }
-    if (!strncmp(name, self, strlen(self))) {
-        (void)snprintf(file.last, sizeof(file.last), "%s", name + strlen(self));
-        return is_plain(name + strlen(self)) && !proc_is_rewritten(&file);
+    last = of_process(name);
+    if (last) {
+        (void)snprintf(file.last, sizeof(file.last), "%s", last);
+        return is_plain(last) && !proc_is_rewritten(&file);
     }
     if (strncmp(name, net, strlen(net)) != 0) {
         *resolve |= RESOLVE_NO_SYMLINKS;
     }
-    return strcmp(name, "self") != 0 && strncmp(name, "thread-self", 11) != 0;
+    return isalpha((unsigned char)*name) && strcmp(name, "self") != 0 &&
+           strncmp(name, "thread-self", 11) != 0;
 }

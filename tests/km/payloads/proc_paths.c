@@ -26,12 +26,16 @@ static const char *const same[] = {"meminfo",
                                    "self/coredump_filter",
                                    "sys/kernel/osrelease",
                                    "sys/net/core/somaxconn",
-                                   "tty/drivers"};
+                                   "tty/drivers",
+                                   "1/comm",
+                                   "1/statm",
+                                   "1/stat"};
 
 static const char *const memory[] = {
-    "self/mem",   "self/../self/mem", "sys/../self/mem", "tty/../self/mem",   "net/../mem",
-    "self//mem",  "self/task/../mem", "thread-self/mem", "self/./mem",        "/self/mem",
-    "./self/mem", "self/pagemap",     "self/net/../mem", "net/../task/../mem"};
+    "self/mem",        "self/../self/mem", "sys/../self/mem",      "tty/../self/mem",
+    "net/../mem",      "self//mem",        "self/task/../mem",     "thread-self/mem",
+    "self/./mem",      "/self/mem",        "./self/mem",           "self/pagemap",
+    "self/net/../mem", "1/../self/mem",    "1/net/../../self/mem", "net/../task/../mem"};
 
 static void compare(int proc, const char *name)
 {
