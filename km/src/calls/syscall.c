@@ -59,6 +59,8 @@ struct iovec *iovec_copy(struct vcpu *vcpu, uint64_t addr, uint64_t count, int64
     for (uint64_t i = 0; !*error && i < count; i++) {
         if (!guest_ok((uint64_t)copy[i].iov_base, copy[i].iov_len) && copy[i].iov_len) {
             *error = -EFAULT;
+        } else if (mm_map_grows() && copy[i].iov_len) {
+            mm_grow((uint64_t)copy[i].iov_base);
         }
     }
     return *error ? NULL : copy;
@@ -134,6 +136,8 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
     case ARG_INOUT:
         if (args[i] && !guest_ok(args[i], syscall_arg_length(call, i, args))) {
             name_nothing(call, args, i);
+        } else if (mm_map_grows() && args[i] && syscall_arg_length(call, i, args)) {
+            mm_grow(args[i]);
         }
         return 0;
     case ARG_IOV_IN:

@@ -127,6 +127,10 @@ int mm_host_prot(int prot);
  * answers it with and its si_code.
  */
 int mm_fault(uint64_t addr, uint64_t error, int *code);
+/* The host will access it for a system call: what grows there grows, as by the program's access. */
+void mm_grow(uint64_t addr);
+/* Whether there is, or was, a mapping that grows. */
+bool mm_map_grows(void);
 /* The host cannot give KVM some page: let the next access to each fault, to see which. */
 void mm_distrust(void);
 /* A free place for `len` bytes, as mmap would choose it; 0 when there is none. */

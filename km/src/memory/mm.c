@@ -176,6 +176,18 @@ static struct vma *grow(const struct vma *vma, uint64_t page)
     return vma_find(page);
 }
 
+void mm_grow(uint64_t addr)
+{
+    const struct vma *vma;
+
+    mm_lock();
+    vma = addr < GUEST_TOP ? vma_find(addr) : NULL;
+    if (vma && addr < vma->start && vma->flags & VMA_GROWS) {
+        (void)grow(vma, ROUND_DOWN(addr, PAGE_SIZE));
+    }
+    mm_unlock();
+}
+
 int mm_fault(uint64_t addr, uint64_t error, int *code)
 {
     bool write = error & 2, fetch = error & 16, entered;

@@ -27,6 +27,13 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
+static bool some_grow; /* some mapping grows, or did */
+
+bool mm_map_grows(void)
+{
+    return __atomic_load_n(&some_grow, __ATOMIC_RELAXED);
+}
+
 static uint64_t brk_start, brk_end; /* brk_end: as the payload set it, not rounded */
 
 /* Host mapping at exactly addr; what the payload had there is replaced, what is not its own never.
@@ -160,6 +167,7 @@ int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_
     error = -EEXIST;
     if (flags & MAP_GROWSDOWN && flags & MAP_ANONYMOUS && flags & MAP_PRIVATE) {
         kind = VMA_GROWS;
+        __atomic_store_n(&some_grow, true, __ATOMIC_RELAXED);
     }
     flags &= ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN);
     if (exact) {

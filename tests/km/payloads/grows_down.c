@@ -4,7 +4,9 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define ROOM (16UL << 20)
 #define FREE_BELOW (1UL << 20) /* the kernel's stack_guard_gap */
@@ -31,6 +33,26 @@ static void in_child(void)
     (void)wait(NULL);
 }
 
+/* It is the kernel that touches it. */
+static void grow_by_calls(void)
+{
+    char *low = make(PAGE);
+    struct iovec vector = {low - 9 * PAGE, 8};
+    int ends[2];
+
+    CHECK(pipe(ends) == 0 && write(ends[1], "0123456789abcdef", 16) == 16);
+    SHOW(read(ends[0], low - 4 * PAGE, 8));
+    printf("%.8s\n", low - 4 * PAGE);
+    SHOW(readv(ends[0], &vector, 1));
+    printf("%.8s\n", low - 9 * PAGE);
+    SHOW(clock_gettime(CLOCK_REALTIME, (struct timespec *)(low - 12 * PAGE)));
+    SHOW(write(ends[1], low - 20 * PAGE, 8));
+    SHOW(getcwd(low - 30 * PAGE, PAGE) != NULL);
+    SHOW(read(ends[0], low - FREE_BELOW * 12, 8));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     struct rlimit stack = {1UL << 20, RLIM_INFINITY};
@@ -45,6 +67,7 @@ int main(void)
     fault_try("grown", 'r', low - 63 * PAGE);
     fault_try("by many pages", 'w', low - 200 * PAGE);
     fault_try("what is between", 'r', low - 150 * PAGE);
+    grow_by_calls();
     low = make(PAGE);
     other =
         mmap(low - 4 * FREE_BELOW, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
