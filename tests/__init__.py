@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests: a package for each folder that they test; what they share is imported by its name."""
+"""The tests: a package for each folder that they test; helpers are imported by their names."""

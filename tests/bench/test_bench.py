@@ -63,7 +63,7 @@ def test_spawn_measures_no_failure(programs: Path, command: list[str]) -> None:
 @pytest.mark.needs_kvm
 @pytest.mark.usefixtures("kvm", "programs")
 def test_bench_prints_and_writes_all_figures(tmp_path: Path) -> None:
-    """One run gives a table and a file of every figure, with budgets beside km's."""
+    """One run gives a table and a file of every figure, with budgets next to km's."""
     if not (ROOT / "build/km/km").exists():
         pytest.skip("km is not built: run `make km`")
     program, results = ROOT / "bench" / "run.py", tmp_path / "results.json"
@@ -96,7 +96,7 @@ def test_bench_prints_and_writes_all_figures(tmp_path: Path) -> None:
     ],
 )
 def test_a_program_prints_nanoseconds(programs: Path, command: list[str]) -> None:
-    """What is measured natively and by km is one number."""
+    """A measure of the host and of km is one number."""
     ran = call(programs / command[0], *command[1:])
     assert (ran.returncode, ran.stderr) == (0, "")
     assert float(ran.stdout) > 0
@@ -120,7 +120,7 @@ def test_check_is_measured_beside_its_budget() -> None:
 
 
 def test_image_sizes_stand_beside_slim_ones(tmp_path: Path) -> None:
-    """An image without a shell and a package manager is smaller than the slim one beside it."""
+    """An image without a shell and a package manager is smaller than the slim one of its kind."""
     if os.geteuid() or not shutil.which("mmdebstrap"):
         pytest.skip("needs root and the Debian package mmdebstrap")
     output = tmp_path / "sizes.json"

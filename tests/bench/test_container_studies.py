@@ -44,7 +44,7 @@ def test_quantile_is_the_nearest_rank(share: float, wanted: float) -> None:
 
 
 def test_costs_are_differences() -> None:
-    """A part costs what the start is faster without it, and what krun adds is told apart."""
+    """A part's cost is the gain of a start without it; krun's own part stands apart."""
     medians = {"all": 10.0, "seccomp": 8.0, "in a VM": 15.0, "in a VM, no hook": 13.0,
                "krun": 22.0, "nothing": 1.0}  # fmt: skip
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the collection and of install.sh share."""
+"""Fixtures of the tests of the collection and of install.sh."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the product's Python imports, read from its sources: also what only a function imports."""
+"""The imports of the product's Python, read from its sources: also those within a function."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A copy of this whole system to change at will: an overlay over / in namespaces of its own.
 
-What runs in it sees this machine's files, writes to a layer of its own, and dies with it. The
+A program in it sees this machine's files, writes to a layer of its own, and dies with it. The
 network is this machine's, and so are the kernel, /dev and /sys. Needs root; see `why_not`.
 
 Where this machine is a Kontain host, the copy begins as a host without Kontain: a first layer takes

@@ -32,7 +32,7 @@ def test_no_link_dangles(artifact: Path) -> None:
 
 
 def test_tarball_has_the_sources_and_nothing_built(artifact: Path) -> None:
-    """The sources of a release are shipped; what was built, and this machine's tools, are not."""
+    """The sources of a release are shipped; builds and this machine's tools are not."""
     with tarfile.open(artifact) as tar:
         names = tar.getnames()
 

@@ -118,7 +118,7 @@ def test_again_is_quick_and_changes_nothing(host: Sandbox, publisher: Publisher)
 def test_wrong_bundles_are_refused(
     host: Sandbox, publisher: Publisher, wrong: str, tmp_path: Path
 ) -> None:
-    """Whatever the server sends instead ends with status 5 before anything changes."""
+    """Any other answer of the server ends with status 5 before anything changes."""
     bundle = publisher.folder / f"v{VERSION}/kontain-{VERSION}-x86_64.tar.gz"
     good, before = bundle.read_bytes(), host.changes()
     other = tmp_path / "releases"
@@ -183,7 +183,7 @@ def test_offline_is_the_same_bundle(host: Sandbox, publisher: Publisher) -> None
 
 @pytest.fixture(scope="module")
 def foreign(publisher: Publisher, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
-    """The web server of somebody else, who has a newer release under a key of their own."""
+    """The web server of another publisher, with a newer release under a key of their own."""
     folder = tmp_path_factory.mktemp("foreign") / "releases"
     folder.mkdir()
     other = Publisher(folder, publisher.collection)
@@ -218,7 +218,7 @@ def test_the_installed_releases_key_decides(
 def test_each_door_of_the_host_refuses(
     host: Sandbox, publisher: Publisher, door: str, kind: str
 ) -> None:
-    """What is unsigned, changed or older is refused by `kontain` as by install.sh, with status 5."""
+    """`kontain` refuses an unsigned, changed or older bundle as install.sh does, with status 5."""
     version = "1.2.2" if kind == "older" else VERSION
     good = (publisher.folder / f"v{version}/kontain-{version}-x86_64.tar.gz").read_bytes()
     cut = {"unsigned": good[:-TRAILER_SIZE], "half": good[: len(good) // 2], "older": good}

@@ -150,7 +150,7 @@ def test_version_is_the_collections() -> None:
     ],
 )
 def test_wrong_usage_is_refused(arguments: list[str], text: str) -> None:
-    """What is wrong on the command line is named, with what would be right; status 2."""
+    """A wrong command line gets status 2, with the wrong word and the right one."""
     assert_error(run(*arguments, nobody=True), 2, text)
 
 
@@ -161,7 +161,7 @@ def test_missing_bundle_is_refused() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--uninstall"], ["--dry-run"]])
 def test_users_are_refused(arguments: list[str]) -> None:
-    """Who is not root is told to use sudo; status 4."""
+    """A user who is not root hears of sudo; status 4."""
     assert_error(run(*arguments, nobody=True), 4, "sudo ./install.sh")
 
 

@@ -87,7 +87,7 @@ def test_install_proves_itself(host: Sandbox) -> None:
 
 
 def test_the_builder_was_not_root(host: Sandbox) -> None:
-    """What was built in the user's checkout belongs to the user."""
+    """A build in the user's checkout belongs to the user."""
     foreign = host.run("find", CHECKOUT, "!", "-user", "1000").stdout
 
     assert foreign == ""
@@ -200,7 +200,7 @@ def test_a_host_on_which_km_fails_is_refused(host: Sandbox) -> None:
 
 
 def test_interrupted_install_continues(host: Sandbox) -> None:
-    """Ctrl-C in the middle ends with 130 and a word; the next run goes on and is good."""
+    """Ctrl-C in the middle ends with 130 and a word; the next run continues and is good."""
     # A test run in the background of a shell inherits SIGINT as ignored, which no sh can undo.
     command = host.command(
         "env", "--default-signal=INT", "setsid", "--wait", f"{CHECKOUT}/install.sh"

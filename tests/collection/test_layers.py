@@ -58,7 +58,7 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_part_knows_only_those_that_it_stands_on(package: str) -> None:
-    """No import leads to a part beside or above, not even one within a function."""
+    """No import leads to a part of the same level or above, not even one within a function."""
     foreign = {
         (name, one)
         for name, inner in arrows().items()

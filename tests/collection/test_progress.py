@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The callback kontain.platform.progress: what a person sees of a run of Ansible."""
+"""The callback kontain.platform.progress: a person's view of a run of Ansible."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_each_role_is_one_line(play: Play) -> None:
 
 
 def test_a_role_of_which_nothing_ran_is_left_out(play: Play) -> None:
-    """An engine that nobody asked for is told apart from one that was right already."""
+    """An engine that nobody asked for differs from one that was right already."""
     assert play.run("left", "quiet").stdout == (
         "[1/2] left: left out\n[2/2] quiet: nothing to do\nnothing changed\n"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The roles as data: what each promises, and the packages of each distribution."""
+"""The roles as data: their promises, and the packages of each distribution."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_roles_leave_the_work_to_modules(role: Path) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_every_program(family: str) -> None:
-    """The table knows each program for each family; what a distribution lacks is said there."""
+    """The table knows each program for each family, also programs that a distribution lacks."""
     assert list(TABLE[family]) == list(TABLE["Debian"])
     for program, packages in TABLE[family].items():
         assert all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", name) for name in packages), program
 
 
 def test_every_program_that_roles_ask_for_is_in_the_table() -> None:
-    """What krun, toolchain, podman, docker and km ask for has packages."""
+    """Each program that krun, toolchain, podman, docker and km ask for has packages."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "roles").glob("*/tasks/*.yml")]
     lists = re.findall(r"packages_programs: \[([^]{\"]*)\]", "\n".join(texts))
     asked = {name.strip() for names in lists for name in names.split(",")}

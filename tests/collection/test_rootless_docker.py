@@ -163,7 +163,7 @@ def test_root_registers_what_the_installation_left_out(host: Sandbox) -> None:
 
 
 def test_an_uninstallation_warns_of_the_user(host: Sandbox) -> None:
-    """Root is told whose docker will still name the runtime."""
+    """Root hears whose docker will still name the runtime."""
     said = host.run("/opt/kontain/bin/kontain", "uninstall", "--dry-run")
     assert said.returncode == 0, said.stderr
     assert f"the docker of uid {UID} still has the runtime" in said.stderr

@@ -20,7 +20,7 @@ def test_it_begins_without_kontain(sandbox: Sandbox) -> None:
 
 
 def test_it_tells_what_was_changed(sandbox: Sandbox) -> None:
-    """New, changed and deleted files are told, and what was changed back is not."""
+    """New, changed and deleted files are listed; a file that was changed back is not."""
     script = """
     mkdir -p /opt/kontain/bin && echo new >/opt/kontain/bin/km
     echo more >>/etc/passwd && rm /etc/group

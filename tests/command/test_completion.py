@@ -39,7 +39,7 @@ def help_of(*verb: str) -> str:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_is_offered(verb: str) -> None:
-    """What --help lists is what is offered, no more and no less."""
+    """The completion offers exactly the words that --help lists."""
     listed = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", help_of(verb).split("Exit status")[0]))
     assert set(complete("kontain", verb, "-")) == listed | {"--help"}
 

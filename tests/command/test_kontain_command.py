@@ -192,7 +192,7 @@ def test_a_plan_is_not_written_through_a_link(make_bundle: BundleMaker, tmp_path
 
 @pytest.mark.needs_root
 def test_a_person_is_asked(in_sandbox: Sandbox, make_bundle: BundleMaker) -> None:
-    """At a terminal, uninstall asks; "n" changes nothing and "y" goes on."""
+    """At a terminal, uninstall asks; "n" changes nothing and "y" continues."""
     script = f"""
         {KONTAIN} install {make_bundle()} --key {make_bundle.key} --engines none
         for answer in n y; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster of one node in a copy of this machine: Debian's Kubernetes, containerd and CNI plugins.
 
-The copy has its own network, so its addresses are fixed. kube-proxy makes the addresses of Services,
-that of the API server included. What stands in for systemd keeps containerd running.
+The copy has its own network, so its addresses are fixed. kube-proxy makes the addresses of
+Services, that of the API server included. A substitute of systemd keeps containerd running.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ class Cluster:
         process.wait()
 
     def start(self, name: str, *command: str) -> None:
-        """Start a program on the node, its log beside the others'."""
+        """Start a program on the node, its log next to the others'."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 self.sandbox.command(*command), stdout=log, stderr=log,

@@ -67,7 +67,7 @@ def test_from_a_bare_node_and_back(cluster: Cluster) -> None:
 
 
 def test_an_installer_may_be_killed_at_each_step(cluster: Cluster) -> None:
-    """Whatever it was at, the next one takes it back or goes on, and the node gets its label."""
+    """Wherever it was killed, the next one undoes or continues it, and the node gets its label."""
     moments = (
         "test -d /var/lib/kontain-node",
         "test -s /var/lib/kontain/journal.jsonl",
@@ -82,7 +82,7 @@ def test_an_installer_may_be_killed_at_each_step(cluster: Cluster) -> None:
 
 
 def test_a_node_that_cannot_run_vms_gets_no_label(cluster: Cluster) -> None:
-    """It is told so in an Event, nothing is changed on it, and it gets its label when it can."""
+    """An Event says so, nothing is changed on it, and it gets its label when it can."""
     cluster.run("mount", "--bind", "/dev/null", "/dev/kvm")
     cluster.apply(manifests.built("base"))
     cluster.wait("the verdict", lambda: cluster.labels().get("state") == "failed")
@@ -225,7 +225,7 @@ def many_pods_at_once_get_ready(cluster: Cluster) -> None:
 
 
 def an_upgrade_leaves_pods_alone(cluster: Cluster) -> None:
-    """Another version comes beside running pods, and new ones run by it."""
+    """Another version comes next to running pods, and new ones run by it."""
     before = starts(cluster)
     cluster.apply(manifests.built("base", NEXT))
     cluster.wait("the version", lambda: has(cluster, NEXT))
@@ -323,6 +323,6 @@ def starts(cluster: Cluster) -> dict[str, str]:
 
 
 def test_programs_are_built_from_debian() -> None:
-    """What the cluster is made of is there, from the source package of the version that it names."""
+    """The cluster's programs are there, from the source package of the version that it names."""
     assert (binaries() / "kubelet").stat().st_size > 1 << 20
     assert NODE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a node's pod tells the cluster, by an API server that is a dictionary."""
+"""The reports of a node's pod to the cluster, by an API server that is a dictionary."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_failure_is_told_and_holds_a_rollout(
 
 
 def test_the_containers_meet_in_a_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one writes is what the other reads, and before that there is nothing."""
+    """One reads exactly what the other writes, and before that there is nothing."""
     monkeypatch.setattr(status, "FILE", tmp_path / "status.json")
     monkeypatch.setattr(status, "DECIDED", tmp_path / "decided")
     assert status.read() is None
@@ -158,7 +158,7 @@ def test_the_containers_meet_in_a_file(tmp_path: Any, monkeypatch: pytest.Monkey
 def test_two_installers_on_one_node_take_turns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second does not touch what the first has laid out, and goes on when that has ended."""
+    """The second does not touch the first one's files, and continues when that has ended."""
     image, node = tmp_path / "image", tmp_path / "node"
     (node / "var/lib").mkdir(parents=True)
     program = image / "kontain-1/release/program"

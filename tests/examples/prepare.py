@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the examples' pages do before they build an image: programs compiled, libraries fetched."""
+"""The preparations that the examples' pages name: programs compiled, libraries fetched."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release that installs well and whose km runs nothing: what a canary is there to find."""
+"""A release that installs well and whose km runs nothing: the fault that a canary finds."""
 
 from __future__ import annotations
 

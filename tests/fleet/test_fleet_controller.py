@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller or a host that lacks something is told so, not shown what Ansible makes of it."""
+"""A controller or host with a shortcoming gets our message, not Ansible's."""
 
 from __future__ import annotations
 

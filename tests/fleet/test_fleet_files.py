@@ -50,7 +50,7 @@ def report(folder: Path, *words: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_logs_of_nodes_become_a_report(tmp_path: Path) -> None:
-    """Each node is a host with its last attempt, and results of a run by Ansible are beside them."""
+    """Each node is a host with its last attempt, and with the results of a run by Ansible."""
     bad, good = Status(FAILED, "", "kvm: no.\nTo fix: x."), Status(INSTALLED, "1.0", usable=True)
     logs, results = tmp_path / "nodes.log", tmp_path / "results.jsonl"
     logs.write_text(

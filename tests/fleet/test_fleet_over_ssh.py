@@ -136,7 +136,7 @@ def test_a_first_release_that_fails_is_taken_back(fleet: Fleet, broken: str) -> 
 
 
 def test_an_interrupted_run_is_resumed(fleet: Fleet) -> None:
-    """A run that is interrupted in the second wave goes on from there."""
+    """A run that is interrupted in the second wave resumes there."""
     waves = ("--waves", "1,1,1")
     with subprocess.Popen(
         command(fleet, "apply", *waves), stderr=subprocess.PIPE, text=True, env=environment()
@@ -173,7 +173,7 @@ def test_again_is_nothing_to_do(fleet: Fleet) -> None:
 
 
 def test_a_damaged_host_is_mended(fleet: Fleet) -> None:
-    """A host whose release somebody changed gets it anew; the others are left alone."""
+    """A host with a changed release gets it again; the others are left alone."""
     damage = "echo '# changed' >>/opt/kontain/current/bin/krun"
     fleet.hosts[1].sandbox.run("sh", "-c", damage).check_returncode()
 
@@ -234,7 +234,7 @@ def test_without_the_option_a_failed_canary_stays(fleet: Fleet, broken: str) -> 
 
 
 def test_wrong_usage_is_refused(fleet: Fleet) -> None:
-    """What is wrong on the command line ends with status 2 and two lines, and reaches no host."""
+    """A wrong command line ends with status 2 and two lines, and reaches no host."""
     for options in (
         ("apply", "--waves", "some"),
         ("apply", "--engines", "lxc"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person, a program and a continuous integration get to see of a run."""
+"""A run's report for a person, a program and a continuous integration."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_an_empty_run_is_a_page_too() -> None:
 
 
 def test_a_record_goes_on_with_what_is_good(tmp_path: Path) -> None:
-    """What was good is left out the next time; failures, and a line that was cut off, are not."""
+    """The next time leaves good hosts out; failures, and a line that was cut off, are not."""
     first = Record(tmp_path / "results.jsonl", {"verb": "apply"})
     first.begin()
     first.add(Outcome("a", "good"))
@@ -140,7 +140,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("kind", [io.StringIO, Terminal])
 def test_progress_names_failures_at_once(kind: type[io.StringIO]) -> None:
-    """On a terminal a line moves, elsewhere there are few lines; a failure is told with its fix."""
+    """On a terminal a line moves, elsewhere there are few lines; a failure comes with its fix."""
     stream = kind()
     progress = Progress(200, 0, stream)
     progress.start_wave(1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of a host share: a small host, bundles, and a real system that forgets."""
+"""Fixtures of the tests of a host: a small host, bundles, and a real system that forgets."""
 
 from __future__ import annotations
 

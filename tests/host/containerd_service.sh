@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # `systemctl restart containerd.service`, as far as a machine without systemd can have it: the real
-# containerd, ended and started anew, with the configuration at the usual place.
+# containerd, ended and started again, with the configuration at the usual place.
 set -eu
 [ "$*" = "restart containerd.service" ] || exit 5
 if [ -f /var/lib/containerd-test.pid ]; then

@@ -28,7 +28,7 @@ Answer = Union[tuple[int, str], Callable[[Sequence[str]], tuple[int, str]]]
 
 
 class SmallHost(Host):
-    """A host in a folder; what its commands say is set by the test."""
+    """A host in a folder; the test sets the output of its commands."""
 
     def __init__(self, root: Path) -> None:
         """Begin with a host that has no command."""
@@ -98,7 +98,7 @@ class BundleMaker:
     """Makes bundles, good ones and others."""
 
     def __init__(self, folder: Path) -> None:
-        """Put them below `folder`, and beside them `key`, the public key that they are signed with."""
+        """Put them below `folder`, with `key`, the public key that they are signed with."""
         self.folder = folder
         self.key = folder / "release.pub"
         self.key.write_text(f"-----BEGIN PUBLIC KEY-----\n{PUBLIC}\n-----END PUBLIC KEY-----\n")

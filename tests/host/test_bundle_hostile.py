@@ -55,7 +55,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_member_is_refused(host: SmallHost, make_bundle: BundleMaker, what: str) -> None:
-    """Whatever could leave the release's directory, or is not listed, refuses the whole bundle."""
+    """A member that leaves the release's directory, or is not listed, refuses the bundle."""
     member, why = HOSTILE[what]
     before = snapshot(Path(host.root))
     with pytest.raises(HostError, match=why) as caught:
@@ -141,7 +141,7 @@ def test_noise_is_refused(tmp_path: Path, noise: bytes) -> None:
 def test_a_bundle_that_is_exchanged_between_does_not_matter(
     host: SmallHost, make_bundle: BundleMaker, files: dict[str, bytes]
 ) -> None:
-    """What was judged is what is installed, whatever is under that name later."""
+    """The verified bytes are installed, even if the name leads elsewhere later."""
     judged = open_bundle(host, make_bundle())
     make_bundle(files=files).write_bytes(b"")
     perform(host, "test", lambda report: release.plan(host, judged, report))

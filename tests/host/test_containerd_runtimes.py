@@ -204,7 +204,7 @@ def test_what_containerd_does_not_see_is_not_done(host: SmallHost) -> None:
 
 
 def test_a_containerd_that_refuses_its_files_is_quoted(host: SmallHost) -> None:
-    """What it says of a broken import is in the message, and nothing is written."""
+    """The message has its words about a broken import, and nothing is written."""
     make(host, OLD, "version = 2\n")
     works = containerd(host, OLD)
     host.add_program(
@@ -218,7 +218,7 @@ def test_a_containerd_that_refuses_its_files_is_quoted(host: SmallHost) -> None:
 
 
 def test_edits_of_others_stay(host: SmallHost) -> None:
-    """Who adds a runtime and a comment afterwards keeps both; ours goes."""
+    """A user who adds a runtime and a comment afterwards keeps both; ours goes."""
     make(host, OLD, KUBEADM_CONTAINERD)
     register(host)
     config = host.path(CONFIG)
@@ -281,7 +281,7 @@ def test_another_runtime_of_the_name_is_an_error(host: SmallHost) -> None:
 
 
 def test_containerd_is_no_usual_engine(host: SmallHost) -> None:
-    """Who chooses no engine gets docker and podman, and no restart of containerd."""
+    """A user who chooses no engine gets docker and podman, and no restart of containerd."""
     make(host, OLD, None)
     host.add_program("podman", podman_of(host, "podman version 4.3.1"))
     host.add_command("crio", 0, "crio version 1.28.0")

@@ -87,7 +87,7 @@ def test_a_merge_keeps_the_old_text_around_the_new(text: str) -> None:
 
 @given(configurations())
 def test_a_merge_is_idempotent(text: str) -> None:
-    """What is registered is registered."""
+    """Every runtime asked for is registered."""
     once = Document(text, PATH).with_runtimes(OURS)
     assert once.with_runtimes(OURS).text == once.text
 

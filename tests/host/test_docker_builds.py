@@ -108,7 +108,7 @@ def test_a_docker_that_nothing_starts_is_refused(host: SmallHost) -> None:
 
 @pytest.mark.parametrize("systemd", [True, False])
 def test_another_runtime_for_builds_is_an_error(host: SmallHost, *, systemd: bool) -> None:
-    """A variable of somebody's is named with its file, and comes second only if that is wanted."""
+    """A foreign variable is named with its file, and comes second only if that is wanted."""
     make(host, systemd=systemd)
     path = "/etc/systemd/system/docker.service.d/10-sysbox.conf" if systemd else DEFAULTS
     host.path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ def configure(host: SmallHost, text: str) -> Path:
     "text", ["", "{}", "\ufeff{}\n", ' {"debug" :true}\t\n', '{"runtimes":{}}']
 )
 def test_removal_restores_the_file_byte_for_byte(host: SmallHost, text: str) -> None:
-    """Whatever the file was, it is the same after, with its time."""
+    """Any file is the same after a removal, with its time."""
     place = configure(host, text)
     os.utime(place, (1000, 1000))
     before = snapshot(Path(host.root))
@@ -128,7 +128,7 @@ def test_another_runtime_of_the_name_is_an_error(host: SmallHost) -> None:
 
 
 def test_a_second_name_that_is_taken_is_left(host: SmallHost) -> None:
-    """A runtime "krun" of somebody else stays theirs; "kontain" is enough."""
+    """A foreign runtime "krun" stays as it is; "kontain" is enough."""
     place = configure(host, '{"runtimes": {"krun": {"path": "/usr/bin/krun"}}}')
     register(host)
     assert '"krun": {"path": "/usr/bin/krun"}' in place.read_text()
@@ -267,7 +267,7 @@ def test_a_default_of_the_command_line_is_warned_of(host: SmallHost, start: Star
 
 @pytest.mark.needs_root
 def test_a_name_that_is_an_option_is_taken(host: SmallHost, start: Start) -> None:
-    """A runtime "kontain" of the command line is somebody's, as one of the file would be."""
+    """A runtime "kontain" of the command line is foreign, as one of the file would be."""
     place = configure(host, "{ }")
     start("--add-runtime", "kontain=/usr/sbin/runc")
     with pytest.raises(HostError, match="with path '/usr/sbin/runc', wanted"):
@@ -376,7 +376,7 @@ def test_each_dockerd_of_a_file_is_told(host: SmallHost, start: Start) -> None:
 
 @pytest.mark.needs_root
 def test_a_dockerd_that_loses_a_runtime_is_named(host: SmallHost, start: Start) -> None:
-    """Behind the first lock: what is gone after a reload is an error that names it."""
+    """Behind the first lock: a runtime lost by a reload is an error that names it."""
     configure(host, "{}")
     daemon = start("--add-runtime", "mine=/usr/sbin/runc")
     configure(host, f'{{"runtimes": {{"kontain": {{"path": "{KRUN}"}}}}}}')
@@ -476,7 +476,7 @@ def test_a_dockerd_that_does_not_reload_is_named(host: SmallHost, daemon: docker
 
 @pytest.mark.needs_root
 def test_containers_of_the_runtime_are_named(host: SmallHost, daemon: dockerd.Dockerd) -> None:
-    """While a container runs by our runtime, uninstall names it and refuses; force goes on."""
+    """While a container runs by our runtime, uninstall names it and refuses; force continues."""
     runc, busybox = shutil.which("runc"), Path("/bin/busybox")
     if runc is None or not busybox.exists():
         pytest.skip("needs runc and a static busybox: install runc and busybox-static")

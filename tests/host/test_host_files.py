@@ -78,7 +78,7 @@ def test_a_circle_of_links_is_an_error(host: SmallHost) -> None:
 
 
 def test_two_runs_at_once_are_refused(host: SmallHost) -> None:
-    """A second run ends at once with a message, and the first goes on."""
+    """A second run ends at once with a message, and the first continues."""
     with host.lock(), pytest.raises(HostError, match="another run is changing it"), host.lock():
         pass
     with host.lock():

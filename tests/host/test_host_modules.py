@@ -105,7 +105,7 @@ def test_engines_are_registered_and_released(ansible: Ansible, make_bundle: Bund
 def test_a_bundle_that_nobody_vouches_for_is_refused(
     ansible: Ansible, make_bundle: BundleMaker
 ) -> None:
-    """Both modules that take a bundle refuse an unsigned and an older one, unless they are told to."""
+    """Both modules refuse an unsigned and an older bundle, unless options allow it."""
     older, newer = make_bundle("0.1.0"), make_bundle("0.2.0")
     unsigned = make_bundle("0.3.0")
     unsigned.write_bytes(unsigned.read_bytes()[:-TRAILER_SIZE])
@@ -129,7 +129,7 @@ def test_a_bundle_that_nobody_vouches_for_is_refused(
 @pytest.mark.needs_root
 @pytest.mark.slow
 def test_failures_have_two_lines(ansible: Ansible, make_bundle: BundleMaker) -> None:
-    """What the library refuses, the module says in the same words, and changes nothing."""
+    """A module refuses in the library's words, and changes nothing."""
     bad = make_bundle(files={**FILES, "bin/km": b"other"}, manifest=b"nonsense\n")
     release, user, taken = ansible(
         f"release src={bad} key={make_bundle.key}",

@@ -84,7 +84,7 @@ def install(host: SmallHost, bundle: Bundle) -> Report:
 
 
 def restart(host: SmallHost) -> Tree:
-    """Let the next run repair the host, and return what then is there beside the journal."""
+    """Let the next run repair the host, and return the files beyond the journal."""
     with session(host):
         pass
     return _without_state(host)
@@ -97,7 +97,7 @@ def _without_state(host: SmallHost) -> Tree:
 
 @pytest.fixture
 def fresh(memory: Path) -> Callable[[], SmallHost]:
-    """Return what makes the same host anew, for there are hundreds of runs."""
+    """Return a maker of the same host, for there are hundreds of runs."""
 
     def make() -> SmallHost:
         shutil.rmtree(memory / "host", ignore_errors=True)
@@ -149,7 +149,7 @@ def test_a_killed_uninstall_is_finished(
 def test_an_install_after_a_killed_uninstall_is_whole(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
-    """Whatever a killed uninstall left, an install then works, and its uninstall is exact."""
+    """After a killed uninstall an install works, and its uninstall is exact."""
     bundle = open_bundle(fresh(), make_bundle())
     for step in range(1, 60, 7):
         host = fresh()
@@ -221,7 +221,7 @@ def test_an_interrupt_takes_the_run_back(
 def test_a_run_that_cannot_be_taken_back_says_both(
     fresh: Callable[[], SmallHost], make_bundle: BundleMaker
 ) -> None:
-    """A failure, and then a failure to undo, are both named; the next run goes on with it."""
+    """A failure, and then a failure to undo, are both named; the next run continues with it."""
     host, bundle = fresh(), open_bundle(fresh(), make_bundle())
     before = snapshot(Path(host.root))
     config = host.path("/etc/docker/daemon.json")

@@ -57,7 +57,7 @@ def test_a_journal_cut_at_any_byte_leads_back_to_a_clean_host(host: SmallHost) -
 
 
 def test_a_line_that_is_no_event_is_named(host: SmallHost) -> None:
-    """A journal that somebody damaged stops every run, with the line's number."""
+    """A damaged journal stops every run, with the line's number."""
     perform(host, "test", lambda _: CHANGES)
     journal = host.path(JOURNAL)
     lines = journal.read_text().splitlines()
@@ -68,7 +68,7 @@ def test_a_line_that_is_no_event_is_named(host: SmallHost) -> None:
 
 
 def test_before_images_are_for_root_alone(host: SmallHost) -> None:
-    """What configurations held before may be secret: nobody else reads it."""
+    """Old configurations may hold secrets: no other user can read them."""
     perform(host, "one", lambda _: CHANGES[:1])
     perform(host, "two", lambda _: [File("/etc/k/a.conf", "part", "a reason", b"two\n")])
     folder = host.path("/var/lib/kontain/before")

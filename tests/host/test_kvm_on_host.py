@@ -52,7 +52,7 @@ def test_members_who_join_later_stay(host: SmallHost) -> None:
 
 
 def test_a_member_before_stays_a_member(host: SmallHost) -> None:
-    """Who was a member is not journalled, and so never taken out."""
+    """An earlier member is not journalled, and so never taken out."""
     host.path("/etc/passwd").write_text("carol:x:1001:1001::/:/bin/sh\n")
     assert not apply(host, "group", ("carol",)).changed
 

@@ -60,7 +60,7 @@ def test_a_plan_changes_nothing_and_is_what_apply_does(
 def test_a_drifted_host_is_refused(
     docker: SmallHost, make_bundle: BundleMaker, path: str, content: str
 ) -> None:
-    """Whatever the plan builds on has changed: status 6, what differs, and no change."""
+    """A change of anything that the plan builds on: status 6, the difference, and no change."""
     plan = plans.make(docker, make_bundle(), ["docker"])
     docker.path(path).parent.mkdir(parents=True, exist_ok=True)
     docker.path(path).write_text(content)
@@ -121,7 +121,7 @@ def test_what_is_no_plan_is_wrong_usage(tmp_path: Path, text: str, why: str) -> 
 
 
 def test_plan_and_install_agree(docker: SmallHost, make_bundle: BundleMaker) -> None:
-    """What `install --dry-run` says is what `plan` says."""
+    """`install --dry-run` and `plan` say the same."""
     bundle = make_bundle()
     dry = install.install(docker, bundle, ["docker"], check=True)
     plan = plans.make(docker, bundle, ["docker"])

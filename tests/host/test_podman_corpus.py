@@ -98,7 +98,7 @@ def refuse(name: str) -> None:
 def test_nothing_of_theirs_is_lost(
     in_sandbox: Callable[..., subprocess.CompletedProcess[str]], name: str
 ) -> None:
-    """Theirs are found as before, beside ours; a broken file is told in podman's own words."""
+    """Their runtimes are found as before; a broken file is reported in podman's words."""
     if not (shutil.which("podman") and Path(RUNC).exists()):
         pytest.skip("needs podman and runc: install the packages podman and runc")
     work = "judge" if name in GOOD else "refuse"

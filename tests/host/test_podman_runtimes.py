@@ -219,7 +219,7 @@ def test_names_elsewhere_are_no_conflict(podman: SmallHost) -> None:
 
 
 def test_a_foreign_drop_in_of_our_name_stays(podman: SmallHost) -> None:
-    """A file kontain.conf that somebody wrote is not overwritten."""
+    """A foreign file kontain.conf is not overwritten."""
     place = podman.path(DROP_IN)
     place.parent.mkdir(parents=True)
     place.write_text("theirs")

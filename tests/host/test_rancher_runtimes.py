@@ -97,7 +97,7 @@ def test_an_unknown_schema_is_refused(host: SmallHost, content: str) -> None:
 
 @pytest.mark.parametrize("name", ["k3s", "rke2"])
 def test_a_folder_that_is_imported_gets_a_file(host: SmallHost, name: str) -> None:
-    """Since 2026 what they write imports a folder: a file there, a template of somebody untouched."""
+    """Since 2026 k3s imports a folder: a file there, a foreign template untouched."""
     folder = make(host, name, 3, RUNTIME)
     config = folder / "config.toml"
     config.write_text(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release is installed beside others, switched to by one rename, and removed without a trace."""
+"""A release is installed next to others, switched to by a rename, and removed without a trace."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_policy_of_the_operator_stays(host: SmallHost, make_bundle: BundleMake
 
 
 def test_an_unknown_prefix_content_is_refused(host: SmallHost, make_bundle: BundleMaker) -> None:
-    """A folder /opt/kontain/bin that somebody else made stops the run, which leaves nothing."""
+    """A foreign folder /opt/kontain/bin stops the run, which leaves nothing."""
     host.path("/opt/kontain/bin").mkdir(parents=True)
     before = snapshot(Path(host.root))
     with pytest.raises(
@@ -95,7 +95,7 @@ def test_an_unknown_prefix_content_is_refused(host: SmallHost, make_bundle: Bund
 def test_another_build_of_a_version_stands_beside_it(
     host: SmallHost, make_bundle: BundleMaker
 ) -> None:
-    """A tree is never replaced: what runs from it goes on, and the switch is one rename."""
+    """A tree is never replaced: its programs keep running, and the switch is one rename."""
     release.install(host, make_bundle())
     release.install(host, make_bundle(files=NEW))
     assert host.path("/opt/kontain/versions/0.1.0/bin/km").read_bytes() == FILES["bin/km"]
@@ -103,7 +103,7 @@ def test_another_build_of_a_version_stands_beside_it(
 
 
 def test_a_damaged_release_is_installed_anew(host: SmallHost, make_bundle: BundleMaker) -> None:
-    """A run over a changed file puts a good tree beside it and switches; the edit stays."""
+    """A run over a changed file puts a good tree next to it and switches; the edit stays."""
     before = snapshot(Path(host.root))
     release.install(host, make_bundle())
     damaged = host.path("/opt/kontain/versions/0.1.0/bin/km")

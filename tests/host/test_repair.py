@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kontain check --fix` mends what is safe, and an edit in the way is shown and kept."""
+"""`kontain check --fix` makes the safe repairs, and an edit in the way is shown and kept."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_good_host_needs_nothing(installed: SmallHost) -> None:
 
 
 def test_a_lost_registration_is_made_again(installed: SmallHost) -> None:
-    """Somebody replaced daemon.json: the runtime is merged into the new one, and goes again."""
+    """A replaced daemon.json: the runtime is merged into the new one, and goes again."""
     config = installed.path("/etc/docker/daemon.json")
     config.write_text('{"debug": false}\n')
     (line,) = repair.fix(installed)
@@ -54,7 +54,7 @@ def test_a_lost_registration_is_made_again(installed: SmallHost) -> None:
 def test_an_engine_without_registration_stays_without(
     host: SmallHost, make_bundle: BundleMaker
 ) -> None:
-    """What was never asked for is no damage."""
+    """A change that nobody asked for is no damage."""
     install.install(host, make_bundle(), [])
     host.add_program("podman", podman_of(host, "podman version 4.3.1"))
     assert repair.fix(host) == []
@@ -88,7 +88,7 @@ def make(host: SmallHost, content: bytes) -> Report:
 
 
 def test_an_edit_in_the_way_is_shown_and_kept(host: SmallHost) -> None:
-    """A file of ours that somebody edited: the error has both sides' changes to what we made."""
+    """An edited file of ours: the error has both sides' changes to our text."""
     make(host, b"one\ntwo\nthree\n")
     host.path("/etc/ours").write_bytes(b"one\nTHEIRS\nthree\n")
     with pytest.raises(HostError, match="was changed since Kontain made it") as caught:

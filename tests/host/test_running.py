@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as in use is judged by what an ordinary user cannot make up."""
+"""Facts that an ordinary user cannot make up decide what is in use."""
 
 from __future__ import annotations
 

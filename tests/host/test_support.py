@@ -43,7 +43,7 @@ PLANTED = f"""{{
     ],
 )
 def test_a_secret_is_taken_out(text: str) -> None:
-    """However a secret is written, it goes; and what is beside it stays."""
+    """A secret in any form goes; and the text around it stays."""
     cleaned = support.redact(f"before {text} after\nnext line")
     assert SECRET not in cleaned
     assert cleaned.startswith("before ")

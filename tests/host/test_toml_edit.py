@@ -58,7 +58,7 @@ def judge(text: str, wishes: list[Wish]) -> None:
 @pytest.mark.parametrize("name", WISHES)
 @pytest.mark.parametrize("text", ALL)
 def test_merge_and_unmerge_are_exact_on_the_corpus(text: str, name: str) -> None:
-    """What TOML readers find is the old and ours; twice is once; and back is byte for byte."""
+    """TOML readers find the old and ours; twice is once; and back is byte for byte."""
     judge(text, WISHES[name])
 
 
@@ -110,13 +110,13 @@ EDITS = [
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("text", [*REAL, "", "a = 1\n"])
 def test_edits_of_others_stay(text: str, edit: Any, name: str) -> None:
-    """Whoever edits after a merge keeps the edit; ours goes as if it had never been."""
+    """An edit after a merge stays; ours goes as if it had never been."""
     wishes = WISHES[name]
     assert unmerge(edit(merge(text, wishes)), text, wishes) == edit(text)
 
 
 def test_an_edit_within_ours_costs_only_ours() -> None:
-    """A comment or key that somebody put between our lines stays; our own lines go."""
+    """A foreign comment or key between our lines stays; our own lines go."""
     lines = merge("", ENGINE).splitlines(keepends=True)
     lines.insert(3, "# theirs\nyouki = ['/y']\n")
     left = unmerge("".join(lines), "", ENGINE)
@@ -125,7 +125,7 @@ def test_an_edit_within_ours_costs_only_ours() -> None:
 
 
 def test_a_value_that_somebody_changed_stays() -> None:
-    """A runtime of ours that somebody led elsewhere is theirs now."""
+    """A runtime of ours that a user led elsewhere is theirs now."""
     changed = merge(PODMAN, ENGINE).replace(f"kontain = [{KRUN}]", 'kontain = ["/theirs"]')
     left = tomllib.loads(unmerge(changed, PODMAN, ENGINE))
     assert left["engine"]["runtimes"]["kontain"] == ["/theirs"]
@@ -173,7 +173,7 @@ def values(draw: st.DrawFn, depth: int = 0) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    """Write lines of TOML; what tomllib refuses is sorted out by the test."""
+    """Write lines of TOML; the test drops those that tomllib refuses."""
     lines = []
     for _ in range(draw(st.integers(0, 9))):
         path = dotted(tuple(draw(st.lists(KEYS, min_size=1, max_size=3))))
@@ -203,7 +203,7 @@ def parsed(text: str) -> dict[str, Any] | None:
 @settings(max_examples=400, deadline=None)
 @given(documents(), st.sampled_from(sorted(WISHES)))
 def test_random_files(text: str, name: str) -> None:
-    """Whatever tomllib reads is merged exactly or refused as it is; never something else."""
+    """Text that tomllib reads is merged exactly or refused as it is; never something else."""
     if parsed(text) is None:
         return
     try:

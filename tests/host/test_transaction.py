@@ -75,7 +75,7 @@ def test_check_mode_says_what_the_run_does(host: SmallHost) -> None:
 
 
 def test_an_edit_of_our_file_is_not_overwritten(host: SmallHost) -> None:
-    """A run that would overwrite somebody's edit refuses, and says which file."""
+    """A run that would overwrite a foreign edit refuses, and says which file."""
     perform(host, "test", lambda _: [_file(b"one")])
     host.path("/etc/new/a.conf").write_text("edited")
     with pytest.raises(HostError, match="was changed since Kontain made it"):
@@ -84,7 +84,7 @@ def test_an_edit_of_our_file_is_not_overwritten(host: SmallHost) -> None:
 
 
 def test_an_edit_of_our_file_survives_uninstall_and_is_named(host: SmallHost) -> None:
-    """What somebody edited stays, with the folder that holds it, and is reported."""
+    """An edited file stays, with the folder that holds it, and is reported."""
     perform(host, "test", lambda _: [_file(b"one")])
     host.path("/etc/new/a.conf").write_text("edited")
     edited, folder = uninstall(host).left
@@ -108,7 +108,7 @@ def test_a_file_that_somebody_removed_is_made_again(host: SmallHost) -> None:
 
 
 def test_a_mode_that_somebody_set_stays(host: SmallHost) -> None:
-    """Going back to an older content does not widen a file that somebody closed."""
+    """Going back to an older content does not widen a file that its owner closed."""
     perform(host, "one", lambda _: [_file(b"one")])
     perform(host, "two", lambda _: [File("/etc/new/a.conf", "later", "why", b"two")])
     host.path("/etc/new/a.conf").chmod(0o600)

@@ -26,7 +26,7 @@ Door = Callable[[SmallHost, Path], object]
 
 
 def apply(host: SmallHost, bundle: Path) -> object:
-    """Carry out a plan that was made by the word of somebody who is not there any more."""
+    """Carry out a plan that was made by the word of an operator who is gone."""
     said, host.trust = host.trust, Trust(unsigned=True, downgrade=True)
     try:
         made = plans.make(host, bundle, [])
@@ -90,7 +90,7 @@ WRONG = ("changed", "unsigned", "truncated", "half", "appended", "twice", "befor
 def test_a_wrong_bundle_is_refused_at_each_door(
     keyed: SmallHost, make_bundle: BundleMaker, door: Door, kind: str
 ) -> None:
-    """What is not signed as it is, and what is older, changes nothing and has the status 5."""
+    """A bundle that is not signed as it is, or is older, changes nothing and has the status 5."""
     bundle = wrong(make_bundle, kind)
     before = snapshot(Path(keyed.root))
     with pytest.raises(HostError, match="cannot trust the bundle kontain-") as caught:
@@ -109,7 +109,7 @@ def test_the_right_bundle_is_taken_at_each_door(
 def test_another_key_is_refused_at_each_door(
     keyed: SmallHost, make_bundle: BundleMaker, door: Door
 ) -> None:
-    """What installs brings a key for hosts without a release; one with a release keeps its own."""
+    """The installer brings a key for hosts without a release; one with a release keeps its own."""
     keyed.trust = Trust(brought=OTHER)
     door(keyed, make_bundle("0.3.0", KEYED))
     keyed.trust = Trust(key=OTHER)
@@ -156,7 +156,7 @@ def test_one_word_is_not_the_other(
 
 
 def test_a_sum_names_one_file(keyed: SmallHost, make_bundle: BundleMaker) -> None:
-    """The SHA-256 of whoever built the bundle lets exactly these bytes in, but no older release."""
+    """The builder's SHA-256 lets exactly these bytes in, but no older release."""
     bundle = wrong(make_bundle, "unsigned")
     good = Trust(sha256=hashlib.sha256(bundle.read_bytes()).hexdigest())
     keyed.trust = Trust(sha256="0" * 64, unsigned=True)
@@ -173,7 +173,7 @@ def test_a_sum_names_one_file(keyed: SmallHost, make_bundle: BundleMaker) -> Non
 def test_a_release_without_a_key_knows_itself_only(
     host: SmallHost, make_bundle: BundleMaker
 ) -> None:
-    """After a checkout's installation the same release is taken again, to mend it, and no other."""
+    """After a checkout's installation the same release is taken again, for a repair, and no other."""
     release.install(host, make_bundle())
     host.trust = Trust()
     assert not release.install(host, make_bundle()).changed

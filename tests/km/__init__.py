@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the monitor: payloads in a VM against the same natively."""
+"""Tests of the monitor: payloads in a VM and on the host."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run payloads natively and in a VM, and compare what came of it.
+"""Run payloads on the host and in a VM, and compare the outcomes.
 
     python3 -m tests.km.compare KM DIR [NAME...]
 
@@ -40,7 +40,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "LC_ALL": "C", "EMPT
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind."""
+    """The leftovers of a run."""
 
     status: str
     """`exit N`, `signal N`, or `no end within N s`."""

@@ -63,7 +63,7 @@ def become(user: User) -> None:
 
 
 def look(folder: int, name: str, path: str) -> str:
-    """What each call says of one file."""
+    """The outcome of each call for one file."""
     with_file = [
         call(FACCESSAT2, folder, name, mode, flags)
         for flags in (0, AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EACCESS | AT_SYMLINK_NOFOLLOW, 0x80)
@@ -82,7 +82,7 @@ def look(folder: int, name: str, path: str) -> str:
 
 
 def load(path: str) -> str:
-    """What becomes of a mapping of it that may be executed, for who may read it."""
+    """The outcome of an executable mapping of it, for a user who may read it."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - below, no path is wanted
             mmap.mmap(file.fileno(), 1, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
@@ -92,7 +92,7 @@ def load(path: str) -> str:
 
 
 def run(path: str) -> str:
-    """What becomes of it when it is executed: a status, or an errno."""
+    """The outcome of its execution: a status, or an errno."""
     if not re.search(r"-0-0|-1000-3000|acl", path) or not os.access(path, 4, effective_ids=True):
         return "not tried"  # all would take long; and km has to read what it runs
     try:

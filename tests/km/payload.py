@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a payload is: one C program of one behaviour, its builds, its runs and its judge."""
+"""A payload: one C program of one behaviour, its builds, its runs and its judge."""
 
 import subprocess
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ HELD = "held"
 
 @dataclass(frozen=True)
 class Payload:
-    """A payload: its builds, its runs (argument lists) and who judges them."""
+    """A payload: its builds, its runs (argument lists) and its judge."""
 
     name: str
     builds: tuple[str, ...] = SMALL

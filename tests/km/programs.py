@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The corpus: real programs of the distribution, each put to work by a file of `corpus/`.
 
-What a file is run by follows from its name. Whatever that starts in turn runs under km as well, so
-that a script of the shell is a corpus of all the programs that it calls.
+A file's name decides its interpreter. Its children run under km as well, so that a script of the
+shell is a corpus of all the programs that it calls.
 """
 
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a refusal of km looks like: a status of its own and two lines."""
+"""A refusal of km: a status of its own and two lines."""
 
 import re
 import subprocess

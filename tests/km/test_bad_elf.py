@@ -109,7 +109,7 @@ def test_bad_file_is_refused(name: str, tmp_path: Path, km: Path) -> None:
 @pytest.mark.usefixtures("kvm")
 @pytest.mark.parametrize("name", BOTH_WAYS)
 def test_strange_file_runs_as_natively(name: str, tmp_path: Path, km: Path) -> None:
-    """A file that is strange but no error ends as it does natively."""
+    """A file that is strange but no error ends as on the host."""
     path = _write(tmp_path, BOTH_WAYS[name])
     assert run([km, path]).returncode == run([path]).returncode
 

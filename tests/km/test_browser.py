@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's Chromium shows in VMs what it shows natively, alone and driven by Playwright.
+"""Debian's Chromium shows the same in VMs as on the host, alone and driven by Playwright.
 
 The browser is not installed: a tree with it is made of the distribution's packages, and each run has
 that tree as its root, in namespaces of its own.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""busybox, one static program with hundreds of faces, does in a VM what it does natively."""
+"""busybox, one static program with hundreds of faces, does the same in a VM and on the host."""
 
 import shutil
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_applet(command: str, km: Path) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_shell(script: str, km: Path) -> None:
-    """The shell runs a script as natively: its own words, other programs, pipelines and traps."""
+    """The shell runs a script as on the host: own words, other programs, pipelines and traps."""
     wrong = _compare(["sh", "-c", script], km, TEXT)
     assert not wrong, f"\n{wrong}"
 

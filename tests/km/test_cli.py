@@ -116,7 +116,7 @@ def test_help_to_a_full_disk_fails(km: Path) -> None:
 def test_payload_that_is_not_there_is_refused(
     name: str, status: int, says: str, km: Path, tmp_path: Path
 ) -> None:
-    """What does not exist gives 127, what is no program 126."""
+    """A missing file gives 127, one that is not a program 126."""
     assert_refused(run([km, name], cwd=tmp_path), status, says)
 
 
@@ -153,7 +153,7 @@ os.kill(os.getpid(), signal.SIGQUIT)
 
 @needs_kvm
 def test_monitor_leaves_no_core(km: Path, tmp_path: Path) -> None:
-    """A payload that allows cores leaves its own, as natively, with no memory of the monitor."""
+    """A payload that allows cores leaves its own, with no memory of the monitor."""
     if resource.getrlimit(resource.RLIMIT_CORE)[1] != resource.RLIM_INFINITY:
         pytest.skip("cores are limited here: run the tests with ulimit -H -c unlimited")
     if Path("/proc/sys/kernel/core_pattern").read_text(encoding="utf-8") != "core\n":
@@ -172,7 +172,7 @@ def test_monitor_leaves_no_core(km: Path, tmp_path: Path) -> None:
 
 @needs_kvm
 def test_options_end_at_the_payload(km: Path, build: Callable[..., Path]) -> None:
-    """What follows the payload, or --, is not km's."""
+    """Words after the payload, or --, are not km's."""
     payload = build("arguments")
     for words in ([payload, "--version"], ["--", payload, "--version"]):
         assert "9 [--version]" in run([km, *words]).stdout
@@ -189,7 +189,7 @@ def test_argv0_is_what_the_payload_sees(km: Path, build: Callable[..., Path]) ->
 
 @needs_kvm
 def test_many_arguments_arrive(km: Path, build: Callable[..., Path]) -> None:
-    """As many arguments as the kernel takes arrive as they do natively; more are the kernel's error."""
+    """As many arguments as the kernel takes arrive; more are the kernel's error."""
     payload = build("arguments")
     words = [f"argument-{n}" for n in range(20000)]
     environment = {f"NAME_{n}": "value" * 20 for n in range(2000)} | {"HOME": "/"}
@@ -204,7 +204,7 @@ def test_many_arguments_arrive(km: Path, build: Callable[..., Path]) -> None:
 def test_closed_standard_descriptors_stay_closed(
     closed: str, km: Path, build: Callable[..., Path]
 ) -> None:
-    """A payload that was started without standard descriptors gets those that it gets natively."""
+    """A payload started without standard descriptors gets the same ones as on the host."""
     payload = build("descriptors")
     native, virtual = (
         run(["sh", "-c", f'exec "$@" {closed}', "sh", *command])
@@ -301,7 +301,7 @@ def test_km_in_a_vm_runs_the_program_as_it_is(km: Path, hello: Path) -> None:
 @needs_kvm
 @pytest.mark.parametrize("option", ["--trace", "--stats", "--coredump=core"])
 def test_km_in_a_vm_refuses_what_needs_one(option: str, km: Path, hello: Path) -> None:
-    """What only a VM of its own could give is an error that says who can give it."""
+    """An option that needs a VM of its own is an error that says which km can give it."""
     done = run([km, km, option, hello])
     assert_refused(done, FAILED, f"without {option.split('=', maxsplit=1)[0]}")
     assert "the km that made the VM" in done.stderr

@@ -81,7 +81,7 @@ def test_command_line_says_what_differs(
 
 
 def test_hostile_payload_is_not_run_natively(build: Callable[..., Path], tmp_path: Path) -> None:
-    """What judges itself must end well, and what only has to be held must not make km fail."""
+    """A payload that judges itself must end well; one that is only held must not fail km."""
     itself, held = payloads.find("kernel_name"), payloads.find("canonical_edge")
     says = _monitor(tmp_path, "echo 'km: it failed.' >&2; exit 125")
     assert compare.judge(itself, [], build(itself.name), str(says))

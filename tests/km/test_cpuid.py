@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What km passes on of CPUID, for real CPUs, for CPUs to come, and for nonsense: KVM takes it.
+"""km's filter of CPUID, for real CPUs, for CPUs to come, and for nonsense: KVM takes it.
 
 KVM's rules are those of Linux: `arch/x86/kvm/cpuid.c` (`kvm_check_cpuid`, KVM_MAX_CPUID_ENTRIES,
 `cpuid_function_is_indexed`), `x86.c` (`__kvm_set_xcr`, `kvm_is_valid_cr4`, `__kvm_valid_efer`) and
@@ -69,14 +69,14 @@ class Cpu:
     leaves: dict[tuple[int, int], Regs] = field(default_factory=dict)
 
     def xcr0(self) -> int:
-        """What a kernel enables of XSAVE: all that the CPU has."""
+        """A kernel's XSAVE: all that the CPU has."""
         low, _, _, high = self.leaves.get((0xD, 0), (0, 0, 0, 0))
         return low | high << 32
 
 
 @dataclass
 class Shown:
-    """What a payload would see: the entries in order, with their flags, and what km makes of it."""
+    """A payload's view: the entries in order, with their flags, after km's filter."""
 
     entries: list[tuple[int, int, Regs, int]] = field(default_factory=list)
     features: set[str] = field(default_factory=set)
@@ -327,7 +327,7 @@ def test_kvm_takes_what_a_payload_sees_of_any_cpu(how: str, replay: Path) -> Non
 
 
 def test_kvm_would_refuse_what_these_cpus_say() -> None:
-    """The rules are KVM's: what CPUs with AMX or with long addresses say is refused as it is."""
+    """The rules are KVM's: entries of CPUs with AMX or long addresses are refused as they are."""
     whole = {
         cpu.name: Shown([(*leaf, regs, 1) for leaf, regs in cpu.leaves.items()]) for cpu in ALL
     }

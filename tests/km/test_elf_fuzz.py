@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a file's headers say, km refuses it or runs it: it never fails itself, nor hangs."""
+"""With any headers of a file, km refuses it or runs it: it never fails itself, nor hangs."""
 
 import random
 from pathlib import Path

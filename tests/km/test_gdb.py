@@ -55,7 +55,7 @@ def _stopped(number: int, seen: str) -> bool:
 def test_breakpoint_step_and_threads(
     how: str, km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Gdb stops where it was told, steps, sees and changes memory and every thread, and lets go."""
+    """Gdb stops at a breakpoint, steps, sees and changes memory and every thread, and lets go."""
     seen, said, status = _debug(
         km,
         build("watched", how),
@@ -151,7 +151,7 @@ with socket.socket(kind, socket.SOCK_STREAM) as link:
 def test_another_user_cannot_debug(
     km: Path, build: Callable[..., Path], family: "tuple[str, ...]"
 ) -> None:
-    """A port is for root and the payload's user: who else connects gets nothing, and km waits on."""
+    """A port is for root and the payload's user: another user gets nothing, and km waits on."""
     with subprocess.Popen(
         [km, "--gdb", "0", build("hello")],
         stdout=subprocess.PIPE,

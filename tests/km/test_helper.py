@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The helper: who makes many system calls gets one, and nobody notices but by the time taken.
+"""The helper: a payload with many system calls gets one, and notices it only by the time taken.
 
 That each result is right is what the payload `helped` shows, and that a request can be forged in vain
 `hostile_helper`; see payloads.py.
@@ -37,7 +37,7 @@ def calling(
     ends: bytes = b"signals: 0\ndone\n",
     case: str = "until-told",
 ) -> Iterator[int]:
-    """Run a payload that makes calls until it is told to end; yield its process."""
+    """Run a payload that makes calls until it gets a signal; yield its process."""
     with subprocess.Popen(
         [*command, case],
         cwd=folder,

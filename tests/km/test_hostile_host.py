@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a host may have that would help a payload out: mounts, set-user-ID files, privileges."""
+"""A host's gifts that would help a payload out: mounts, set-user-ID files, privileges."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ def test_mount_of_its_memory_is_refused(threads: str, km: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("by", ["km", "execve"])
 def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
-    """A set-user-ID program runs as who started it, and its C library is told no other."""
+    """A set-user-ID program runs as the user who started it, and its C library sees no other."""
     for folder in (tmp_path, *tmp_path.parents):
         if folder.is_relative_to("/tmp/"):  # noqa: S108
             folder.chmod(folder.stat().st_mode | 0o011)
@@ -71,7 +71,7 @@ def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
 
 
 def state(path: Path) -> tuple[int, ...]:
-    """What a call that changes a file changes of it."""
+    """The changes that a call makes to a file."""
     is_now = path.stat()
     return is_now.st_ctime_ns, is_now.st_mode, is_now.st_uid
 

@@ -88,7 +88,7 @@ def test_notes_are_read_within_their_bounds(
 
 
 def test_what_cannot_run_is_refused_alike(km: Path, tmp_path: Path) -> None:
-    """What is missing, or is no program, has the words and the status that running it has."""
+    """A missing file, or one that is not a program, has the words and the status of running it."""
     text = write(tmp_path / "text", b"no program\n")
     assert_refused(run([km, "--inspect", text]), CANNOT_RUN, "it is not an ELF file")
     missing = tmp_path / "missing"

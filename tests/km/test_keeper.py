@@ -60,7 +60,7 @@ def run_with(keeper_fd: int, *command: "str | Path") -> "subprocess.CompletedPro
 def test_the_vm_outlives_the_payload_and_nothing_else_does(
     km: Path, build: Callable[..., Path], how: str
 ) -> None:
-    """However a payload ends: who waits sees status and end of file, while the keeper has the VM."""
+    """When a payload ends, its parent sees status and end of file, while the keeper has the VM."""
     ours, kms = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     native = subprocess.run([build("exit_ways", "musl"), how], check=False, capture_output=True)
     with ours, kms:
@@ -219,7 +219,7 @@ def test_a_socket_that_cannot_be_is_refused(km: Path, path: str) -> None:
 
 
 def test_the_socket_of_a_killed_keeper_is_used_again(km: Path, tmp_path: Path) -> None:
-    """What a kill -9 leaves is no obstacle, unless it is no socket."""
+    """A leftover of kill -9 is no obstacle, unless it is not a socket."""
     path = tmp_path / "keeper.sock"
     for _ in range(2):
         with subprocess.Popen([km, "--keeper", path]) as process:

@@ -106,7 +106,7 @@ pytestmark = pytest.mark.needs_kvm
 
 
 def test_call_of_the_table_is_made(monitor: int) -> None:
-    """What the table can make, the monitor can: else the others would prove nothing."""
+    """The monitor can make the table's calls: else the others would prove nothing."""
     assert subvert.call(monitor, GETPID) == monitor
 
 
@@ -182,7 +182,7 @@ def half_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _reach(km: Path, payload: Path) -> list[str]:
-    """What a payload says that is told where its monitor's memory is."""
+    """The words of a payload that learned where its monitor's memory is."""
     with subprocess.Popen(
         [km, payload, "ready\n"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -282,14 +282,14 @@ def _is_sealed() -> None:
     "where", [*(f"km {n}" for n in range(5)), *(f"memory {n}" for n in range(6)), "kvm_run 0"]
 )
 def test_memory_is_sealed(monitor: int, where: str, how: str) -> None:
-    """The monitor's program and memory cannot be mapped anew, moved or given other rights."""
+    """The monitor's program and memory cannot be mapped again, moved or given other rights."""
     _is_sealed()
     number, *rest = OVER_THE_MONITOR[how]
     assert subvert.call(monitor, number, _memory_of(monitor)[where][0], *rest) == -errno.EPERM
 
 
 def test_places_differ(km: Path, kvm: None) -> None:
-    """Whatever the monitor has in memory is elsewhere in the next run, its program too."""
+    """All of the monitor's memory is elsewhere in the next run, its program too."""
     del kvm
     sleep = shutil.which("sleep") or "sleep"
     seen = []
@@ -324,13 +324,13 @@ def test_program_is_hardened(km: Path) -> None:
 
 
 def _locks(pid: "int | str") -> dict[str, str]:
-    """What the host says of a process: the lines of its status by their names."""
+    """The host's view of a process: the lines of its status by their names."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return dict(line.split(":\t") for line in lines if line.startswith(("NoNewPrivs", "Seccomp")))
 
 
 def test_programs_of_programs_have_one_filter(km: Path, kvm: None) -> None:
-    """What the payload starts is locked in by the same filter, not by one more each time."""
+    """The same filter locks the payload's children in, not one more each time."""
     del kvm
     script = "exec sh -c 'exec sh -c \"exec sleep 100\"'"
     with subprocess.Popen([km, "/bin/sh", "-c", script]) as process:

@@ -22,7 +22,7 @@ PYTHON = "import asyncio, json, ssl, sqlite3, sys; print('ready', flush=True); s
 
 
 def resident_kib(command: Sequence["str | Path"]) -> int:
-    """What the process of a COMMAND that prints a line and waits has present, in KiB.
+    """The present KiB of the process of a COMMAND that prints a line and waits.
 
     Pages of files count whether or not another process has them, which differs from run to run.
     """

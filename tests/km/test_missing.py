@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels from 4.15 on: what one lacks, or refuses, is done without, or named with a remedy.
+"""Kernels from 4.15 on: km does without a missing feature, or names it with a remedy.
 
 Few kernels can be booted here, so each call, ioctl and capability is taken away in turn.
 """
@@ -85,7 +85,7 @@ def _run(missing: Missing, *command: object) -> "subprocess.CompletedProcess[str
 
 
 def _same(missing: Missing, km: Path) -> None:
-    """Assert that a program does in km what it does natively on the same host."""
+    """Assert that a program does the same in km and on this host."""
     command = ("/usr/bin/python3", "-S", "-c", BUSY)
     native, virtual = (_run(missing, *words) for words in (command, (km, *command)))
     assert (virtual.returncode, virtual.stdout) == (native.returncode, native.stdout), virtual
@@ -162,7 +162,7 @@ def test_missing_lock_is_named(words: str, km: Path) -> None:
 
 
 def test_without_shared_registers_payloads_run_alike(km: Path, build: Callable[..., Path]) -> None:
-    """On a KVM that shares no registers, signals, faults and threads are what they are natively."""
+    """On a KVM that shares no registers, signals, faults and threads are as on the host."""
     missing = ioctl("KVM_CAP_SYNC_REGS", CHECK_EXTENSION, errno.EINVAL, 74)
     for name in (
         "signal_context",

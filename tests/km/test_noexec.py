@@ -111,7 +111,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 def looked(place: Path, flags: str, mapped: int, *before: Path) -> str:
-    """What may_execute.py prints where PLACE is mounted with FLAGS, run by BEFORE."""
+    """The output of may_execute.py where PLACE is mounted with FLAGS, run by BEFORE."""
     users = [PYTHON, "-c", MAPPED, str(mapped)] if mapped else []
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", FILL, "sh", flags, place, sys.executable, "-c", MAKE, place, *users,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A payload behaves in a VM as it does natively: the same output, status, signals and files."""
+"""A payload behaves in a VM as on the host: the same output, status, signals and files."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -73,7 +73,7 @@ def test_probe_takes_a_descriptor(km: Path) -> None:
 
 @needs_kvm
 def test_probe_tells_what_the_host_offers(km: Path) -> None:
-    """With --verbose it tells the CPU's leaves, what KVM is told, its capabilities, and features."""
+    """With --verbose it shows the CPU's leaves, those for KVM, its capabilities, and features."""
     lines = _lines(run([km, "--probe", "--verbose"]).stdout)
     leaves = dict(value.split(" ", 1) for name, value in lines if name == "host")
     vendor = b"".join(int(leaves["0.0"].split()[i], 16).to_bytes(4, "little") for i in (1, 3, 2))
@@ -113,7 +113,7 @@ def test_probe_is_quick(km: Path) -> None:
     ],
 )
 def test_wrong_probe_is_refused(words: list[str], says: str, km: Path) -> None:
-    """A payload has no place beside --probe, and --verbose none without it."""
+    """A payload has no place with --probe, and --verbose none without it."""
     assert_refused(run([km, *words]), FAILED, says)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program of the distribution does in a VM what it does natively: output, status and files."""
+"""A program of the distribution does the same in a VM and on the host: output, status, files."""
 
 import os
 import shutil

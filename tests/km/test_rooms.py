@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rooms of km/src: each calls what is below it, and nothing above.
 
-What a file calls is read from the symbols of its object in build/km, so that a declaration by hand
-cannot hide an arrow; what it may know is read from its `#include` lines.
+A file's calls are read from the symbols of its object in build/km, so that a declaration by hand
+cannot hide an arrow; its permitted calls are read from its `#include` lines.
 """
 
 import re
@@ -42,7 +42,7 @@ def room_of(file: str) -> int:
 
 
 def symbols(what: str) -> Iterator[tuple[str, str]]:
-    """(FILE, SYMBOL) of all objects: what they define ("defined") or use ("undefined")."""
+    """(FILE, SYMBOL) of all objects: those that they define ("defined") or use ("undefined")."""
     for path in sorted(OBJECTS.rglob("*.o")):
         file = str(path.relative_to(OBJECTS)).removesuffix(".o")
         if not (SOURCES / file).exists():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Call sites that jump past SYSCALL: the program's code changes, and nothing else that it can see.
 
-What a program could see is what the payload `sites` looks at; see payloads.py. Here is what others
-see of it: who looks at the code, and the files that are written of a running program.
+The payload `sites` looks at all that a program could see; see payloads.py. Here is the view of
+others: of a process that reads the code, and of the files that are written of a running program.
 """
 
 import re
@@ -63,7 +63,7 @@ def test_the_next_program_is_left_alone_too(km: Path, sites: Path, tmp_path: Pat
 
 
 def test_a_snapshot_has_the_code_of_the_file(km: Path, sites: Path, tmp_path: Path) -> None:
-    """A snapshot of a program whose sites are hot holds no jump, and goes on."""
+    """A snapshot of a program whose sites are hot holds no jump, and resumes."""
     snapshot = tmp_path / "snapshot"
     output([km, "--snapshot", snapshot, sites, "snapshot"], tmp_path)
     assert not JUMPING.search(snapshot.read_bytes())

@@ -61,7 +61,7 @@ def test_program_goes_on(
 
 
 def test_arguments_are_given(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
-    """What stands after the snapshot's name is what the program reads where it asked."""
+    """The program reads the words after the snapshot's name where it asked."""
     snapshot = tmp_path / "snapshot"
     _take(km, snapshot, build("snapshot"), "server")
     assert run([km, snapshot, "one", "two words"]).stdout.startswith(
@@ -93,7 +93,7 @@ def test_environment_is_given(km: Path, tmp_path: Path) -> None:
 
 
 def test_program_goes_on_at_once(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
-    """With --live the program itself goes on, and the snapshot is there as well."""
+    """With --live the program itself continues, and the snapshot is there as well."""
     payload, snapshot = build("snapshot"), tmp_path / "snapshot"
     for _ in range(2):
         done = run([km, "--snapshot", snapshot, "--live", payload, "memory"], cwd=tmp_path)
@@ -116,7 +116,7 @@ def test_program_is_asked_for_from_outside(km: Path, tmp_path: Path) -> None:
 
 
 def test_who_cannot_be_asked(km: Path) -> None:
-    """A process without km is refused; one without --snapshot goes on."""
+    """A process without km is refused; one without --snapshot continues."""
     assert_refused(run([km, "--snapshot-now", "1"]), FAILED, "process '1'")
     script = "print('ready', flush=True); print('and', input())"
     command: list[str | Path] = [km, sys.executable, "-c", script]
@@ -142,7 +142,7 @@ def test_snapshot_of_a_snapshot(km: Path, tmp_path: Path) -> None:
 
 
 def test_python_is_warm(km: Path, tmp_path: Path) -> None:
-    """Python goes on after its imports, with standard input and arguments of its own each time."""
+    """Python resumes after its imports, with standard input and arguments of its own each time."""
     snapshot, script = tmp_path / "snapshot", tmp_path / "warm.py"
     script.write_text(PYTHON)
     _take(km, snapshot, sys.executable, script)
@@ -199,7 +199,7 @@ def test_shared_mapping_of_a_file(km: Path, tmp_path: Path) -> None:
 
 
 def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
-    """Nobody else can read a snapshot, and nothing else is left beside it."""
+    """No other user can read a snapshot, and nothing else is left next to it."""
     snapshot = tmp_path / "snapshot"
     _take(km, snapshot, build("snapshot"), "memory")
     assert snapshot.stat().st_mode & 0o777 == 0o700
@@ -219,7 +219,7 @@ def test_snapshot_is_the_owners(km: Path, build: Callable[..., Path], tmp_path: 
 def test_what_cannot_be_kept_is_refused(
     km: Path, build: Callable[..., Path], tmp_path: Path, what: str, words: str
 ) -> None:
-    """The program is told, the person too, the program goes on, and there is no file."""
+    """The program and the person hear of it, the program continues, and there is no file."""
     snapshot = tmp_path / "snapshot"
     done = run([km, "--snapshot", snapshot, build("snapshot"), what])
     assert (done.returncode, done.stdout) == (
@@ -239,7 +239,7 @@ def test_folder_that_is_not_there(km: Path, build: Callable[..., Path], tmp_path
 
 
 def test_options_that_say_nothing(km: Path, build: Callable[..., Path]) -> None:
-    """--live and --gdb beside what they do not go with are refused."""
+    """--live and --gdb with options that they exclude are refused."""
     assert_refused(run([km, "--live", build("hello")]), FAILED, "--live")
     command = [km, "--snapshot", "file", "--gdb", "0", build("hello")]
     assert_refused(run(command), FAILED, "--gdb")
@@ -367,7 +367,7 @@ def test_hostile_metadata_harms_nobody(km: Path, good: Path, tmp_path: Path) -> 
 def test_snapshot_of_elsewhere(
     km: Path, dynamic: Path, tmp_path: Path, change: tuple[int, int], words: str
 ) -> None:
-    """What was made by another km, kernel, boot or CPU has a status of its own."""
+    """A snapshot of another km, kernel, boot or CPU has a status of its own."""
     at, value = change
     content = bytearray(dynamic.read_bytes())
     content[at] = value
@@ -376,7 +376,7 @@ def test_snapshot_of_elsewhere(
 
 
 def test_port_that_is_taken(km: Path, tmp_path: Path) -> None:
-    """A listening socket whose address somebody else has is named."""
+    """A listening socket whose address is taken is named."""
     snapshot = tmp_path / "snapshot"
     script = tmp_path / "server.py"
     script.write_text(

@@ -48,7 +48,7 @@ def _run(stressor: str, folder: Path, monitor: "list[str]", fds: "list[int]") ->
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: run the tests as root")
 @pytest.mark.parametrize("stressor", STRESSORS)
 def test_stressor(stressor: str, km: Path, tmp_path: Path) -> None:
-    """The stressor finds no fault in a VM that it does not find natively."""
+    """The stressor finds no fault in a VM that it does not find on the host."""
     if not Path("/usr/bin/stress-ng").exists():
         pytest.skip("stress-ng is missing: install the package stress-ng")
     for folder in (tmp_path, *tmp_path.parents):

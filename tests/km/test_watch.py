@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What km tells of a payload that it runs: the trace, the counts and the core."""
+"""km's reports of a payload that it runs: the trace, the counts and the core."""
 
 import re
 import shutil

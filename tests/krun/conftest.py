@@ -37,7 +37,7 @@ def _missing_for_km() -> str | None:
 
 @pytest.fixture(params=["runc", "crun"])
 def krun(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
-    """Return krun over each backend in turn; what it leaves running is removed."""
+    """Return krun over each backend in turn; its running containers are removed."""
     need_programs(request.param)
     runtime = Runtime(request.param, tmp_path)
     yield runtime

@@ -22,7 +22,7 @@ _WAIT_S = 30
 
 @dataclass(frozen=True)
 class Options:
-    """What a container gets beside its command: fields of its config, resources and security.
+    """A container's settings besides its command: fields of its config, resources and security.
 
     `pid` and `ipc` say whose processes and System V objects it sees.
     """

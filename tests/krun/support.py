@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of krun share: a runtime over one backend, and bundles."""
+"""Helpers of the tests of krun: a runtime over one backend, and bundles."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ STEERING = {
 
 @pytest.mark.parametrize("name", [*STEERING, "org.opencontainers.runc.x", "io.kubernetesx", "x"])
 def test_what_is_not_listed_is_left_out(name: str) -> None:
-    """What steers a backend or a hook, and what nobody knows, goes no further."""
+    """Annotations that steer a backend or a hook, and unknown ones, go no further."""
     kept = {"io.kubernetes.cri.container-name": "a", "io.container.manager": "libpod"}
 
     assert Policy().handed_on({**kept, name: "x"}) == kept
@@ -51,7 +51,7 @@ def test_host_lists_what_it_wants() -> None:
 def test_annotation_writes_no_file_of_the_host(
     krun: Runtime, bundle: BundleFolder, tmp_path: Path
 ) -> None:
-    """An image's label makes no file for a hook's output, and `state` shows what went on."""
+    """An image's label makes no file for a hook's output, and `state` shows those that passed."""
     out = tmp_path / "owned"
     bundle.doc["annotations"] = {
         **{name: value.format(out=out) for name, value in STEERING.items()},

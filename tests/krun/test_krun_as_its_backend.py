@@ -164,7 +164,7 @@ def test_update(krun: Runtime, bundle: BundleFolder, tmp_path: Path, by_pipe: bo
 
 
 def test_checkpoint_answers_honestly(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
-    """A VM cannot be saved by CRIU: krun says so at once, and the container goes on.
+    """CRIU cannot save a VM: krun says so at once, and the container keeps running.
 
     An engine asks by `checkpoint --help` whether it can, and by `features`.
     """
@@ -182,7 +182,7 @@ def test_checkpoint_answers_honestly(krun: Runtime, bundle: BundleFolder, tmp_pa
 
 
 def test_nothing_is_restored(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
-    """What CRIU saved of native processes does not become a container that seems to be in a VM."""
+    """A checkpoint of processes outside VMs becomes no container that seems to be in a VM."""
     image = ["--image-path", str(tmp_path), "--bundle", bundle.args("true")]
     for words in (["--help"], ["c"], [*image, "c"], ["--detach", *image, "c"]):
         done = krun("restore", *words)

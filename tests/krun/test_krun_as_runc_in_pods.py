@@ -188,7 +188,7 @@ def test_a_privileged_container_is_refused(containerd: Containerd) -> None:
 
 
 def test_a_checkpoint_is_refused(pods: dict[str, Pod]) -> None:
-    """A difference that is told: CRIU knows no VM, so a checkpoint ends with krun's own words."""
+    """A documented difference: CRIU knows no VM, so a checkpoint ends with krun's own words."""
     pod = pods["kontain"]
     one = pod.create("kept", ["/bin/sleep", "1000"])
     pod.containerd.cri("StartContainer", (1, one))

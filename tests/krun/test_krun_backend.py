@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said differently to crun and to runc."""
+"""The differences between words for crun and for runc."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def words(below: Backend, *given: str) -> list[str]:
 
 
 def test_log_options_are_the_same_for_both() -> None:
-    """What both have is handed on in one form."""
+    """Common words are handed on in one form."""
     for below in (CRUN, RUNC):
         assert words(below, "--log", "f", "--log-format=json", "--debug", "--policy", "p") == [
             "--log=f",

@@ -45,7 +45,7 @@ def on_a_host(krun: Runtime, change: str, *words: str) -> subprocess.CompletedPr
 def test_host_that_lacks_something(
     krun: Runtime, bundle: BundleFolder, change: str, words: str
 ) -> None:
-    """What is missing is told in words that no engine takes for a missing payload."""
+    """A missing part is reported in words that no engine takes for a missing payload."""
     done = on_a_host(krun, change, "run", "-b", bundle.args("true"), "c")
 
     assert done.returncode == 125

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds in VMs: what RUN does in a Dockerfile, under podman and by docker's BuildKit."""
+"""Builds in VMs: RUN in a Dockerfile, under podman and by docker's BuildKit."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_environment_of_the_image_does_not_count(
 
 
 def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> None:
-    """Who it runs as, and where, can be told without a process document; what not, is said."""
+    """Its user and folder are known without a process document; the rest is reported."""
     krun.set_policy(policy(krun))
     start(krun, bundle, "sleep", "100")
     script = ["c", "/bin/sh", "-c", "busybox id -u; busybox id -g; busybox pwd"]
@@ -89,7 +89,7 @@ def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> Non
 
 @pytest.mark.parametrize("term", ["", "/x", "a/../b", "x" * 65, "a b", "ä", "$(id)"])
 def test_kind_of_terminal_is_a_plain_name(term: str) -> None:
-    """What could be a path, or a command, is no kind of terminal."""
+    """A word that could be a path, or a command, is not a kind of terminal."""
     env = direct.environment(["TERM=xterm", f"TERM={term}"])
     assert env == [f"PATH={direct.FOLDER}", "HOME=/dev/null"]
 
@@ -137,7 +137,7 @@ def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
 
 
 def test_no_direct_run_without_a_log(krun: Runtime, bundle: BundleFolder) -> None:
-    """What cannot be written down does not happen."""
+    """A run that cannot be recorded does not happen."""
     krun.set_policy({**policy(krun), "log": str(krun.policy.parent)})
     start(krun, bundle, "sleep", "100")
 

@@ -61,7 +61,7 @@ def engine(
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SCRIPTS.glob("*.sh")))
 def test_service(engine: Engine, name: str) -> None:
-    """What Debian's package does in a container, it does in a VM: all its output and its status."""
+    """Debian's package does the same in a VM as in a container: all its output and its status."""
     words = ["--rm", f"--volume={SCRIPTS}:/services:ro", IMAGE, "bash", f"/services/{name}.sh"]
     wanted = (SCRIPTS / f"{name}.txt").read_text()
 

@@ -25,7 +25,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_round_trip_keeps_every_value(value: object) -> None:
-    """Whatever a document holds, known or not, is in the new document as it was."""
+    """All members of a document, known or not, are in the new document as they were."""
     assert document.loads(document.dumps(value)) == value
     assert json.loads(document.dumps(value)) == value
     assert document.loads(json.dumps(value, indent=1)) == value

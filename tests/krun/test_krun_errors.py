@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong is told once, in two lines, in words that engines understand."""
+"""An error is reported once, in two lines, in words that engines understand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 def test_missing_payload(
     krun: Runtime, bundle: BundleFolder, args: list[str], status: int, words: str
 ) -> None:
-    """A payload that cannot run is told at create: once in the log, and on standard error."""
+    """A payload that cannot run is reported at create: once in the log, and on standard error."""
     log = bundle.path / "log"
     (bundle.rootfs / "etc").mkdir()
     words_of_log = ["--log", str(log), "--log-format=json"]
@@ -41,7 +41,7 @@ def test_missing_payload(
 
 
 def test_wrong_calls(krun: Runtime, bundle: BundleFolder) -> None:
-    """What is wrong with a call is told in two lines, with a status that is not 0."""
+    """A wrong call gets two lines, with a status that is not 0."""
     (bundle.path / "broken.json").write_text("{")
     for words, text in [
         (["frob"], 'unknown command "frob"'),
@@ -62,7 +62,7 @@ def test_wrong_calls(krun: Runtime, bundle: BundleFolder) -> None:
 
 
 def test_no_kvm(krun: Runtime, bundle: BundleFolder) -> None:
-    """A host without KVM is told so, in words that no engine takes for a missing payload."""
+    """A host without KVM is reported in words that no engine takes for a missing payload."""
     hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh"]
     command = [*hide, str(KRUN), *krun.words, "run", "-b", bundle.args("true"), "c"]
 

@@ -67,7 +67,7 @@ def image(bundle: BundleFolder, payloads: Path, tmp_path: Path) -> BundleFolder:
 
 
 def judge(status: int, output: str, *, must_run: bool) -> None:
-    """Fail if a program ran natively; what MUST_RUN ran in a VM."""
+    """Fail if a program ran outside a VM; MUST_RUN ran in one."""
     assert os.uname().release not in output.splitlines()
     if must_run:
         assert (status, output.endswith(f"{IN_A_VM}\n")) == (0, True), output
@@ -87,7 +87,7 @@ def test_entry_point_and_exec(krun: Runtime, image: BundleFolder, name: str) -> 
 
 
 def test_payload_starts_programs(krun: Runtime, image: BundleFolder) -> None:
-    """Whatever a payload does to start a program, that runs in a VM too."""
+    """A program that a payload starts in any way runs in a VM too."""
     start(krun, image, "sleep", "100")
     for way in WAYS:
         done = krun("exec", "c", "/escapes", way, *UNAME)

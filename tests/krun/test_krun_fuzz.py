@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a configuration holds, krun refuses it in its own words or makes one that is safe."""
+"""For any configuration, krun refuses it in its own words or makes one that is safe."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def is_restricted(pid: int) -> bool:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_backends_read(krun: Runtime, bundle: BundleFolder, data: st.DataObject) -> None:
-    """Whatever is added to a configuration, either backend starts km, restricted, or nothing."""
+    """With anything added to a configuration, either backend starts km, restricted, or nothing."""
     config = bundle.path / "config.json"
     bundle.args("sleep", FOREVER)
     config.write_text(as_text(data, bundle.doc), errors="surrogateescape")

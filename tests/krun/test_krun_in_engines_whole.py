@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people do with an engine besides running a program: terminals, pods."""
+"""Uses of an engine besides running a program: terminals, pods."""
 
 from __future__ import annotations
 

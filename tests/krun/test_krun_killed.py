@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whoever is killed, nothing is left that `delete --force` or the engine does not remove."""
+"""After any process is killed, nothing is left that `delete --force` or the engine keeps."""
 
 from __future__ import annotations
 

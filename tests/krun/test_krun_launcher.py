@@ -111,7 +111,7 @@ def test_options_come_out_alike(host: Path, before: list[str]) -> None:
 
 
 def test_backend_is_reached_without_python(host: Path) -> None:
-    """What engines ask of a container that exists needs no Python at all."""
+    """Engines' questions about an existing container need no Python at all."""
     no_python = 'mount --bind "$0" /usr/bin/python3; exec "$@"'
     program = ["unshare", "-m", "sh", "-ec", no_python, str(host / "backend"), str(KRUN)]
     engine = ["--root", "ROOT", "--log", "/x", "--log-format", "json", "--systemd-cgroup"]
@@ -152,7 +152,7 @@ def without_python(*words: str) -> list[str]:
 
 
 def test_without_python_the_fix_is_named(host: Path) -> None:
-    """A host that lost its Python is told what to install, and with krun's own status."""
+    """A host that lost its Python hears what to install, with krun's own status."""
     program = without_python(str(KRUN), "create", "c")
     status, said, errors = call(host, Path(program[0]), program[1:])
     assert (status, said) == (125, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a container is limited to leaves krun and km their room, or an error names the limit."""
+"""A container's limits leave krun and km their room, or an error names the limit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def limit_of_group(krun: Runtime) -> list[str]:
 def test_a_limit_that_is_seldom_reached_stays(
     krun: Runtime, bundle: BundleFolder, tmp_path: Path
 ) -> None:
-    """What engines give each container is the control group's limit as it is, until an update."""
+    """An engine's limit is the control group's as it is, until an update."""
     limit_processes(bundle, 2048)
     assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
     assert limit_of_group(krun) == ["2048\n"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""That krun makes all noexec is not to be seen in the container: what asks hears what runc gives."""
+"""A container cannot see that krun makes all noexec: its questions get runc's answers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ cp host/tool under/deep && cp host/tool under/noexec; exec "$@"
 
 
 def ask(bundle: BundleFolder, command: list[str]) -> list[str]:
-    """What the container's programs say when COMMAND runs it, where its root has not changed."""
+    """The output of the container's programs when COMMAND runs it, its root unchanged."""
     work = bundle.rootfs / "work"
     shutil.rmtree(work)
     work.mkdir()

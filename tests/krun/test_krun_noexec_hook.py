@@ -67,7 +67,7 @@ def check(pid: int) -> None:
 def test_mounts_below_the_root(
     krun: Runtime, bundle: BundleFolder, mount: Mount, tmp_path: Path, users: str
 ) -> None:
-    """What the bundle brings mounted below its root, and below a volume, is noexec too."""
+    """The bundle's own mounts below its root, and below a volume, are noexec too."""
     if users == "own":
         add_user_namespace(bundle)
     for folder in (
@@ -239,7 +239,7 @@ def test_hook_by_itself(tmp_path: Path, old: bool, read_only: bool) -> None:  # 
     ],
 )
 def test_hook_that_cannot(words: list[str], state: str, why: str) -> None:
-    """What keeps the hook from its work is told, and the backend hears it by the status."""
+    """A hook that cannot work reports the reason, and the backend hears it by the status."""
     command = ["unshare", "-m", "bash", "-c", f'exec -a krun-noexec "{KRUN}" "$@"', "-", *words]
     done = subprocess.run(command, input=state, capture_output=True, text=True, check=False)
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 def test_kernel_refuses_the_images_programs(
     krun: Runtime, bundle: BundleFolder, tmp_path: Path, place: str
 ) -> None:
-    """Whoever executes a file of the container without km is refused, wherever it lies.
+    """A process that executes a file of the container without km is refused, wherever it lies.
 
     A shell of the host that joins the mount namespace stands for a monitor that was broken out of.
     """
@@ -80,7 +80,7 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
 
 @pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])
 def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: str) -> None:
-    """What crun reads as CAP_SYS_ADMIN, though it is none of its names, makes no process."""
+    """A word that crun reads as CAP_SYS_ADMIN, though none of its names, makes no process."""
     start(krun, bundle, "sleep", "100")
     assert "is not the name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
     caps = bundle.doc["process"]["capabilities"]
@@ -113,7 +113,7 @@ def test_exec_in_a_container_that_krun_did_not_make(krun: Runtime, bundle: Bundl
 
 
 def test_init_and_its_payload_run_in_a_vm(krun: Runtime, bundle: BundleFolder) -> None:
-    """An engine's init is a program like any other; what it starts runs in a VM as well."""
+    """An engine's init is a program like any other; its children run in a VM as well."""
     init = shutil.which("docker-init", path="/usr/bin:/usr/sbin")
     if init is None:
         pytest.skip("docker-init is missing: install the Debian package tini or docker.io")

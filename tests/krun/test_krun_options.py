@@ -52,7 +52,7 @@ def test_long_flag_with_one_dash_is_no_cluster() -> None:
 
 
 def test_words_of_the_command_are_not_options() -> None:
-    """What follows the ID of an exec belongs to the program, whatever it looks like."""
+    """Words after the ID of an exec belong to the program, in any form."""
     assert scan("exec", "-e", "A=1", "c", "ls", "--user", "-l", "--") == (
         [("env", "A=1")],
         ["c", "ls", "--user", "-l", "--"],

@@ -35,7 +35,7 @@ COMMANDS = {
 
 
 def test_shell_commands(engine: Engine) -> None:
-    """What a shell does in a container, it does in a VM: same output, same status."""
+    """A shell does the same in a VM as in a container: same output, same status."""
     each = 'for command; do bash -c "$command" 2>&1; echo "--- $?"; done'
     words = ["--rm", "-e", "A=b", DEBIAN, "bash", "-c", each, "bash", *COMMANDS.values()]
 
@@ -103,7 +103,7 @@ def test_memory_limit_is_seen(engine: Engine) -> None:
     ids=" ".join,
 )
 def test_option_of_podman(engine: Engine, options: list[str]) -> None:
-    """What only podman can ask for holds in a VM too."""
+    """Options that only podman has hold in a VM too."""
     if not isinstance(engine, Podman):
         pytest.skip("these options are podman's")
     done = engine.container("run", "--rm", *options, DEBIAN, "uname", "-r")

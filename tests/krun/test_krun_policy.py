@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the host's policy may say, and what krun changes by it in a configuration."""
+"""The members of the host's policy, and krun's changes by it in a configuration."""
 
 from __future__ import annotations
 

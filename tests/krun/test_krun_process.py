@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the payload inherits, who may run it, and what an engine's environment cannot do."""
+"""The payload's inheritance, its users, and the limits of an engine's environment."""
 
 from __future__ import annotations
 

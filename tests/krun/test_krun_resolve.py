@@ -44,7 +44,7 @@ class Image:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Image:
-    """Return an empty image, beside which there is a program that it must not reach."""
+    """Return an empty image, next to which there is a program that it must not reach."""
     image = Image(tmp_path / "rootfs")
     image.put("/bin/ls")
     (tmp_path / "outside").write_bytes(ELF)
@@ -209,7 +209,7 @@ def test_bind_mount_is_looked_into(image: Image, tmp_path: Path) -> None:
 
 
 def test_unknown_tree_is_left_to_km(image: Image) -> None:
-    """What only the running container has, km looks for, in PATH too."""
+    """A program that only the running container has, km looks for, in PATH too."""
     image.mounts = [{"destination": "/first", "type": "tmpfs", "source": "tmpfs"}]
 
     assert image.resolve("/first/x", "y") == ["--argv0", "/first/x", "--", "/first/x", "y"]

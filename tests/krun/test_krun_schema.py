@@ -159,7 +159,7 @@ NATIVE: dict[str, Any] = {
 def test_no_second_document_in_other_letters(
     krun: Runtime, bundle: BundleFolder, name: str
 ) -> None:
-    """What a case-blind parser would read over krun's own words makes no container."""
+    """A member that a case-blind parser would read over krun's own words makes no container."""
     bundle.doc["root"]["readonly"] = False
     bundle.doc.update(NATIVE[name])
 

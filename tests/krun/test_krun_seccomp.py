@@ -68,7 +68,7 @@ def trying(bundle: BundleFolder) -> BundleFolder:
 
 
 def both(krun: Runtime, bundle: BundleFolder) -> list[tuple[int, list[str]]]:
-    """What the backend alone, and krun over it, make of BUNDLE: status and sorted lines."""
+    """The results of the backend alone, and of krun over it: status and sorted lines."""
     words = ["run", "-b", str(bundle.path), ID]
     found = []
     for command in (
@@ -112,7 +112,7 @@ def test_killed_program_ends_its_container(krun: Runtime, trying: BundleFolder, 
 @pytest.mark.needs_root
 @pytest.mark.needs_kvm
 def test_exec_is_judged_too(krun: Runtime, trying: BundleFolder) -> None:
-    """What `exec` starts later has the container's profile."""
+    """A later `exec` has the container's profile."""
     trying.doc["linux"]["seccomp"] = PROFILES["traced"]
     start(krun, trying, "sleep", FOREVER)
     done = krun("exec", "c", "sh", "-c", TRY)

@@ -87,7 +87,7 @@ def test_application_of_two_services(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_image_is_built_in_a_vm(engine: Engine, tmp_path: Path) -> None:
-    """What a Dockerfile runs, runs in a VM, where the engine's default runtime is krun."""
+    """RUN steps of a Dockerfile run in a VM, where the engine's default runtime is krun."""
     (tmp_path / "Dockerfile").write_text(f"FROM {DEBIAN}\nRUN uname -r > /made\n")
     command = [*engine.words("kontain"), "build", "--network=none", "-t", "built", str(tmp_path)]
     classic = ["env", "DOCKER_BUILDKIT=0"]  # buildkit brings its own runc

@@ -81,7 +81,7 @@ def test_container_that_is_not_there(krun: Runtime, verb: str, words: list[str])
 
 
 def test_changes_are_every_difference() -> None:
-    """Each place that differs is told once, whatever the types are."""
+    """Each place that differs is reported once, for all types."""
     before = {"a": 1, "b": [{"c": 1}, {"d": [1]}], "e": ["x"], "g": {"h": None}}
     after = {"a": 1, "b": [{"c": 2}], "e": ["x", "y"], "f": {}}
 

@@ -33,14 +33,14 @@ def image(bundle: BundleFolder) -> BundleFolder:
 
 
 def test_snapshot_is_an_entry_point(krun: Runtime, image: BundleFolder) -> None:
-    """It goes on in each container, with the container's standard streams and status."""
+    """It resumes in each container, with the container's standard streams and status."""
     for word in ("one", "two"):
         done = krun("run", "-b", image.args(SNAPSHOT), word, stdin=None, input=f"{word}\n")
         assert (done.returncode, done.stdout) == (3, f"warm yes\n{word}\n")
 
 
 def test_snapshot_is_executed(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
-    """`exec` goes on from one in a container that runs already."""
+    """`exec` resumes one in a container that runs already."""
     snapshot = tmp_path / "sh.kmsnap"
     script = "read x </proc/kontain/snapshot; uname -r"
     subprocess.run([KM, "--snapshot", snapshot, BUSYBOX, "sh", "-c", script], cwd="/", check=True)

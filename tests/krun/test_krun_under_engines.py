@@ -33,7 +33,7 @@ def test_container_runs_in_a_vm(engine: Engine) -> None:
     ],
 )
 def test_status_is_that_of_runc(engine: Engine, args: list[str], status: int, words: str) -> None:
-    """What runs and what cannot run ends as it does under runc, with runc's words for it."""
+    """A container that runs, or cannot run, ends as under runc, with runc's words for it."""
     ours = engine.container("run", "--rm", IMAGE, *args)
     theirs = engine.container("run", "--rm", IMAGE, *args, runtime="runc")
 
@@ -87,7 +87,7 @@ def test_detached_container(engine: Engine) -> None:
     ids=lambda options: options[0],
 )
 def test_ordinary_options(engine: Engine, options: list[str]) -> None:
-    """What people ask of a container holds in a VM."""
+    """Usual requests for a container hold in a VM."""
     done = engine.container("run", "--rm", *options, IMAGE, "uname", "-r")
 
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
@@ -107,7 +107,7 @@ def test_volume(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_container_leaves_its_image_alone(engine: Engine) -> None:
-    """What km needs is on the container's own /dev, so nothing of it is in a diff."""
+    """Files of km's are on the container's own /dev, so none of them is in a diff."""
     name = engine.container("run", "-d", IMAGE, "true").stdout.strip()
     bare = engine.container("run", "-d", IMAGE, "true", runtime="runc").stdout.strip()
     engine("wait", name)

@@ -54,7 +54,7 @@ def run(
 def test_lines_end_with_the_job(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the console shows comes line by line, without the job's end, and the machine ends."""
+    """The console's output comes line by line, without the job's end, and the machine ends."""
     shows = rf"one\r\ntwo\r\n{initramfs.END} 0\r\n"
     assert run(image, tmp_path, monkeypatch, shows) == ["one", "two"]
 

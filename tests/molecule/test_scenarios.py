@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runner of scenarios: what it notes of a run, and what it leaves when it is interrupted."""
+"""The runner of scenarios: its notes of a run, and its leftovers after an interruption."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INFO     install ➜ destroy: Executed: Successful
 
 
 def test_steps_are_noted_with_their_tests() -> None:
-    """What molecule prints becomes its steps, each with its end and what pytest counted."""
+    """The output of molecule becomes its steps, each with its end and pytest's counts."""
     result: dict[str, Any] = {"steps": []}
     with subprocess.Popen(["printf", "%s", PRINTED], stdout=subprocess.PIPE, text=True) as process:
         scenarios.watch(process, result)

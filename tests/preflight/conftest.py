@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of preflight share."""
+"""Fixtures of the tests of preflight."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def test_a_terminal_gets_colours_unless_it_says_no() -> None:
 
 @pytest.mark.parametrize("columns", [36, 50, 80])
 def test_a_narrow_terminal_is_not_overrun(columns: int) -> None:
-    """Prose is wrapped; what is to be pasted stays on its line."""
+    """Prose is wrapped; a command to paste stays on its line."""
     lines = in_terminal(columns, NO_COLOR="1").splitlines()
     assert all(len(line) <= columns for line in lines if "To fix" not in line)
     assert any(line.endswith("x" * 90 + "`.") for line in lines)

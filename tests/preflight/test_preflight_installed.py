@@ -155,7 +155,7 @@ def test_rancher_that_was_not_started_since_warns(host: Host, name: str, schema:
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> None:
-    """The folder that it imports: warn until it has made its configuration anew, then pass."""
+    """The folder that it imports: warn until it has written its configuration again, then pass."""
     from kontain_host.engines import kubernetes as writer  # noqa: PLC0415  the other part
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part
@@ -181,7 +181,7 @@ def test_a_file_of_rancher_that_was_not_loaded_warns(host: Host, name: str) -> N
 def test_what_k0s_and_microk8s_have_not_loaded_warns(
     host: Host, one: Distribution, config: str
 ) -> None:
-    """Not registered: skip; registered: warn until they have made their configuration anew."""
+    """Not registered: skip; registered: warn until they have written their configuration again."""
     from kontain_host.engines import kubernetes as writer  # noqa: PLC0415  the other part
     from kontain_host.host import Host as Writer  # noqa: PLC0415  the other part
     from kontain_host.transaction import perform  # noqa: PLC0415  the other part

@@ -101,7 +101,7 @@ def test_a_failed_check_fails_the_task(answers: dict[str, Any]) -> None:
 
 
 def test_a_failed_check_may_be_only_told(answers: dict[str, Any]) -> None:
-    """With fail: false the verdict is in the answer, and the play goes on."""
+    """With fail: false the verdict is in the answer, and the play continues."""
     told = answers["told"]
     assert told.get("failed", False) is False
     assert told["verdict"] == "refused"

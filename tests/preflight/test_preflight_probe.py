@@ -37,7 +37,7 @@ def with_km(host: MadeUpHost) -> MadeUpHost:
 
 
 def test_km_has_the_last_word(with_km: MadeUpHost) -> None:
-    """What km ran in its own code is what counts, with the time that it took."""
+    """The run of km's own code counts, with the time that it took."""
     with_km.program("/srv/km", GOOD)
     found = guest(with_km)
     assert (found.status, found.found[:42]) == (PASS, "km ran a program of its own in 1.2 ms (no ")

@@ -155,7 +155,7 @@ def test_an_engine_that_does_not_know_kontain_is_skipped(verify: Verify) -> None
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_runtime_that_is_not_ours_fails_the_proof(verify: Verify) -> None:
-    """A container that runs natively is no proof: podman's `kontain` here is runc itself."""
+    """A container outside a VM is no proof: podman's `kontain` here is runc itself."""
     runc = shutil.which("runc", path="/usr/sbin:/usr/bin")
     if not shutil.which("podman") or not runc:
         pytest.skip("there is no podman or no runc: install the packages podman and runc")
@@ -217,7 +217,7 @@ def test_docker_is_proved_and_left_as_it_was(verify: Verify, docker: str) -> Non
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_docker_without_apparmors_parser_is_told_what_it_lacks(host: MadeUpHost) -> None:
-    """What docker 20.10 says of a host with AppArmor and without its package leads to that package."""
+    """Words of docker 20.10 about a host with AppArmor without its package lead to that package."""
     said = (
         "docker: Error response from daemon: AppArmor enabled on system but the docker-default "
         "profile could not be loaded: running `apparmor_parser apparmor_parser --version` failed "
@@ -241,7 +241,7 @@ def test_a_payload_that_hangs_is_ended(host: MadeUpHost, monkeypatch: pytest.Mon
 
 
 def test_a_folder_that_is_still_written_to_is_removed(host: MadeUpHost, tmp_path: Path) -> None:
-    """What an engine leaves at work for a moment after its end is waited for."""
+    """A check waits for the work that an engine does for a moment after its end."""
     place = tmp_path / "proof"
     (place / "storage").mkdir(parents=True)
     writing = f"for i in $(seq 3000); do : >{place}/storage/$i; done"
@@ -270,7 +270,7 @@ def test_podmans_network_files_stay_in_the_proofs_folder(
 
 
 def test_a_late_cleanup_still_finds_its_folder(tmp_path: Path) -> None:
-    """What podman's cleanup makes after podman has ended is there before the folder is removed."""
+    """Files that podman's cleanup makes late are there before the folder's removal."""
     late = subprocess.Popen(["sh", "-c", 'sleep 0.3; mkdir "$0/late"', str(tmp_path)])
     podman._await_cleanup(str(tmp_path), 20)
     assert (tmp_path / "late").is_dir()
@@ -316,7 +316,7 @@ state = "{folder}/state"
 def test_containerd_is_proved_and_left_as_it_was(
     verify: Verify, containerd: dict[str, str]
 ) -> None:
-    """Containerd runs the payload in a virtual machine; nothing of that stays, in it or beside it."""
+    """Containerd runs the payload in a virtual machine; nothing of that stays."""
 
     def traces() -> set[Path]:
         found = (os.walk(place) for place in ("/sys/fs/cgroup", "/run/containerd"))

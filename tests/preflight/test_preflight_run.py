@@ -89,7 +89,7 @@ def test_a_crash_is_the_failure_of_its_own_check(host: MadeUpHost) -> None:
 
 
 def test_a_check_is_skipped_when_what_it_needs_did_not_pass(host: MadeUpHost) -> None:
-    """The reason names what it needs; skipping goes on through those that need the skipped one."""
+    """The reason names its need; skipping spreads to those that need the skipped one."""
     checks = [
         Check("a", bad),
         Check("b", good, ("a",)),

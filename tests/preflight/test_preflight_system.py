@@ -87,7 +87,7 @@ def test_the_prefix_needs_room(host: MadeUpHost, space: tuple[int, int], status:
 
 
 def test_a_full_disk_under_an_installed_kontain_is_a_warning(host: MadeUpHost) -> None:
-    """What is installed runs on a full disk; only the next installation would not."""
+    """An installed release runs on a full disk; only the next installation would not."""
     host.write("/opt/kontain/current/VERSION", "0.1.0\n")
     installed = MadeUpHost(host.folder, prefix="/opt/kontain")
     installed.space = (1, 0)
@@ -174,7 +174,7 @@ def test_apparmor_forbids_nothing(host: MadeUpHost, enabled: str) -> None:
 def test_the_kind_of_virtualization_is_a_fact(
     host: MadeUpHost, flags: str, modules: list[str], kind: str
 ) -> None:
-    """Hardware, nested, PVM and none are told apart by flags and modules."""
+    """Flags and modules tell hardware, nested, PVM and none apart."""
     host.cpu(flags, *modules)
     assert virtualization(host)["kind"] == kind
 

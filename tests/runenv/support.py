@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of images and examples share: images built once, and engines that have them."""
+"""Helpers of the tests of images and examples: images built once, and engines that have them."""
 
 from __future__ import annotations
 

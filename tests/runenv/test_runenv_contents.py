@@ -46,7 +46,7 @@ def test_loop_of_links_ends() -> None:
 
 
 def test_drop_wins_and_the_parent_is_not_repeated() -> None:
-    """What matches both lists stays out, and so does what the parent has."""
+    """A file that matches both lists stays out, and so does one that the parent has."""
     parent = {"opt/tool": CANDIDATES["opt/tool"]}
     chosen = choose(CANDIDATES, parent, ("usr/*", "opt/*"), ("usr/share/*",))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an ELF file needs is read as the system's own tools read it; a broken one is an error."""
+"""An ELF file's needs are read as the system's own tools read them; a broken one is an error."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an image holds: the payload's needs and no more, the same bytes each time, and its bills."""
+"""An image's contents: the payload's needs and no more, the same bytes each time, its bills."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_nothing_is_writable_by_others(built: Image) -> None:
 
 
 def test_archive_has_both_manifests(built: Image) -> None:
-    """The archive is an OCI layout, and docker's manifest beside leads to the same blobs."""
+    """The archive is an OCI layout, and docker's manifest in it leads to the same blobs."""
     with tarfile.open(fileobj=io.BytesIO(built.archive)) as archive:
         files = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
     index = json.loads(files["index.json"])["manifests"][0]

@@ -155,7 +155,7 @@ def test_environment_is_the_containers(container: Container) -> None:
 
 
 def test_two_containers_draw_other_random_numbers(container: Container) -> None:
-    """What the library and the kernel draw differs; the seed of hashes is the snapshot's."""
+    """Random numbers differ; the seed of hashes is the snapshot's."""
     code = "import os, random, uuid, tempfile; print(random.random(), os.urandom(8), uuid.uuid4(), next(tempfile._get_candidate_names())); print(hash('x'))"
     one, two = (container("-c", f"{code}; {FROZEN}").stdout.splitlines() for _ in range(2))
     assert one[2] == two[2] == "True"
@@ -196,7 +196,7 @@ def test_image_with_another_library(container: Container) -> None:
 
 
 def test_changed_km_makes_it_anew(container: Container, snapshots: Path, tmp_path: Path) -> None:
-    """One that another km made is not used, and made anew."""
+    """One that another km made is not used, and made again."""
     other = tmp_path / "km"
     shutil.copy(KM, other)
     assert make_snapshot(image("python3"), ["random"], Release(other, KRUN), snapshots) == "made"
@@ -226,7 +226,7 @@ def test_description_that_is_not_right(
 
 @pytest.mark.parametrize("name", [".", "python3", "python3/about.json", "python3/snapshot"])
 def test_only_roots_own_counts(container: Container, snapshots: Path, name: str) -> None:
-    """A folder or file that somebody else owns, or may write, is not used."""
+    """A folder or file that another user owns, or may write, is not used."""
     path = snapshots / name
     mode = path.stat().st_mode
     os.chown(path, 1000, 1000)
@@ -243,7 +243,7 @@ def test_only_roots_own_counts(container: Container, snapshots: Path, name: str)
 
 
 def test_snapshot_that_was_changed(container: Container, snapshots: Path) -> None:
-    """A snapshot with which somebody has meddled is not used."""
+    """A snapshot that was tampered with is not used."""
     path = snapshots / "python3" / "snapshot"
     path.chmod(0o755)
     with path.open("r+b") as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of gcc-kontain share: the compilers, laid out as in a release."""
+"""Fixtures of the tests of gcc-kontain: the compilers, laid out as in a release."""
 
 import os
 import shutil

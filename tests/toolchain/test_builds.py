@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gcc-kontain in the hands of build systems, and what it makes beside static programs."""
+"""gcc-kontain in the hands of build systems, and its programs that are not static."""
 
 import re
 import shutil
@@ -114,7 +114,7 @@ def test_dynamic_program_loads_its_module_in_a_vm(
 
 
 def test_debug_symbols_stay(run: Run, tmp_path: Path) -> None:
-    """What -g asks for is in the program: the debugger finds the source's lines."""
+    """-g puts debug information into the program: the debugger finds the source's lines."""
     (tmp_path / "main.c").write_text("int main(void)\n{\n    return 0;\n}\n")
     assert run("gcc-kontain", "-g", "main.c", "-o", "main").returncode == 0
     lines = must("readelf", "--debug-dump=decodedline", "main", folder=tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gcc-kontain and g++-kontain make of real programs, and what they say when they cannot."""
+"""gcc-kontain and g++-kontain with real programs, and their words when they fail."""
 
 import os
 import shutil
@@ -123,7 +123,7 @@ def test_standard_input_and_response_files_work(run: Run, tmp_path: Path) -> Non
 
 
 def test_statuses_and_messages_are_those_of_gcc(run: Run, tmp_path: Path) -> None:
-    """What gcc refuses is refused in its words, with its status; nothing is made."""
+    """A refusal of gcc's has its words and its status; nothing is made."""
     (tmp_path / "wrong.c").write_text("int main(void) { return nothing; }\n")
     made = run("gcc-kontain", "wrong.c", "-o", "wrong")
     assert made.returncode == 1
@@ -168,7 +168,7 @@ def test_kv_prints_a_command_that_a_shell_can_run(run: Run, tmp_path: Path) -> N
     ],
 )
 def test_refusals_say_why_and_what_to_do(run: Run, command: str, found: str, wanted: str) -> None:
-    """What cannot be made is refused before gcc starts, in two lines and with status 1."""
+    """An impossible program is refused before gcc starts, in two lines and with status 1."""
     made = run(*command.split())
     happened, fix, *more = made.stderr.splitlines()
     assert (made.returncode, more) == (1, [])
@@ -234,7 +234,7 @@ def folder_of(tmp_path: Path, programs: list[str]) -> Path:
 
 
 def test_hello_tells_that_it_is_not_in_a_vm(toolchain: Path) -> None:
-    """The proof payload proves nothing natively, says so, and fails."""
+    """The proof payload proves nothing outside a VM, says so, and fails."""
     ran = subprocess.run(
         [str(toolchain.parent / "hello.km")], check=False, capture_output=True, text=True
     )

@@ -28,7 +28,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
 
 @pytest.fixture(scope="session")
 def foreign_key(tmp_path_factory: pytest.TempPathFactory) -> Key:
-    """The key of somebody else."""
+    """The key of another publisher."""
     return make_key(tmp_path_factory.mktemp("foreign"))
 
 

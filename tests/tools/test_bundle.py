@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in a bundle, and that the same sources make the same bytes."""
+"""A bundle's contents, and that the same sources make the same bytes."""
 
 import gzip
 import io

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make dist` makes."""
+"""The output of `make dist`."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ def test_the_script_is_whole(release: "dict[str, bytes]", key: Key, tmp_path: Pa
 def test_a_release_and_its_collection_carry_the_key(
     release: "dict[str, bytes]", tmp_path: Path
 ) -> None:
-    """What is installed by a release judges the next by the same key, and so does its collection."""
+    """A release's installation judges the next by the same key, and so does its collection."""
     write(release, tmp_path)
     with tarfile.open(tmp_path / BUNDLE) as archive:
         inside = archive.extractfile("kontain-1.2.3/release/share/release.pub")

@@ -45,7 +45,7 @@ def collected(*words: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_lanes_are_all_tests_and_share_none() -> None:
-    """What pytest selects for the lanes is all that it finds below tests/, each test once."""
+    """The lanes select all tests below tests/, each once."""
     with ThreadPoolExecutor() as pool:
         every, *lanes_of = pool.map(
             lambda words: collected(*words, "tests"), ([], *MARKS.values())

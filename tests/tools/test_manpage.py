@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the man pages made of Markdown look like to man."""
+"""The man pages made of Markdown, as man shows them."""
 
 import re
 import subprocess

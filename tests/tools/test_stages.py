@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make test` says at its end, and what the small scripts beside it print."""
+"""The report at the end of `make test`, and the output of the small scripts next to it."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def test_stages_run_at_once_and_each_is_shown_whole(tmp_path: Path) -> None:
 
 
 def test_stages_know_their_lane_and_make_nothing_twice(tmp_path: Path) -> None:
-    """The lane is make's variable and the folder of the logs; what is made is not made again."""
+    """The lane is make's variable and the folder of the logs; ready targets are not made again."""
     (tmp_path / "tools/ci").mkdir(parents=True)
     shutil.copy(TOOLS / "ci/stages.py", tmp_path / "tools/ci")
     stages = ".PHONY: one two bundle\none two: bundle ; @echo lane $(LANE)\nbundle: ; @echo made\n"

@@ -35,7 +35,7 @@ def test_page_is_made_from_the_record() -> None:
 
 
 def test_instructions_become_a_table() -> None:
-    """What a run counted stands in the page in place of what an older one did, and nothing else."""
+    """A run's counts stand in the page in place of an older run's, and nothing else."""
     page = "a\n<!-- from the record -->\n\n| old | 1 |\n\nb\n"
     run = a_run(figures={"instructions": {"an exit": 12345}})
     made = support_matrix.with_counts(page, {support_matrix.COUNTED: run})

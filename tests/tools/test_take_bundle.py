@@ -64,7 +64,7 @@ def test_what_is_cut_off_or_longer_is_refused(bundle: bytes, key: Key) -> None:
 
 @pytest.fixture
 def foreign(bundle: bytes, foreign_key: Key) -> bytes:
-    """The same, but signed by somebody else."""
+    """The same, but signed by another publisher."""
     body = bundle[:-TRAILER_SIZE]
     return body + dist.trailer(body, "1.2.3", foreign_key)
 
@@ -72,7 +72,7 @@ def foreign(bundle: bytes, foreign_key: Key) -> bytes:
 def test_foreign_ones_are_refused(
     foreign: bytes, bundle: bytes, key: Key, foreign_key: Key
 ) -> None:
-    """A bundle signed by somebody else, or by nobody, is refused."""
+    """A bundle signed by another publisher, or by nobody, is refused."""
     assert refused(foreign, key)
     assert refused(bundle, foreign_key)
     assert refused(bundle[:-TRAILER_SIZE], key)
@@ -110,7 +110,7 @@ def test_older_ones_are_refused(version: str, oldest: str, key: Key) -> None:
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves `content`, a piece at a time; and refuses, when it is told so."""
+    """Serves `content`, a piece at a time; and refuses, when the test says so."""
 
     content = b""
     piece = 0
@@ -162,7 +162,7 @@ def take(
 def test_it_is_fetched_and_resumed(
     server: "tuple[str, type[Server]]", key: Key, bundle: bytes, tmp_path: Path
 ) -> None:
-    """A transfer that breaks off goes on where it was."""
+    """A transfer that breaks off resumes where it was."""
     url, handler = server
     handler.piece = len(bundle) // 2 + 1
 
@@ -209,7 +209,7 @@ def test_what_is_not_there_is_named(
 
 
 def test_a_refused_bundle_is_not_written(bundle: bytes, key: Key, tmp_path: Path) -> None:
-    """What is refused never reaches the place that is unpacked, and the words say why."""
+    """A refused bundle never reaches the place that is unpacked, and the words say why."""
     (tmp_path / BUNDLE).write_bytes(bundle[:-1])
 
     said = take(str(tmp_path / BUNDLE), key, tmp_path / "b")

@@ -122,8 +122,6 @@ def tracked() -> Iterator[str]:
     )
     for name in done.stdout.split("\0"):
         file = ROOT / name
-        if name.startswith("tests/") and not name.endswith(".md"):
-            continue
         kind = name.endswith((".md", ".py", ".yml", ".yaml", *C))
         if file.is_file() and not file.is_symlink() and (kind or is_script(file)):
             yield name

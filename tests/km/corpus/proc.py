@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What programs read of themselves and of their children below /proc."""
+"""Files below /proc that programs read about themselves and their children."""
 
 import os
 import re

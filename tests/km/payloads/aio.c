@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Asynchronous reads and writes of the kernel: what is asked for is done, and told of by its name.
+/* Asynchronous reads and writes of the kernel: each request is done, and its event has its name.
  */
 #include "payload.h"
 

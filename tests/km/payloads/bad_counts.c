@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Gives system calls counts that are absurd. What each answers first is not the point. */
+/* Gives system calls counts that are absurd. The first answer of each is not the point. */
 #include "payload.h"
 
 #include <fcntl.h>

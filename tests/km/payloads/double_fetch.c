@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A second thread flips what a system call's structures point to, between the payload's own memory
- * and the monitor's, while calls run: what was checked is what is used, so that nothing of the
- * monitor is read or written.
+ * A second thread flips the pointers of a system call's structures between the payload's own memory
+ * and the monitor's, while calls run: the monitor uses the copy that it checked, so that nothing of
+ * it is read or written.
  */
 #include "payload.h"
 

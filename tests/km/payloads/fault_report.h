@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fault_report.h: handle the signal of a fault, and print all that the handler was told.
+ * fault_report.h: handle the signal of a fault, and print all facts that the handler gets.
  */
 #ifndef FAULT_REPORT_H
 #define FAULT_REPORT_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Makes so many system calls in a row that the monitor may let a helper make them, while something
- * else goes on: what its argument says. Each result must be right. Its file is in the working
+ * else happens, as its argument says. Each result must be right. Its file is in the working
  * directory.
  */
 #include "payload.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Makes calls that may wait so often that the monitor may let a helper make them: of pipes, sockets
- * and events, as its argument says. What is there comes at once and whole, what is not there is
- * waited for until a signal, and each signal is the thread's own.
+ * and events, as its argument says. Data that is there comes at once and whole, a call for other
+ * data waits until a signal, and each signal is the thread's own.
  */
 #include "payload.h"
 

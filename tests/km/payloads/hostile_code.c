@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs instructions that only a kernel may run, and jumps to where only the monitor is: what its
+ * Runs instructions that only a kernel may run, and jumps to where only the monitor is, as its
  * arguments say.
  */
 #include "payload.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Forges what the monitor's helper is asked, in the page beside its own system call stub: km's
- * stub.h. Where the page is not its to write, as on hardware, it says no more than where it is.
+ * Forges requests to the monitor's helper, in the page after its own system call stub: km's stub.h.
+ * Where the page is not its to write, as on hardware, it says no more than where it is.
  */
 #include "payload.h"
 

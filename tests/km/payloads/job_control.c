@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Stops, continues and groups processes, and is told of each change. */
+/* Stops, continues and groups processes, and hears of each change. */
 #include "payload.h"
 
 #include <signal.h>

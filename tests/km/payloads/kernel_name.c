@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Is told by the kernel's name that it runs in a VM of Kontain. */
+/* Sees by the kernel's name that it runs in a VM of Kontain. */
 #include "payload.h"
 
 #include <sys/utsname.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a process had open, and the program that it ran, are free once its end was waited for. */
+/* A process's open files and its program are free once its end was waited for. */
 #include "payload.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Puts mappings at chosen places: over its own, beside them, and not over them. */
+/* Puts mappings at chosen places: over its own, next to them, and not over them. */
 #include "fault.h"
 
 #include <sys/mman.h>

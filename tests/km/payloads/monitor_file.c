@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tries to change the file of the monitor, to which some links of /proc lead, by each call that
- * changes a file. What it reaches may be its own program; test_hostile_host.py looks at the other.
+ * changes a file. It may reach its own program; test_hostile_host.py looks at the other.
  */
 #include "payload.h"
 

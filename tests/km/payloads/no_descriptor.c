@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Has used up its descriptors, and goes on to start threads, processes and a program. */
+/* Has used up its descriptors, and continues with threads, processes and a program. */
 #include "payload.h"
 
 #include <fcntl.h>

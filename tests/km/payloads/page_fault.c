@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Reads, writes or runs memory that does not allow it. Its arguments are the case and, to have the
- * signal handled, a second word: what the handler is told must be exact.
+ * signal handled, a second word: the handler's facts must be exact.
  */
 #include "fault_report.h"
 

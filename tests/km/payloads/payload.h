@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * payload.h: how payloads say what they saw. What one prints must be the same in every run: no
+ * payload.h: how payloads say what they saw. The output of one must be the same in every run: no
  * address, no process id, no time.
  */
 #ifndef PAYLOAD_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Asks for all that /proc tells of a process beside the text of its files, by each way to a file:
- * of itself, of a thread, and of another process. What differs from run to run is shown as whether
- * it agrees with what another call says.
+ * Asks for all that /proc tells of a process besides the text of its files, by each way to a file:
+ * of itself, of a thread, and of another process. A number that differs from run to run is shown as
+ * whether it agrees with another call's.
  */
 #include "payload.h"
 

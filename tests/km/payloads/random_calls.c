@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Makes random system calls with hostile arguments, each round in a process of its own: a seed and
- * a number of calls are its arguments. Whatever becomes of the process, the monitor does not fail.
+ * a number of calls are its arguments. The process may end in any way, the monitor does not fail.
  */
 #include "any_call.h"
 #include "payload.h"

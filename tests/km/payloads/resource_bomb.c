@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes as many as it gets of what its argument says, then goes on with all that a program does:
- * the most that it can use up is what the host's limits leave to it, and the monitor still serves
- * it.
+ * Makes as many as it gets of what its argument says, then continues with all that a program does:
+ * it can use up at most what the host's limits leave to it, and the monitor still serves it.
  */
 #include "payload.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Changes, in a handler, where and how the program goes on. */
+/* Changes, in a handler, where and how the program continues. */
 #include "payload.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Is told by siginfo where each signal came from. */
+/* Sees by siginfo where each signal came from. */
 #include "payload.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Is interrupted in calls that wait: they go on or fail with EINTR, as signal(7) says. */
+/* Is interrupted in calls that wait: they resume or fail with EINTR, as signal(7) says. */
 #include "payload.h"
 
 #include <poll.h>

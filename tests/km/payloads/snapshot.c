@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Asks for a snapshot of itself with state of the kind that argv[1] names, and shows after it what
- * is left of that. Without somebody who takes snapshots it just goes on.
+ * is left of that. Where km takes no snapshots it just continues.
  */
 #include "payload.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Asks the CPU where its tables are, by each form of operand: where CPUID shows UMIP, it is told
- * what Linux tells, and not where the monitor's memory is.
+ * Asks the CPU where its tables are, by each form of operand: where CPUID shows UMIP, it gets
+ * Linux's answers, and not the place of the monitor's memory.
  */
 #include "payload.h"
 

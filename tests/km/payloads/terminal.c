@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a terminal is asked, by the interfaces of System V and of BSD too. */
+/* Requests to a terminal, by the interfaces of System V and of BSD too. */
 #include "payload.h"
 
 #include <asm/termbits.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A file is not executed while somebody writes to it, nor written to while it runs. */
+/* A file is not executed while a process writes to it, nor written to while it runs. */
 #include "payload.h"
 
 #include <fcntl.h>

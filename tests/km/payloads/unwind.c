@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A signal comes while calls are made in a row, at sites that the monitor may have changed: its
- * handler finds its way through the frames to whoever calls, and an exception goes that way.
+ * handler finds its way through the frames to the caller, and an exception goes that way.
  */
 #include "payload.h"
 

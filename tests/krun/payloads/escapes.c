@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * escapes.c: what a payload may try in order to start a program of the image natively.
+ * escapes.c: a payload's attempts to start a program of the image outside a VM.
  *
  * `escapes WAY PROGRAM ARG...` runs PROGRAM (static) in the way called WAY.
  */
