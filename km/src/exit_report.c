@@ -19,6 +19,7 @@ void exit_report_exit(const struct vcpu *vcpu, int status, bool of_process)
         trace_exit(status);
     }
     if (of_process && !vcpu->vforked) {
+        vcpu_wait_elsewhere(vcpu, true); /* or who adopts orphans would wait for it */
         if (options.stats) {
             stats_report();
         }
@@ -67,6 +68,7 @@ bool exit_report_death(struct vcpu *vcpu, int signo)
         dumped = coredump_write(vcpu, signo);
     }
     if (!vcpu->vforked) {
+        vcpu_wait_elsewhere(vcpu, true);
         gdb_death(signo);
         keeper_take(vcpu->vm);
     }

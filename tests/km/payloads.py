@@ -340,6 +340,7 @@ ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
     Payload("text_busy"),
     Payload("killed_child"),
+    Payload("adopted"),
     Payload("core_status"),
 )
 
