@@ -43,6 +43,21 @@ static void restart_syscall(struct vcpu *vcpu, uint64_t number)
     vcpu->regs->rip -= 2;
 }
 
+static enum waiting waits(uint64_t number)
+{
+    return number < SYSCALL_COUNT ? syscall_table[number].waits : WAITS_NOT;
+}
+
+/* Whether it is a call that may wait for ever; of another number than a call's it may be one. */
+static bool may_wait(const struct kvm_regs *regs)
+{
+    uint32_t number = (uint32_t)regs->rax;
+    struct stat st;
+
+    return waits(number) &&
+           (number != __NR_read || fstat((int)regs->rdi, &st) < 0 || !S_ISREG(st.st_mode));
+}
+
 static void serve_syscall(struct vcpu *vcpu)
 {
     struct kvm_regs *regs = vcpu->regs;
@@ -62,14 +77,17 @@ static void serve_syscall(struct vcpu *vcpu)
             return;
         }
         helper_count(vcpu, number);
+        if (options.carried[CARRIED_FEW] && may_wait(regs)) { /* meanwhile it would be one more */
+            helper_end(vcpu);
+        }
         result = syscall_serve(vcpu, number, args);
     }
     if (number == __NR_rt_sigreturn) { /* all registers are what the frame said */
         return;
     }
     regs->rax = (uint64_t)result;
-    if (result == NOT_STARTED || (result == -EINTR && signal_waiting &&
-                                  signal_restarts(syscall_table[number].waits == RESTARTS))) {
+    if (result == NOT_STARTED ||
+        (result == -EINTR && signal_waiting && signal_restarts(waits(number) == RESTARTS))) {
         restart_syscall(vcpu, number);
     }
     if (regs->r11 & FLAG_TF) { /* SYSRET would trap before the payload's next instruction */
@@ -77,12 +95,11 @@ static void serve_syscall(struct vcpu *vcpu)
     }
 }
 
-/* Whether a child that ends later would be seen: by a limit, or by a call that waits for children;
- * of another number than a call's it may be one. */
+/* Whether a child of km's that ends later would be seen: by a limit, by a call that waits for
+ * children, or by others, as long as this one waits. */
 static bool sees_children(const struct vcpu *vcpu)
 {
-    return options.snapshot || options.carried[CARRIED_FEW] ||
-           (uint32_t)vcpu->regs->rax == __NR_wait4 || (uint32_t)vcpu->regs->rax == __NR_waitid;
+    return options.snapshot || options.carried[CARRIED_FEW] || may_wait(vcpu->regs);
 }
 
 static void serve_port(struct vcpu *vcpu)

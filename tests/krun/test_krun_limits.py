@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, BundleFolder, Runtime
+from .support import FOREVER, IN_A_VM, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -45,12 +46,46 @@ def test_as_many_processes_as_the_limit_says(
     assert (inside.stdout, inside.stderr) == (bare.stdout, bare.stderr)
 
 
-def limit_of_group(krun: Runtime) -> list[str]:
-    """Return the limit of processes that the container's control group has."""
+def of_group(krun: Runtime, name: str) -> list[str]:
+    """Return what the control group of the container's processes has in its file NAME."""
     lines = Path(f"/proc/{krun.state(ID)['pid']}/cgroup").read_text().splitlines()
     group = next(line.split(":")[2] for line in lines if line.split(":")[1] in ("pids", ""))
-    found = [Path(f"{root}{group}/pids.max") for root in CGROUPS]
+    found = [Path(f"{root}{group}/{name}") for root in CGROUPS]
     return [file.read_text() for file in found if file.exists()]
+
+
+def test_programs_that_wait_count_once(krun: Runtime, bundle: BundleFolder) -> None:
+    """What km needs at a program's start is gone when the program waits: 20 of them are 20."""
+    limit_processes(bundle, 100)
+    script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do sleep 300 & done; wait"
+    assert krun.create("-b", bundle.args("sh", "-c", script), ID) == 0
+    assert krun("start", ID).returncode == 0
+    end = time.monotonic() + 20 * PATIENCE
+    while of_group(krun, "pids.current") != ["20\n"]:
+        assert time.monotonic() < end, of_group(krun, "pids.current")
+        time.sleep(0.2)
+
+
+FILLS = {
+    "doubling": ("sh", "-c", "a=x; while :; do a=$a$a; done"),
+    "lines": ("/bin/busybox", "tail", "/dev/zero"),
+    "children": (
+        "sh",
+        "-c",
+        "for i in 1 2 3; do /bin/busybox tail /dev/zero & done; wait; exit 9",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILLS)
+def test_full_memory_ends_it_soon(krun: Runtime, bundle: BundleFolder, kind: str) -> None:
+    """A program that fills the container's memory is killed in seconds, as it is without a VM."""
+    bundle.doc["linux"].setdefault("resources", {})["memory"] = {"limit": 64 << 20}
+    path = bundle.args(*FILLS[kind])
+    begin = time.monotonic()
+    done = krun("run", "-b", path, ID)
+    assert time.monotonic() - begin < 15 * PATIENCE
+    assert done.returncode == krun.bare("run", "-b", path, f"{ID}-bare").returncode, done.stderr
 
 
 def test_a_limit_that_is_seldom_reached_stays(
@@ -59,11 +94,11 @@ def test_a_limit_that_is_seldom_reached_stays(
     """An engine's limit is the control group's as it is, until an update."""
     limit_processes(bundle, 2048)
     assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
-    assert limit_of_group(krun) == ["2048\n"]
+    assert of_group(krun, "pids.max") == ["2048\n"]
     limits = tmp_path / "limits.json"
     limits.write_text('{"pids": {"limit": 20}}')
     done = krun("update", "--resources", str(limits), ID)
-    assert limit_of_group(krun) == ["22\n"], done.stderr
+    assert of_group(krun, "pids.max") == ["22\n"], done.stderr
 
 
 @pytest.mark.parametrize("name", ["RLIMIT_DATA", "RLIMIT_AS"])
