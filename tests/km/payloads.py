@@ -115,7 +115,7 @@ ACCESSES = (
     "0x7e0000000000 read", "0x7d0000000000 write",
 )  # fmt: skip
 EXCEPTIONS = (
-    "divide", "sse", "x87", "undefined", "breakpoint", "int1", "int1-after-steps", "overflow", "halt",
+    "divide", "sse", "x87", "undefined", "breakpoint", "int1", "int1-after-steps", "overflow", "halt", "interrupt",
     "trap-flag", "trap-flag-cleared", "alignment", "alignment-sse", "stack",
 )  # fmt: skip
 

@@ -423,9 +423,9 @@ bool apart_run(struct vcpu *vcpu, void (*run)(void *argument), void *argument);
 
 /*
  * Which of #UD and #GP this CPU raises at CPL 3 for the instruction at `rip`, where KVM's emulator
- * has raised `vector`.
+ * has raised `vector`; and the error code that the CPU gives with it, if it is not 0.
  */
-unsigned instruction_vector(uint64_t rip, unsigned vector);
+unsigned instruction_vector(uint64_t rip, unsigned vector, uint64_t *error);
 
 /* ---- mounts.c, access.c: mounts that are noexec only to keep programs in VMs ---- */
 

@@ -77,12 +77,15 @@ static void page_fault(struct vcpu *vcpu, const struct exception *exception)
 }
 
 /* On PVM, KVM's emulator may have chosen it. */
-static unsigned vector_of(const struct vcpu *vcpu, const struct exception *exception)
+static unsigned vector_of(const struct vcpu *vcpu, const struct exception *exception,
+                          uint64_t *error)
 {
     bool emulated = (exception->vector == 6 || exception->vector == 13) && !exception->error &&
                     !vcpu->vm->hardware;
 
-    return emulated ? instruction_vector(vcpu->regs->rip, exception->vector) : exception->vector;
+    *error = exception->error;
+    return emulated ? instruction_vector(vcpu->regs->rip, exception->vector, error)
+                    : exception->vector;
 }
 
 /* The payload steps, and has stepped from a site that is a jump instead of its SYSCALL: it shall
@@ -107,7 +110,8 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     if (site_settle(vcpu) && steps_over_site(vcpu, exception)) {
         return;
     }
-    unsigned vector = vector_of(vcpu, exception);
+    uint64_t error;
+    unsigned vector = vector_of(vcpu, exception, &error);
     int code = of_vector[vector].code;
     /* TF does not tell: the step may have been over an instruction that cleared it. */
     bool stepped = vector == 1 && (cpu_take_single_step(vcpu) || vcpu->regs->rflags & FLAG_TF);
@@ -135,5 +139,6 @@ void fault_handle(struct vcpu *vcpu, const struct exception *exception)
     }
     vcpu->fault = *exception;
     vcpu->fault.vector = vector;
+    vcpu->fault.error = error;
     signal_force(vcpu, of_vector[vector].signo, code, at_rip ? vcpu->regs->rip : 0);
 }

@@ -85,7 +85,17 @@ static bool matches(const struct opcode *opcode, uint8_t prefix, const uint8_t *
            last <= opcode->last && (opcode->reg == ANY_REG || (last >> 3 & 7) == opcode->reg);
 }
 
-unsigned instruction_vector(uint64_t rip, unsigned vector)
+/* INT with a number whose gate is not for programs. */
+static bool is_interrupt(const uint8_t *code, size_t size, uint64_t *error)
+{
+    if (size < 2 || code[0] != 0xcd) {
+        return false;
+    }
+    *error = (uint64_t)code[1] << 3 | 2; /* of the IDT; SDM volume 3, 6.13 */
+    return true;
+}
+
+unsigned instruction_vector(uint64_t rip, unsigned vector, uint64_t *error)
 {
     uint8_t code[INSTRUCTION_MAX], prefix;
     size_t size = 0, at;
@@ -94,6 +104,9 @@ unsigned instruction_vector(uint64_t rip, unsigned vector)
         size++;
     }
     at = skip_prefixes(code, size, &prefix);
+    if (is_interrupt(code + at, size - at, error)) {
+        return GP;
+    }
     for (size_t i = 0; at < size && i < ARRAY_LEN(opcodes); i++) {
         if (matches(&opcodes[i], prefix, code + at, size - at)) {
             return cpu_has(&opcodes[i]) ? GP : UD;

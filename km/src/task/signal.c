@@ -309,6 +309,15 @@ const struct action *signal_action(int signo)
     return &actions->of[signo];
 }
 
+/* The flags that the kernel keeps, since 5.11; it drops SA_UNSUPPORTED, by which a program asks
+ * whether it does so. */
+#define SA_KEPT                                                                                    \
+    (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |             \
+     SA_RESETHAND | SA_RESTORER | SA_EXPOSE_TAGBITS)
+#ifndef SA_EXPOSE_TAGBITS
+#define SA_EXPOSE_TAGBITS 0x800
+#endif
+
 int64_t signal_set_action(int signo, const struct action *action)
 {
     struct action old = *signal_action(signo);
@@ -316,6 +325,7 @@ int64_t signal_set_action(int signo, const struct action *action)
 
     actions->of[signo] = *action;
     actions->of[signo].mask &= ~SIGNALS_UNBLOCKABLE;
+    actions->of[signo].flags &= (uint32_t)SA_KEPT;
     if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
         return 0;
     }

@@ -76,6 +76,8 @@ static void fault(const char *what)
         int1_after_steps();
     } else if (!strcmp(what, "overflow")) {
         __asm__ volatile("int $4");
+    } else if (!strcmp(what, "interrupt")) {
+        __asm__ volatile("int $0x40");
     } else if (!strcmp(what, "halt")) {
         __asm__ volatile("hlt");
     } else if (!strcmp(what, "trap-flag")) {

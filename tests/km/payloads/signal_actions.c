@@ -42,6 +42,10 @@ int main(void)
     SHOW(count);
     SHOW(sigaction(SIGUSR2, NULL, &old));
     SHOW(old.sa_handler == SIG_DFL);
+    action.sa_flags = SA_RESTART | 0x400 | 0x800 | 0x40; /* what programs ask a kernel for */
+    (void)sigaction(SIGUSR2, &action, NULL);
+    SHOW(sigaction(SIGUSR2, NULL, &old));
+    SHOW(old.sa_flags & ~0x04000000);
     (void)signal(SIGUSR2, SIG_IGN);
     SHOW(raise(SIGUSR2));
     (void)signal(SIGSEGV, SIG_IGN);
