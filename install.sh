@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# install.sh: make this host a Kontain host, or undo that.
+# install.sh: install Kontain on this host, or remove it.
 #
 # Usage: sudo ./install.sh [OPTION...]
 #        wget -O - URL/install.sh | sudo bash [-s -- OPTION...]
@@ -10,32 +10,31 @@
 #                     commas between, and install docker and podman where they are missing
 #                     (default: docker and podman where they are there; podman where neither is)
 #   --offline BUNDLE  install this bundle, a file or an unpacked folder, and fetch nothing
-#   --release VERSION install this release rather than the one that this script came with
+#   --release VERSION install this release instead of the script's own
 #   --from URL        the folder that has the bundles; %s in it stands for the version
-#   --downgrade       allow a release that is older than the one that is installed
-#   --key FILE        judge the bundle by this public key (PEM) rather than the installed release's
+#   --downgrade       allow a release older than the installed one
+#   --key FILE        verify the bundle by this public key (PEM), not the installed release's
 #   --unsigned        accept a bundle without a signature
-#   --keep            keep the installation even if no program runs by it
+#   --keep            keep the installation even if the test program fails
 #   --dry-run         check the host and print what would change; change nothing
-#   --uninstall       undo everything that was changed, except distribution packages and logs
+#   --uninstall       undo all changes, except distribution packages and logs
 #   --yes             do not ask before --uninstall
 #   --json            end with one JSON object on standard output; all else goes to standard error
 #   --version         print the version that would be installed
 #   --help            print this
 #
-# Alone, as a release has it, it fetches its bundle. In a checkout it builds one. A bundle that is a
-# file must be signed by the key of the release that is installed, or where none is, by the key below;
-# else it is refused before anything of it is unpacked. A folder is believed where this script lies in
-# it. In this order it checks the host, fetches its own private Ansible, runs the playbook
-# kontain.platform.install on this host, and proves by a payload of km, krun and each engine that
-# programs run in a VM. Where no Ansible can be had, it installs by the release's own `kontain`.
-# Where that proof fails, the host goes back to the release that it had, or to none.
-# It does not touch /usr, but for links in /usr/local and for distribution packages that are
-# missing: python3, its venv module, make, gcc, musl, crun and podman. It restarts no engine.
+# A published install.sh fetches its bundle; in a checkout it builds one. Before it unpacks anything,
+# it refuses a bundle that the installed release's key did not sign, or on a new host the key below.
+# It trusts an unpacked folder only where it lies in it. It checks the host, fetches a private
+# Ansible, runs the playbook kontain.platform.install on this host, and then runs a test program in a
+# VM by km, krun and each engine. Where it can get no Ansible, it installs by the release's own
+# `kontain`. When the test program fails, the host gets its previous release back, or none.
+# It does not touch /usr, except for links in /usr/local and for missing distribution packages:
+# python3, its venv module, make, gcc, musl, crun and podman. It restarts no engine.
 # A second run changes nothing. After an interruption, run it again: it continues.
 #
 # Environment: https_proxy, http_proxy and no_proxy; PIP_INDEX_URL, a mirror of the Python package
-# index; KONTAIN_FROM, as --from. Packages come from where the host's package manager has them.
+# index; KONTAIN_FROM, as --from. The host's package manager keeps its own sources of packages.
 # sudo drops these: write `sudo NAME=VALUE bash`.
 #
 # Files: /opt/kontain, /etc/kontain, /var/lib/kontain (with the private Ansible), and the log
@@ -43,7 +42,7 @@
 #
 # Exit status: 0 done, or nothing to do; 1 a step failed; 2 wrong usage; 3 this host cannot run
 # Kontain, and nothing was changed; 4 not root; 5 a bundle or package could not be had or trusted;
-# 8 the proof failed, and the host is as before, unless --keep was given; 130 interrupted.
+# 8 the proof failed, and the host is as before unless --keep was given; 130 interrupted.
 #
 # Documentation: https://github.com/kontainapp/platform/tree/main/docs
 
@@ -712,7 +711,7 @@ main() {
 	ENGINES='' OFFLINE='' RELEASE='' FROM='' DRY_RUN='' YES='' JSON=''
 	DOWNGRADE='' UNSIGNED='' KEY='' KEEP='' SUM=''
 	SCRIPT=''
-	! grep -qs '^# install.sh: make this' "$0" || SCRIPT=$(readlink -f -- "$0")
+	! grep -qs '^# install.sh: install Kontain' "$0" || SCRIPT=$(readlink -f -- "$0")
 	exec 3>&1
 	case " $* " in *' --json '*) JSON=yes && exec 1>&2 ;; esac
 	parse_arguments "$@"

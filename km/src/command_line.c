@@ -48,7 +48,7 @@ static const char help[] =
     "  --proc-fd FD   use the open descriptor FD, the root of a proc(5), to look at processes\n"
     "  --seccomp HEX  judge the payload's system calls by this BPF program, too\n"
     "  --seccomp-fd FD  give the payload the seccomp filters that FD holds\n"
-    "  --few-processes  a limit lets the payload have few processes: each fork is tried out\n"
+    "  --few-processes  look for room before each fork: a limit allows few processes\n"
     "  --hide-noexec PATH  show the payload the mount at PATH without noexec\n"
     "  --keeper-fd FD  use the keeper at the open descriptor FD\n"
     "  --keeper SOCKET  serve at SOCKET as the keeper, which makes VMs begin and end faster\n"

@@ -14,10 +14,10 @@ Run containers in virtual machines: an OCI runtime on top of crun or runc.
 
   create run                 make a container from a bundle, its process in a VM
   exec                       start one more process in a container, in a VM of its own
-  trace gdb                  likewise, and show its system calls, or let gdb debug it
+  trace gdb                  likewise, with a trace of its system calls, or under gdb
   start state kill delete pause resume update ps events list spec features
-                             as the backend does
-  diff timing                what krun changed for a container; how long its create took
+                             passed to the backend
+  diff timing                show krun's changes for a container; the times of its create
 
   --policy FILE              the host's policy, by default /etc/kontain/krun.json
   --root DIR                 the state of containers, by default /run/krun
