@@ -352,7 +352,7 @@ const char *proc_copy_name(const char *path);
 /* If it is one, let it say what is so now, as /proc does to who reads from the begin. */
 void proc_copy_renew(struct vcpu *vcpu, int fd);
 
-/* ---- sys_copy.c: what is beside the content of a copy ---- */
+/* ---- sys_copy.c: of a copy, all but its content ---- */
 
 /* Whether it was opened to read, to write, or both, as O_RDONLY and its kin say. */
 int copy_access(int fd);
