@@ -338,6 +338,7 @@ CALL_KINDS = (
 
 ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
+    Payload("poisoned", runs=_each(["file"])),
     Payload("text_busy"),
     Payload("killed_child"),
     Payload("adopted"),

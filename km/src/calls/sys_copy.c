@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sys_copy.c: calls on a descriptor that ask for, or change, a file's attributes. Of a
  * sys_copy.c: calls on a descriptor that ask for, or change, more than a file's content. Of a
  * copy of a file of /proc they answer as of such a file: they are made on another one of /proc, of
  * the same operations, whose content a payload may have.
