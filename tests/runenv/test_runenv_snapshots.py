@@ -16,7 +16,7 @@ from kontain_host.errors import HostError
 from kontain_runenv.layer import MTIME
 from kontain_runenv.snapshot import Release, make_snapshot
 from kontain_runenv.tree import write_folder
-from tests.krun.support import KM, KRUN, BundleFolder, Runtime, need_programs
+from tests.krun.support import KM, KRUN, BundleFolder, Runtime, add_user_namespace, need_programs
 
 from .support import image
 
@@ -97,8 +97,10 @@ def container(made: Path, tmp_path: Path) -> Container:
     return Container(tmp_path, made)
 
 
-def test_containers_start_from_it_when_the_host_says_so(container: Container) -> None:
+@pytest.mark.parametrize("user", [0, 65532])
+def test_containers_start_from_it_when_the_host_says_so(container: Container, user: int) -> None:
     """One line in the policy switches it on, and without it nothing is different."""
+    container.bundle.doc["process"]["user"] = {"uid": user, "gid": user}
     assert container.resumed()
     assert not container.log.exists()
     container.switch(on=False)
@@ -178,6 +180,22 @@ def test_process_that_would_start_otherwise(
     """Where Python would look at something that the snapshot has seen otherwise, it starts as ever."""
     change(container.bundle.doc["process"])
     assert why in container.why_not()
+
+
+def test_container_with_users_of_its_own(container: Container) -> None:
+    """A container in a user namespace starts as ever: its root opens nothing of the host's root."""
+    add_user_namespace(container.bundle)
+    assert "users of its own" in container.why_not()
+
+
+def test_it_is_shown(container: Container) -> None:
+    """`krun diff` shows the snapshot among what is different."""
+    (container.bundle.rootfs / "app" / "wait.py").write_text("import time; time.sleep(60)")
+    assert container.krun.create("--bundle", container.bundle.args("python3", "wait.py"), "c") == 0
+    try:
+        assert "/dev/.kontain/snapshot" in container.krun("diff", "c").stdout
+    finally:
+        container.krun("delete", "--force", "c")
 
 
 def test_options_of_python_are_pythons(container: Container) -> None:

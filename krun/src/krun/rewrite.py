@@ -76,7 +76,7 @@ class Rewriter:
         if self.policy.snapshots:
             from krun import warm  # noqa: PLC0415 - few hosts have any
 
-            snapshot = warm.find(self.policy, self.tree, process, km)
+            snapshot = warm.find(self.policy, self.tree, process, km, linux)
             if snapshot:
                 programs.append(mounts.of_host(snapshot, warm.PLACE))
                 process = warm.instead(process)

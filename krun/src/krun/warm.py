@@ -12,7 +12,7 @@ import posix
 import time
 from _stat import S_ISDIR, S_ISREG
 
-from krun import document, record
+from krun import document, mounts, record
 from krun.errors import KrunError
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ class Warm:
         """Keep where they are."""
         self.folder = folder
 
-    def choose(self, tree: Rootfs, process: dict[str, Any], km: str) -> str:
+    def choose(self, tree: Rootfs, process: dict[str, Any], km: str, linux: dict[str, Any]) -> str:
         """Return the path of the snapshot for the PROCESS in TREE that runs in KM, or "".
 
         An UnfitError says why there is none, where one is of this program.
@@ -53,6 +53,7 @@ class Warm:
             place = f"{self.folder}/{name}"
             about = _read_about(place)
             if program in document.strings(about, "programs"):
+                _check_users(linux)
                 _check_host(about, km)
                 _check_file(about, f"{place}/{_SNAPSHOT}")
                 _check_process(about, process, words)
@@ -61,13 +62,15 @@ class Warm:
         return ""
 
 
-def find(policy: Policy, tree: Rootfs, process: dict[str, Any], km: str) -> str:
-    """Return the snapshot to start a container's PROCESS from, or "".
+def find(
+    policy: Policy, tree: Rootfs, process: dict[str, Any], km: str, linux: dict[str, Any]
+) -> str:
+    """Return the snapshot to start the PROCESS of a container from whose member `linux` is LINUX, or "".
 
     Where there is one that does not fit, a line in the POLICY's log says why.
     """
     try:
-        return Warm(policy.snapshots).choose(tree, process, km)
+        return Warm(policy.snapshots).choose(tree, process, km, linux)
     except UnfitError as reason:
         why = str(reason)
     except OSError as reason:
@@ -150,6 +153,11 @@ def _check_host(about: dict[str, Any], km: str) -> None:
 
 def _identity(found: posix.stat_result) -> list[int]:
     return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _check_users(linux: dict[str, Any]) -> None:
+    if mounts.has_users(linux):
+        raise UnfitError("the container has users of its own, for whom nothing of root's opens")
 
 
 def _check_file(about: dict[str, Any], path: str) -> None:
