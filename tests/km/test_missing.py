@@ -48,7 +48,7 @@ NEWER_CALLS = {
 """What a kernel may not have, by its age or its configuration."""
 
 REFUSED = {"no_new_privs": Missing("PR_SET_NO_NEW_PRIVS", 157, ((0, 38),), errno.EINVAL),
-           "no filter of system calls": Missing("seccomp", 317, error=errno.EPERM),
+           "refuses km's seccomp filter": Missing("seccomp", 317, error=errno.EPERM),
            "MADV_DONTFORK": Missing("madvise", 28)}  # fmt: skip
 """What km wants for its locks, and the words that it refuses with."""
 

@@ -249,7 +249,7 @@ def test_snapshot_is_inspected(km: Path, build: Callable[..., Path], tmp_path: P
     """--inspect says what it is."""
     snapshot = tmp_path / "snapshot"
     _take(km, snapshot, build("snapshot"), "memory")
-    assert "snapshot, which goes on" in run([km, "--inspect", snapshot]).stdout
+    assert "snapshot, which resumes" in run([km, "--inspect", snapshot]).stdout
 
 
 def test_snapshot_is_executed(km: Path, build: Callable[..., Path], tmp_path: Path) -> None:
