@@ -18,7 +18,7 @@ from kontain_runenv.snapshot import Release, make_snapshot
 from kontain_runenv.tree import write_folder
 from tests.krun.support import KM, KRUN, BundleFolder, Runtime, add_user_namespace, need_programs
 
-from .support import image
+from .support import Host, image
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -277,3 +277,13 @@ def test_module_that_is_none(made: Path) -> None:
         make_snapshot(image("python3"), ["os; x"], HERE, made / "snapshots")
     with pytest.raises(HostError, match="cannot make a snapshot of python3"):
         make_snapshot(image("python3"), ["none_such"], HERE, made / "snapshots")
+
+
+def test_engines_start_from_it(host: Host, made: Path) -> None:
+    """Podman's and docker's containers of the image, with their profiles and mounts, start from it."""
+    host.engine.host.set_policy({"snapshots": str(made / "snapshots")})
+    try:
+        done = host.run(host.load("python3"), "-c", f"import os; print(os.getuid()); {FROZEN}")
+    finally:
+        host.engine.host.set_policy({})
+    assert done.stdout == "65532\nTrue\n", done.stderr
