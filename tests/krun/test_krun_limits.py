@@ -55,7 +55,7 @@ def of_group(krun: Runtime, name: str) -> list[str]:
 
 
 def test_programs_that_wait_count_once(krun: Runtime, bundle: BundleFolder) -> None:
-    """What km needs at a program's start is gone when the program waits: 20 of them are 20."""
+    """The processes of km at a program's start are gone when it waits: 20 programs are 20."""
     limit_processes(bundle, 100)
     script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do sleep 300 & done; wait"
     assert krun.create("-b", bundle.args("sh", "-c", script), ID) == 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What public reports say of sandboxed runtimes, asked of containers with a VM and without.
+"""Public reports on sandboxed runtimes, tried with containers in a VM and without.
 
 Each row is a behaviour that users of runtimes with a sandbox of their own reported as different
-from runc: what the engine is asked for, and a program whose output and status must be the same.
+from runc: the engine's options, and a program whose output and status must be the same.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ ROWS: dict[str, tuple[list[str], list[str]]] = {
 )
 @pytest.mark.parametrize("what", ROWS)
 def test_report(engine: Engine, what: str) -> None:
-    """What users ask of a container has the same answer with a VM and without."""
+    """A container's program has the same output and status in a VM and without."""
     options, program = ROWS[what]
     if isinstance(engine, Podman):  # its defaults here, which one limit alone would replace
         options = ["--ulimit=nofile=99:99", "--ulimit=nproc=99:99", *options]
