@@ -54,6 +54,18 @@ def of_group(krun: Runtime, name: str) -> list[str]:
     return [file.read_text() for file in found if file.exists()]
 
 
+def test_an_exec_has_the_rest_of_the_limit(
+    krun: Runtime, bundle: BundleFolder, payloads: Path
+) -> None:
+    """A program that is started in a container fills it up to the number of the container."""
+    shutil.copy(payloads / "until_full", bundle.rootfs)
+    limit_processes(bundle, 20)
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
+    assert krun("start", ID).returncode == 0
+    done = krun("exec", ID, "/until_full", "fork")
+    assert done.stdout == "fork: 18, then Resource temporarily unavailable\n", done.stderr
+
+
 def test_programs_that_wait_count_once(krun: Runtime, bundle: BundleFolder) -> None:
     """The processes of km at a program's start are gone when it waits: 20 programs are 20."""
     limit_processes(bundle, 100)
