@@ -157,7 +157,7 @@ def _identity(found: posix.stat_result) -> list[int]:
 
 def _check_users(linux: dict[str, Any]) -> None:
     if mounts.has_users(linux):
-        raise UnfitError("the container has users of its own, which nothing of root's opens for")
+        raise UnfitError("the container has users of its own, who cannot open root's files")
 
 
 def _check_file(about: dict[str, Any], path: str) -> None:
