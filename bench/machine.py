@@ -19,7 +19,7 @@ def facts() -> dict[str, Any]:
     software = Path("/sys/module/kvm_pvm").exists()
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "kernel": os.uname().release,
+        "kernel": ".".join(os.uname().release.split(".")[:2]),
         "cpu": names[0] if names else "unknown",
         "cpus": os.cpu_count(),
         "kvm": "KVM in software (PVM)" if software else "KVM in hardware",

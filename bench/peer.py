@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import idle
+import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -74,7 +75,7 @@ class Peer:
     def version(self) -> str:
         """Return the first line of the runtime's version, or the kernel's."""
         if not self.runtime:
-            return f"Linux {os.uname().release}"
+            return f"Linux {machine.facts()['kernel']}"
         words = [*self.runtime[:-2], "--version"]
         said = subprocess.run(words, capture_output=True, text=True, check=True)
         return said.stdout.splitlines()[0]
