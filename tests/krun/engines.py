@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .images import write_busybox, write_debian
@@ -220,6 +222,21 @@ class Docker(Engine):
         super().close()
         self.daemon.terminate()
         self.daemon.wait(60 * PATIENCE)
+
+
+@contextmanager
+def engine_with(
+    kind: type[Engine], host: PrivateHost, folder: Path, archive: Path, image: str
+) -> Iterator[Engine]:
+    """Run an engine of this KIND on HOST, below FOLDER, that has ARCHIVE as IMAGE; end both."""
+    try:
+        engine = kind(folder, host)
+        done = engine("import", str(archive), image)
+        assert done.returncode == 0, done.stderr
+        yield engine
+        engine.close()
+    finally:
+        host.close()
 
 
 def storage(folder: Path) -> str:

@@ -12,7 +12,7 @@ import pytest
 from tests.km import picture
 
 from .distribution import write_browser
-from .engines import Docker, Engine, Podman, PrivateHost
+from .engines import Docker, Engine, Podman, PrivateHost, engine_with
 from .support import need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -37,16 +37,9 @@ def engine(
     """Return a private engine that has the browser's image."""
     kind, backend = request.param
     need_programs("mmdebstrap", "dockerd" if kind is Docker else "podman", backend)
-    archive = write_browser()
-    host = PrivateHost(backend)
-    try:
-        made: Engine = kind(tmp_path_factory.mktemp("engine"), host)
-        done = made("import", str(archive), IMAGE)
-        assert done.returncode == 0, done.stderr
+    folder, archive = tmp_path_factory.mktemp("engine"), write_browser()
+    with engine_with(kind, PrivateHost(backend), folder, archive, IMAGE) as made:
         yield made
-        made.close()
-    finally:
-        host.close()
 
 
 @pytest.mark.parametrize("user", ["0", NOBODY], ids=["root", "nobody"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .distribution import write_distribution, write_newer_docker
-from .engines import Docker, Engine, Podman, PrivateHost, PrivateRoot
+from .engines import Docker, Engine, Podman, PrivateHost, PrivateRoot, engine_with
 from .support import IN_A_VM, KRUN, PATIENCE, ROOT, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -44,17 +44,12 @@ def builder(
     need_programs("mmdebstrap", "podman", "crun")
     archive = write_distribution()
     folder = tmp_path_factory.mktemp("engine")
-    host = PrivateHost("crun") if request.param == "podman" else BuildKit(folder, archive)
-    try:
-        made: Engine = (
-            Podman(folder, host) if request.param == "podman" else Docker(folder / "engine", host)
-        )
-        done = made("import", str(archive), IMAGE)
-        assert done.returncode == 0, done.stderr
-        yield made
-        made.close()
-    finally:
-        host.close()
+    if request.param == "podman":
+        made = engine_with(Podman, PrivateHost("crun"), folder, archive, IMAGE)
+    else:
+        made = engine_with(Docker, BuildKit(folder, archive), folder / "engine", archive, IMAGE)
+    with made as engine:
+        yield engine
 
 
 @pytest.mark.parametrize("name", ["compiler", "pip", "npm", "apt"])

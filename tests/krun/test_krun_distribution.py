@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from .distribution import write_distribution
-from .engines import Docker, Engine, Podman, PrivateHost
+from .engines import Docker, Engine, Podman, PrivateHost, engine_with
 from .support import PATIENCE, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -47,16 +47,9 @@ def engine(
     """Return a private engine that has the image."""
     kind, backend = request.param
     need_programs("mmdebstrap", "dockerd" if kind is Docker else "podman", backend)
-    archive = write_distribution()
-    host = PrivateHost(backend)
-    try:
-        made: Engine = kind(tmp_path_factory.mktemp("engine"), host)
-        done = made("import", str(archive), IMAGE)
-        assert done.returncode == 0, done.stderr
+    folder, archive = tmp_path_factory.mktemp("engine"), write_distribution()
+    with engine_with(kind, PrivateHost(backend), folder, archive, IMAGE) as made:
         yield made
-        made.close()
-    finally:
-        host.close()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SCRIPTS.glob("*.sh")))

@@ -120,18 +120,6 @@ static void try_exec(const char *name, int dirfd, const char *path, unsigned fla
     printf("%s: %s\n", name, WEXITSTATUS(status) == 77 ? "runs" : strerror(WEXITSTATUS(status)));
 }
 
-static void copy_self(const char *to)
-{
-    int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY, 0755);
-    char buffer[65536];
-    ssize_t n;
-
-    while ((n = read(in, buffer, sizeof(buffer))) > 0) {
-        CHECK(write(out, buffer, (size_t)n) == n);
-    }
-    CHECK(close(in) == 0 && close(out) == 0);
-}
-
 static void execs(void)
 {
     int folder = open(".", O_RDONLY | O_DIRECTORY), file, script;

@@ -11,18 +11,6 @@
 #define TIMES 60
 #define SPINNING 6 /* so that nobody else runs at once */
 
-static void copy_self(const char *to)
-{
-    int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0755);
-    char buffer[65536];
-    ssize_t n;
-
-    while ((n = read(in, buffer, sizeof(buffer))) > 0) {
-        CHECK(write(out, buffer, (size_t)n) == n);
-    }
-    CHECK(close(in) == 0 && close(out) == 0);
-}
-
 static void wait_with(int ready)
 {
     CHECK(write(ready, "x", 1) == 1);

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -50,6 +51,19 @@ static inline void check(bool holds, const char *condition, const char *file, in
         (void)fflush(stdout);
         _exit(1);
     }
+}
+
+/* Copy the program that runs to a new file. */
+static inline void copy_self(const char *to)
+{
+    int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0755);
+    char buffer[65536];
+    ssize_t n;
+
+    while ((n = read(in, buffer, sizeof(buffer))) > 0) {
+        CHECK(write(out, buffer, (size_t)n) == n);
+    }
+    CHECK(close(in) == 0 && close(out) == 0);
 }
 
 /* Whether argv[1] is `word`. */

@@ -8,18 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static void copy_self(const char *to)
-{
-    int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_WRONLY | O_TRUNC, 0755);
-    char buffer[65536];
-    ssize_t n;
-
-    while ((n = read(in, buffer, sizeof(buffer))) > 0) {
-        CHECK(write(out, buffer, (size_t)n) == n);
-    }
-    CHECK(close(in) == 0 && close(out) == 0);
-}
-
 static void execute(const char *name, int fd, const char *path)
 {
     char *argv[] = {"text_busy", "end", NULL};
