@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coverage-guided fuzzers of km/fuzz find nothing, in a set number of executions."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,10 +35,13 @@ def test_fuzzer_of_system_calls_is_clean(tmp_path: Path) -> None:
     """Programs of calls that AFL++ makes, guided by the monitor's coverage, make no monitor fail."""
     if not shutil.which("afl-fuzz"):
         pytest.skip("afl-fuzz is missing: install the package afl++")
-    command = ["make", "-C", str(PART), "fuzz-calls", f"BUILD={tmp_path}", f"FUZZ_CALLS={CALLS}"]
+    # What the programs make of System V is nobody's to remove: it ends with its namespace.
+    apart = ["unshare", "--ipc"] if os.geteuid() == 0 else []
+    make = ["make", "-C", str(PART), "fuzz-calls", f"BUILD={tmp_path}", f"FUZZ_CALLS={CALLS}"]
     done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
-    )
+        [*apart, *make],
+        capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     found = tmp_path / "fuzz" / "calls" / "out" / "default"
     stats = dict(
