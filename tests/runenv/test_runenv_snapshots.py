@@ -56,7 +56,7 @@ class Container:
     def __init__(self, folder: Path, made: Path) -> None:
         """Make the bundle in FOLDER."""
         self.krun = Runtime("runc", folder)
-        self.log = folder / "log"
+        self.log = folder / "logs" / "krun"  # whose folder krun makes
         self.snapshots = made / "snapshots"
         self.bundle = BundleFolder(folder / "bundle")
         shutil.rmtree(self.bundle.rootfs)

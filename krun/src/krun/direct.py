@@ -9,9 +9,8 @@ environment is krun's, for the container's is an image's: a shell runs the file 
 from __future__ import annotations
 
 import posix
-import time
 
-from krun import document, mounts, record, shadow
+from krun import document, mounts, record
 from krun.errors import KrunError
 from krun.rootfs import File
 
@@ -86,9 +85,7 @@ def process(made: dict[str, Any], options: Options) -> dict[str, Any]:
 
 def note(args: list[str], policy: Policy, root: str, container_id: str) -> None:
     """Write down, before it happens, that ARGS run directly: in the log and for `krun list`."""
-    entry = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "event": "direct",
+    members = {
         "root": root,
         "id": container_id,
         "args": args,
@@ -96,8 +93,7 @@ def note(args: list[str], policy: Policy, root: str, container_id: str) -> None:
         "by": f"{policy.path}: direct.{args[0]}",
     }
     try:
-        shadow.make_parents(policy.log)
-        record.append(policy.log, entry)
+        entry = record.log(policy.log, "direct", members)
         record.append(record.path(root, container_id, "direct"), entry)
     except OSError as reason:
         raise KrunError(

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""krun's notes about a container: JSON objects, one a line, that go with the container.
+"""krun's notes: JSON objects, one a line, in the host's log, or about a container that they go with.
 
-They lie in the container's folder of `state.shadow_path`. A host whose policy asks for none of it
-has none.
+The latter lie in the container's folder of `state.shadow_path`. A host whose policy asks for none
+of it has none.
 """
 
 from __future__ import annotations
 
 import posix
+import time
 
-from krun import document, state
+from krun import document, shadow, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ def append(path: str, entry: dict[str, Any]) -> None:
         posix.write(fd, f"{document.dumps(entry)}\n".encode())
     finally:
         posix.close(fd)
+
+
+def log(path: str, event: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Append an entry with the time, EVENT and MEMBERS to the host's log PATH; return it."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    entry = {"time": now, "event": event, **members}
+    shadow.make_parents(path)
+    append(path, entry)
+    return entry
 
 
 def entries(path: str) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ log says why.
 from __future__ import annotations
 
 import posix
-import time
 from _stat import S_ISDIR, S_ISREG
 
 from krun import document, mounts, record
@@ -77,14 +76,8 @@ def find(
         why = f"{reason.filename or policy.snapshots}: {reason.strerror}"
     except (KrunError, ValueError) as reason:
         why = f"its {_ABOUT} is wrong: {reason}"
-    entry = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "event": "no snapshot",
-        "program": _payload(process)[0],
-        "why": why,
-    }
     try:
-        record.append(policy.log, entry)
+        record.log(policy.log, "no snapshot", {"program": _payload(process)[0], "why": why})
     except OSError:
         return ""  # the ordinary start needs no log
     return ""
