@@ -181,7 +181,7 @@ static int run_for_nothing(void *argument)
 {
     const struct vcpu *vcpu = argument;
 
-    close_all_but(vcpu->fd, self_fd());
+    close_all_but(vcpu->fd, self_fd() < 0 ? vcpu->fd : self_fd());
     (void)limits_lift_processes();
     vcpu->run->immediate_exit = 1;
     (void)kvm_ioctl(vcpu->fd, KVM_RUN, 0);

@@ -201,7 +201,7 @@ static void set_before_call(struct vcpu *vcpu, const struct island *island, bool
 }
 
 /* An interrupted call of a site was made, by the helper or the stub, or it is yet to be made. */
-static void site_settle(struct vcpu *vcpu, uint64_t at, bool loads)
+static void settle_at_site(struct vcpu *vcpu, uint64_t at, bool loads)
 {
     const struct site_code *code = &site_codes[loads];
     bool saved = !is_between(at, code->start, code->saved);
@@ -236,7 +236,7 @@ bool stub_settle(struct vcpu *vcpu)
 
     for (size_t loads = 0; !vcpu->vm->hardware && loads < ARRAY_LEN(site_codes); loads++) {
         if (is_between(at, site_codes[loads].start, site_codes[loads].end)) {
-            site_settle(vcpu, at, loads);
+            settle_at_site(vcpu, at, loads);
             return false;
         }
     }
