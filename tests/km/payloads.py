@@ -141,6 +141,8 @@ HELPED = (
 
 HELPED_WAITS = ("pipes", "signals", "sockets", "events", "polls", "memory")
 
+HELPED_SELF = ("positions", "links", "signals")
+
 SITES = (
     "registers", "middle", "probes", "steps", "signals", "processes", "threads", "segment", "filtered",
     "written", "written-beside", "mapped", "beside", "exec",
@@ -183,6 +185,7 @@ THREADS = (
     Payload("stopped_at_birth", STATIC),
     Payload("helped", runs=_each(HELPED)),
     Payload("helped_waits", ("musl", "dynamic"), _each(HELPED_WAITS), flags=("-pthread",)),
+    Payload("helped_self", runs=_each(HELPED_SELF)),
     Payload("unshared", flags=("-pthread",)),
     Payload(
         "unwind", ("glibc", "dynamic"), flags=("-fexceptions", "-fnon-call-exceptions", "-O1")

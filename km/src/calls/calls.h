@@ -308,6 +308,10 @@ bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct 
 /* Whether the last name of a path may be that of a descriptor or a mapping there: of a number. */
 bool proc_may_be_entry(uint64_t path);
 
+/* Whether a path may lead into a proc(5) by where it begins: there, in a folder there, or in this
+ * process's, which is. */
+bool proc_path_begins_there(uint64_t dirfd, uint64_t path);
+
 /* Whether a path is that of such a link, and what it leads to is the monitor's. */
 bool proc_path_is_hidden(struct vcpu *vcpu, uint64_t dirfd, uint64_t path);
 
@@ -555,6 +559,14 @@ bool waiting_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, const stru
 /* Likewise, of the calls that wait for descriptors: whether it is one, and whether any is ready. */
 bool waiting_polls(uint32_t number);
 bool waiting_poll(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result);
+
+/* ---- helper_own.c ---- */
+
+/* Whether the answer to a call depends on which thread makes it. */
+bool own_asks(const struct vcpu *vcpu, uint32_t number, const uint64_t *args);
+
+/* Likewise, of a call that has been answered without an error: a link has led it into a proc(5). */
+bool own_answers(uint32_t number, const uint64_t *args);
 
 /* ---- calls/filters.c, sys_seccomp.c: the filters that a payload's thread has put on its own calls
  * ---- */

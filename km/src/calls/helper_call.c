@@ -190,5 +190,6 @@ bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
         args[1] = (uint64_t)freeze_of(vcpu)->tid; /* the kernel means the thread that asks */
     }
     /* Nothing was written, and SIGXFSZ or SIGPIPE is for who asked. */
-    return make(vcpu, number, args, result) && *result != -EFBIG && *result != -EPIPE;
+    return !own_asks(vcpu, number, args) && make(vcpu, number, args, result) && *result != -EFBIG &&
+           *result != -EPIPE && (*result || !own_answers(number, args));
 }

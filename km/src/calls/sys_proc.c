@@ -166,8 +166,7 @@ bool proc_may_be_entry(uint64_t path)
     return !first || isxdigit((unsigned char)first);
 }
 
-/* Whether a path may lead into a proc(5): begins there, or where the folder or this process is. */
-static bool may_be_below_proc(uint64_t dirfd, uint64_t path)
+bool proc_path_begins_there(uint64_t dirfd, uint64_t path)
 {
     char start[7] = "";
     struct statfs fs;
@@ -184,7 +183,7 @@ bool proc_path_is_hidden(struct vcpu *vcpu, uint64_t dirfd, uint64_t path)
 {
     struct proc_file file = {0};
 
-    return proc_may_be_entry(path) && may_be_below_proc(dirfd, path) &&
+    return proc_may_be_entry(path) && proc_path_begins_there(dirfd, path) &&
            proc_look_at_link(vcpu, dirfd, path, &file) && proc_is_hidden(&file);
 }
 

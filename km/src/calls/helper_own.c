@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * helper_own.c: calls whose answer depends on the thread that asks, which the helper therefore
+ * leaves to the payload's own: those that see the signals that wait for a thread, and paths by
+ * /proc/thread-self.
+ */
+#include "base/base.h"
+#include "calls/calls.h"
+#include "machine/machine.h"
+#include "memory/memory.h"
+
+#include <asm/unistd.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* Whether a path among the arguments names the link. */
+static bool names_thread(uint32_t number, const uint64_t *args)
+{
+    const struct arg *kinds = syscall_table[number].args;
+
+    for (unsigned i = 0; i < 6; i++) {
+        char path[PATH_MAX];
+
+        if (kinds[i].kind == ARG_PATH && guest_read_path(path, args[i]) == 0 &&
+            strstr(path, "thread-self")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A signalfd, and an epoll that has one, is ready by the signals that wait for the thread that
+ * looks: signalfd_poll() in the kernel. None waits for long for a thread that blocks none. An epoll
+ * also forgets what it finds not ready.
+ */
+static bool sees_signals(const struct vcpu *vcpu, uint32_t number)
+{
+    return vcpu->signal_mask && (waiting_polls(number) || number == __NR_epoll_ctl);
+}
+
+bool own_asks(const struct vcpu *vcpu, uint32_t number, const uint64_t *args)
+{
+    return sees_signals(vcpu, number) || names_thread(number, args);
+}
+
+/* The filesystem that a call which tells of a file has said: of `stat` its device alone. */
+static bool read_device(uint32_t number, const uint64_t *args, struct stat *st)
+{
+    struct host_statx found;
+
+    switch (number) {
+    case __NR_stat:
+    case __NR_lstat:
+        return guest_read(&st->st_dev, args[1], sizeof(st->st_dev)) == 0;
+    case __NR_newfstatat:
+        return guest_read(&st->st_dev, args[2], sizeof(st->st_dev)) == 0;
+    case __NR_statx:
+        if (guest_read(&found, args[4], sizeof(found)) < 0) {
+            return false;
+        }
+        st->st_dev = makedev(found.major, found.minor);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool own_answers(uint32_t number, const uint64_t *args)
+{
+    bool from_folder = number == __NR_newfstatat || number == __NR_statx;
+    struct stat st = {0};
+
+    return read_device(number, args, &st) && pin_is_on_proc(&st) &&
+           !proc_path_begins_there(from_folder ? args[0] : (uint64_t)AT_FDCWD,
+                                   args[from_folder ? 1 : 0]);
+}
