@@ -12,9 +12,11 @@
 #include <time.h>
 
 #define ROUNDS 60
+#define WORKERS 2
 
 static atomic_bool over;
 static atomic_long handled;
+static atomic_int tids[1 + WORKERS]; /* of nobody else: a signal would end it */
 
 static void handler(int signo, siginfo_t *info, void *context)
 {
@@ -25,10 +27,11 @@ static void handler(int signo, siginfo_t *info, void *context)
 void restore(void);
 __asm__("restore: movl $15, %eax\n syscall"); /* rt_sigreturn */
 
-static void *work(void *unused)
+static void *work(void *tid)
 {
     volatile double sum = 0;
 
+    *(atomic_int *)tid = (int)syscall(SYS_gettid);
     while (!over) {
         for (int i = 0; i < 2000; i++) {
             sum = sum + 1.5;
@@ -36,7 +39,7 @@ static void *work(void *unused)
         (void)syscall(SYS_gettid);
         (void)syscall(SYS_nanosleep, &(struct timespec){0, 1000}, NULL);
     }
-    return unused;
+    return NULL;
 }
 
 static void *end_at_once(void *unused)
@@ -67,17 +70,19 @@ int main(void)
         void (*restorer)(void);
         uint64_t mask;
     } action = {handler, SA_SIGINFO | SA_RESTART | SA_NODEFER | 0x04000000, restore, 0};
-    pthread_t threads[2], more;
-    pid_t first = getpid();
+    pthread_t threads[WORKERS], more;
 
+    tids[0] = getpid();
     for (int signo = 1; signo <= 64; signo++) {
         (void)syscall(SYS_rt_sigaction, signo, &action, NULL, 8);
     }
     for (size_t i = 0; i < LEN(threads); i++) {
-        CHECK(pthread_create(&threads[i], NULL, work, NULL) == 0);
+        CHECK(pthread_create(&threads[i], NULL, work, &tids[1 + i]) == 0);
+        while (!tids[1 + i]) {
+        }
     }
     for (int i = 0; i < ROUNDS; i++) {
-        send_all(first + i % 3); /* this thread's, and probably the others' */
+        send_all(tids[(size_t)i % LEN(tids)]);
         if (!pthread_create(&more, NULL, end_at_once, NULL)) {
             CHECK(pthread_join(more, NULL) == 0);
         }
