@@ -30,6 +30,7 @@ int main(void)
     siginfo_t info = {0};
     int status = 0;
     pid_t child, group;
+    int ready[2];
 
     (void)sigaction(SIGCHLD, &action, NULL);
     child = fork();
@@ -53,16 +54,20 @@ int main(void)
     printf("waitid code %d status %d\n", info.si_code, info.si_status);
     SHOW(waitpid(child, &status, 0) == child);
     (void)signal(SIGCHLD, SIG_DFL);
+    CHECK(pipe(ready) == 0);
     group = fork();
     if (group == 0) {
         SHOW(setpgid(0, 0));
         SHOW(getpgrp() == getpid());
         (void)fork();
+        CHECK(write(ready[1], "x", 1) == 1);
         for (;;) {
             (void)pause();
         }
     }
-    (void)usleep(50000);
+    for (int i = 0; i < 2; i++) { /* both are in the group */
+        CHECK(read(ready[0], &(char){0}, 1) == 1);
+    }
     SHOW(kill(-group, SIGTERM));
     SHOW(waitpid(-group, &status, 0) == group);
     SHOW(WTERMSIG(status));

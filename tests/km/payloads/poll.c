@@ -13,7 +13,7 @@ int main(void)
 {
     int event = eventfd(0, EFD_NONBLOCK), timer = timerfd_create(CLOCK_MONOTONIC, 0);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct itimerspec soon = {{0, 0}, {0, 200000000}}, left;
+    struct itimerspec late = {{0, 0}, {100, 0}}, soon = {{0, 0}, {0, 1000000}}, left;
     struct pollfd fds[] = {{event, POLLIN | POLLOUT, 0}, {timer, POLLIN, 0}, {99, POLLIN, 0}};
     struct epoll_event events[4] = {{EPOLLIN, {.u64 = 0x123456789abcUL}}};
     struct timeval zero = {0, 0};
@@ -42,9 +42,10 @@ int main(void)
     SHOW(FD_ISSET(event, &set) * 10 + FD_ISSET(timer, &set));
     SHOW(select(0, NULL, NULL, NULL, &zero));
     SHOW(pselect(0, NULL, NULL, NULL, &moment, &mask));
-    SHOW(timerfd_settime(timer, 0, &soon, NULL));
+    SHOW(timerfd_settime(timer, 0, &late, NULL));
     SHOW(timerfd_gettime(timer, &left));
-    SHOW(left.it_value.tv_nsec > 0);
+    SHOW(left.it_value.tv_sec > 0);
+    SHOW(timerfd_settime(timer, 0, &soon, NULL));
     fds[0].fd = -1;
     SHOW(ppoll(fds, 2, NULL, &mask));
     SHOW(fds[1].revents);

@@ -102,7 +102,7 @@ static void *waits(void *argument)
     char byte = 0;
 
     own = waiter->kind;
-    waiter->tid = (pid_t)syscall(SYS_gettid);
+    __atomic_store_n(&waiter->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
     switch (waiter->kind) {
     case 0:
         (void)sem_wait(&begin);
@@ -139,6 +139,11 @@ static void threads(void)
     for (int i = 0; i < 4; i++) {
         waiters[i] = (struct waiter){.kind = i};
         CHECK(!pthread_create(&waiters[i].thread, NULL, waits, &waiters[i]));
+    }
+    for (int i = 0; i < 4; i++) { /* each has begun, and most wait */
+        while (!__atomic_load_n(&waiters[i].tid, __ATOMIC_RELAXED)) {
+            (void)usleep(1000);
+        }
     }
     (void)usleep(20000);
     ask();
