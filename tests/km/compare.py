@@ -23,8 +23,9 @@ from pathlib import Path
 from . import payloads
 from .payload import HELD, ITSELF, Payload
 
-TIMEOUT_S = float(os.environ.get("KM_TEST_TIMEOUT_S", "30"))
-"""The longest that a payload may take: far more than any needs, and the end of one that hangs."""
+TIMEOUT_S = float(os.environ.get("KM_TEST_TIMEOUT_S", "120"))
+"""The longest that a payload may take: far more than any needs beside ten others, and the end of one
+that hangs."""
 
 BRIEF_BYTES = 200
 """No more of a line or a file is shown."""

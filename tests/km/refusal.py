@@ -5,11 +5,11 @@ import re
 import subprocess
 from collections.abc import Sequence
 
+from .compare import TIMEOUT_S
+
 FAILED, CANNOT_RUN, NOT_FOUND = 125, 126, 127
 
 _TWO_LINES = re.compile(r"km: [^\n]+\.\nTo fix: [^\n]+\.\n")
-
-TIMEOUT_S = 20
 
 
 def run(command: Sequence[object], **options: object) -> "subprocess.CompletedProcess[str]":

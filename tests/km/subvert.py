@@ -9,7 +9,7 @@ from pathlib import Path
 
 PTRACE_SINGLESTEP, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_ATTACH = 9, 12, 13, 16
 PTRACE_DETACH, PTRACE_SYSCALL = 17, 24
-START_S = 20
+START_S = 60
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)

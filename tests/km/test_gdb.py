@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,9 +30,8 @@ def _debug(km: Path, payload: Path, folder: Path, commands: "list[str]") -> "tup
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        end = time.monotonic() + TIMEOUT_S
-        while not socket.exists() and time.monotonic() < end:
-            time.sleep(0.05)
+        assert process.stderr
+        assert str(socket) in process.stderr.readline()  # it listens
         words = ["gdb", "-q", "-nx", "-batch", "-ex", "set sysroot /", "-ex", "set pagination off"]
         for command in (f"target remote {socket}", *commands):
             words += ["-ex", command]
