@@ -319,6 +319,7 @@ HOSTILE = (
     Payload("vfork_robust", judge=ITSELF),
     Payload("personality", judge=ITSELF),
     Payload("hostile_helper", judge=ITSELF),
+    Payload("filtered_helper", judge=ITSELF, flags=("-pthread",)),
     Payload("terminal_takeover", judge=ITSELF),
     Payload("monitor_heap", STATIC, judge=ITSELF),
     Payload("filtered_exec"),

@@ -6,19 +6,25 @@
 #include "payload.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #define STUB 0x7f8000000000UL
-#define STUB_SIZE 0x290
+#define HLT 0xf4 /* what the stub's page is filled up with */
 #define SYSTEM 0x7d0000000000UL
 #define SYSTEM_END 0x7d0000040000UL
 #define ROUNDS 4000
 #define HIDDEN 960 /* the monitor's descriptors are above */
+#define FAILED 125 /* the monitor's status when it fails */
+#define JUMP_US 200000L
+#define CALLS 200
+#define STEP 7 /* not of an instruction's length, mostly */
 
 enum { POSTED = 1, DONE, REFUSED };
 
@@ -67,7 +73,7 @@ static uint64_t random_number(void)
 /* Calls of its own, so that the helper is awake. */
 static void wake(void)
 {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < CALLS; i++) {
         (void)getppid();
     }
 }
@@ -83,28 +89,53 @@ static uint32_t post(uint32_t number, uint64_t first, uint64_t second, uint64_t 
     for (int i = 0; i < 2000 && data->state == POSTED; i++) {
         __builtin_ia32_pause();
     }
-    answers += data->state != POSTED;
-    return data->state == POSTED ? 0 : data->state;
+    if (data->state == POSTED) { /* the next one shall not get the answer to this one */
+        data->state = 0;
+        (void)sched_yield();
+        return 0;
+    }
+    answers++;
+    return data->state;
+}
+
+/* Whether a call that was made failed so. */
+static void check_error(uint32_t state, int error)
+{
+    if (state == DONE) {
+        CHECK(data->result == -error);
+    }
 }
 
 /* What no call may do, no request may: into the monitor, with its descriptors, other calls. */
 static void forge_known(int fd)
 {
-    static const uint32_t others[] = {SYS_mmap,   SYS_mprotect,   SYS_clone, SYS_execve,
-                                      SYS_exit,   SYS_exit_group, SYS_kill,  SYS_ioctl,
-                                      SYS_setuid, SYS_munmap,     470,       UINT32_MAX};
+    static const uint32_t others[] = {SYS_clone, SYS_execve, SYS_exit,   SYS_exit_group,
+                                      SYS_kill,  SYS_ioctl,  SYS_setuid, SYS_mremap,
+                                      470,       UINT32_MAX};
     uint64_t monitor = SYSTEM + random_number() % (SYSTEM_END - SYSTEM);
+    uint64_t page = monitor & ~(PAGE - 1);
 
-    if (post(SYS_pread64, (uint64_t)fd, monitor, 8) == DONE) {
-        CHECK(data->result == -EFAULT);
-    }
-    if (post(SYS_fstat, (uint64_t)fd, 0x7e0000000000UL, 0) == DONE) {
-        CHECK(data->result == -EFAULT);
-    }
-    if (post(SYS_fstat, HIDDEN + random_number() % 64, (uint64_t)&answers, 0) == DONE) {
-        CHECK(data->result == -EBADF);
-    }
+    check_error(post(SYS_pread64, (uint64_t)fd, monitor, 8), EFAULT);
+    check_error(post(SYS_fstat, (uint64_t)fd, 0x7e0000000000UL, 0), EFAULT);
+    check_error(post(SYS_fstat, HIDDEN + random_number() % 64, (uint64_t)&answers, 0), EBADF);
+    check_error(post(SYS_munmap, page, PAGE, 0), EINVAL);
+    check_error(post(SYS_mprotect, page, PAGE, PROT_READ), ENOMEM);
+    check_error(post(SYS_madvise, page, PAGE, MADV_DONTNEED), ENOMEM);
     CHECK(post(others[random_number() % LEN(others)], 1, 2, 3) != DONE);
+}
+
+/* Whether calls of this kind, with any arguments, leave the program what it needs. */
+static bool is_harmless(uint32_t number)
+{
+    static const uint32_t harmful[] = {SYS_umask,    SYS_close,   SYS_mmap, SYS_munmap,
+                                       SYS_mprotect, SYS_madvise, SYS_brk};
+
+    for (size_t i = 0; i < LEN(harmful); i++) {
+        if (harmful[i] == number) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* A request made of anything, while calls of its own go on. */
@@ -117,7 +148,7 @@ static void forge_any(int fd)
     }
     data->args[0] = random_number() % 4 ? (uint64_t)fd : data->args[0];
     data->number = (uint32_t)random_number() % 480;
-    if (data->number == SYS_umask || data->number == SYS_close) {
+    if (!is_harmless(data->number)) {
         return;
     }
     if (random_number() % 4 == 0) {
@@ -128,27 +159,42 @@ static void forge_any(int fd)
     (void)syscall(random_number() % 2 ? SYS_getpriority : SYS_getppid, 0, 0);
 }
 
-/*
- * Enter the stub anywhere. Where that takes the return address of the call before, which may have
- * been sigsetjmp's own, the program goes on behind that call: then sigsetjmp returns 0 once more.
- */
-static void jump(volatile uint64_t offset)
+/* Enter the stub anywhere, in a process of its own: it may go on wherever calls were made. */
+static void jump(uint64_t offset)
 {
-    volatile bool entered = false;
+    static const struct itimerval end = {.it_value.tv_usec = JUMP_US};
+    pid_t child = fork();
+    int status;
 
-    if (!sigsetjmp(back, 1) && !entered) {
-        entered = true;
+    CHECK(child >= 0);
+    if (!child) {
+        CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR && !setitimer(ITIMER_REAL, &end, NULL));
+        wake(); /* until its calls jump, too, and it has the stub at that address */
         __asm__ volatile("leaq 1f(%%rip), %%rcx; movl $110, %%eax; movl $0x202, %%r11d; jmp *%0; 1:"
                          :
                          : "r"(stub + offset)
                          : "rax", "rcx", "rdx", "r11", "memory", "cc");
+        _exit(0);
     }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != FAILED);
+}
+
+static uint64_t stub_size(void)
+{
+    uint64_t size = data ? PAGE : 0;
+
+    while (size && stub[size - 1] == HLT) {
+        size--;
+    }
+    return size;
 }
 
 int main(void)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
     int fd = open("forged", O_RDWR | O_CREAT, 0600), status;
+    uint64_t size;
     pid_t child;
 
     CHECK(fd >= 0 && ftruncate(fd, 100000) == 0 && dup2(fd, 700) == 700);
@@ -156,14 +202,16 @@ int main(void)
     for (size_t i = 0; i < LEN(faults); i++) {
         CHECK(signal(faults[i], on_fault) != SIG_ERR);
     }
+    wake(); /* and so that calls of its own jump to the stub: it has that address since then */
     find_stub();
+    size = stub_size();
     for (int i = 0; data && i < ROUNDS; i++) {
         if (i % 50 == 0) {
             wake();
         }
         forge_known(fd);
     }
-    for (uint64_t i = 0; data && i < STUB_SIZE; i++) {
+    for (uint64_t i = 0; i < size; i += STEP) {
         jump(i);
     }
     child = data ? fork() : 0; /* the helper is the parent's, the page is not */
