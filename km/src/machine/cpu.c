@@ -254,6 +254,7 @@ void cpu_init(struct vcpu *vcpu)
     if (kvm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses 64-bit mode (KVM_SET_SREGS): %m");
     }
+    vcpu->run->s.regs.sregs = sregs;
     hooks.step("KVM_SET_MSRS");
     set_msrs(vcpu);
     vcpu->tsc_is_host = share_tsc(vcpu);
@@ -304,6 +305,23 @@ uint64_t cpu_clean_flags(uint64_t rflags)
     return (rflags & FLAGS_OF_PAYLOAD) | FLAGS_ALWAYS;
 }
 
+/* Let kvm_run have the system registers, unless they came with the exit or wait to be loaded. */
+static bool has_system(struct vcpu *vcpu)
+{
+    struct kvm_run *run = vcpu->run;
+
+    return (run->kvm_valid_regs | run->kvm_dirty_regs) & KVM_SYNC_X86_SREGS ||
+           kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &run->s.regs.sregs) == 0;
+}
+
+static struct kvm_sregs *take_system(struct vcpu *vcpu)
+{
+    if (!has_system(vcpu)) {
+        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    }
+    return &vcpu->run->s.regs.sregs;
+}
+
 static void set_user_segments(struct vcpu *vcpu)
 {
     struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
@@ -316,9 +334,7 @@ static void set_user_segments(struct vcpu *vcpu)
 void cpu_leave_stub(struct vcpu *vcpu)
 {
     if (vcpu->vm->hardware && stub_has_left(vcpu)) {
-        if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &vcpu->run->s.regs.sregs) < 0) {
-            die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
-        }
+        (void)take_system(vcpu);
         vcpu->regs->rip = vcpu->regs->rcx;
         vcpu->regs->rflags = cpu_clean_flags(vcpu->regs->r11);
         set_user_segments(vcpu);
@@ -333,7 +349,7 @@ bool cpu_leave_exception(struct vcpu *vcpu, unsigned vector, struct exception *e
     const struct tss *tss;
     struct frame frame;
 
-    if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
+    if (!has_system(vcpu)) {
         return false;
     }
     tss = (const struct tss *)sregs->tr.base;
@@ -384,41 +400,36 @@ static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 void cpu_set_root(struct vcpu *vcpu, uint64_t root_gpa)
 {
     bool wait = vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
-    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+    struct kvm_sregs *sregs = take_system(vcpu);
 
     vcpu->root_gpa = root_gpa;
-    if (!wait && kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
-    }
     sregs->cr3 = root_gpa;
     if (!wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses the page tables' root 0x%lx: %m", root_gpa);
     }
 }
 
-/* The other way: all of the system registers, those that wait to be loaded or KVM's. */
-static void set_segment_base(struct vcpu *vcpu, size_t segment, uint64_t base)
+/* By its MSR, or all of the system registers, those that wait to be loaded or KVM's. */
+static void set_segment_base(struct vcpu *vcpu, uint32_t msr, size_t segment, uint64_t base)
 {
-    bool wait = vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
-    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+    const struct kvm_run *run = vcpu->run;
+    bool set = set_msr(vcpu, msr, base), wait = run->kvm_dirty_regs & KVM_SYNC_X86_SREGS;
+    struct kvm_sregs *sregs;
 
-    if (!wait && kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
+    if (set && !wait && !(run->kvm_valid_regs & KVM_SYNC_X86_SREGS)) {
+        return;
     }
+    sregs = take_system(vcpu);
     ((struct kvm_segment *)((char *)sregs + segment))->base = base;
-    if (!wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
+    if (!set && !wait && kvm_ioctl(vcpu->fd, KVM_SET_SREGS, sregs) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM refuses the segment base 0x%lx: %m", base);
     }
 }
 
 void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden)
 {
-    struct kvm_sregs *sregs = &vcpu->run->s.regs.sregs;
+    struct kvm_sregs *sregs = take_system(vcpu);
 
-    if (!(vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS) &&
-        kvm_ioctl(vcpu->fd, KVM_GET_SREGS, sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
-    }
     sregs->cr4 = forbidden ? sregs->cr4 | CR4_TSD : sregs->cr4 & ~CR4_TSD;
     vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
     vcpu->tsc_forbidden = forbidden;
@@ -426,28 +437,20 @@ void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden)
 
 void cpu_set_fs_base(struct vcpu *vcpu, uint64_t base)
 {
-    if (!set_msr(vcpu, MSR_FS_BASE, base)) {
-        set_segment_base(vcpu, offsetof(struct kvm_sregs, fs), base);
-    }
+    set_segment_base(vcpu, MSR_FS_BASE, offsetof(struct kvm_sregs, fs), base);
 }
 
 void cpu_set_gs_base(struct vcpu *vcpu, uint64_t base)
 {
-    if (!set_msr(vcpu, MSR_GS_BASE, base)) {
-        set_segment_base(vcpu, offsetof(struct kvm_sregs, gs), base);
-    }
+    set_segment_base(vcpu, MSR_GS_BASE, offsetof(struct kvm_sregs, gs), base);
 }
 
 void cpu_get_bases(struct vcpu *vcpu, uint64_t *fs, uint64_t *gs)
 {
-    struct kvm_sregs sregs = vcpu->run->s.regs.sregs; /* of a vCPU that has not run since */
+    const struct kvm_sregs *sregs = take_system(vcpu);
 
-    if (!(vcpu->run->kvm_dirty_regs & KVM_SYNC_X86_SREGS) &&
-        kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
-    }
-    *fs = sregs.fs.base;
-    *gs = sregs.gs.base;
+    *fs = sregs->fs.base;
+    *gs = sregs->gs.base;
 }
 
 bool cpu_give_registers(struct vcpu *vcpu)
@@ -481,12 +484,13 @@ void cpu_save(struct vcpu *vcpu, struct cpu_state *state)
 
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state)
 {
-    if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &vcpu->run->s.regs.sregs) < 0 ||
-        kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, &state->xsave) < 0) {
+    struct kvm_sregs *sregs = take_system(vcpu);
+
+    if (kvm_ioctl(vcpu->fd, KVM_SET_XSAVE, &state->xsave) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM takes no state for a vCPU (KVM_SET_XSAVE): %m");
     }
     *vcpu->regs = state->regs;
-    vcpu->run->s.regs.sregs.fs.base = state->fs_base;
-    vcpu->run->s.regs.sregs.gs.base = state->gs_base;
+    sregs->fs.base = state->fs_base;
+    sregs->gs.base = state->gs_base;
     set_user_segments(vcpu);
 }

@@ -97,6 +97,9 @@ static void want_capabilities(struct vm *vm)
     }
     has = kvm_ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
     vm->shares_registers = has > 0 && (has & shared) == shared;
+    vm->shared_at_exit = !vm->shares_registers ? 0
+                         : vm->hardware        ? KVM_SYNC_X86_REGS /* the others are slow to read */
+                                               : (uint64_t)shared;
 }
 
 static void vm_open(struct vm *vm)
@@ -193,7 +196,7 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
             "the host keeps no memory from a child (MADV_DONTFORK): %m");
     }
     seal_memory((uint64_t)vcpu->run, vm->run_size);
-    vcpu->run->kvm_valid_regs = vm->shares_registers ? KVM_SYNC_X86_REGS : 0;
+    vcpu->run->kvm_valid_regs = vm->shared_at_exit;
     cpu_init(vcpu);
     return true;
 }

@@ -13,6 +13,7 @@ struct vm {
     int vm_fd;
     size_t run_size;          /* bytes of a kvm_run mapping */
     bool shares_registers;    /* in kvm_run, since Linux 4.17; else calls pass them */
+    uint64_t shared_at_exit;  /* those that each exit leaves there */
     bool has_run;             /* one of its vCPUs, for no instruction at least */
     bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
     unsigned slot_count;      /* memslots in use; the next one's number */

@@ -194,6 +194,10 @@ struct span {
  */
 uint64_t prefault_new(uint64_t addr, uint64_t len, int prot, int flags);
 
+/* A thread's stack was just made of what was reserved: bring its end, which is used first. Where
+ * that begins. */
+uint64_t prefault_stack(uint64_t bottom, uint64_t top);
+
 /* Whether new memory that is mapped with these will be used all over, as one that is large is. */
 bool prefault_is_dense(uint64_t len, int prot, int flags);
 

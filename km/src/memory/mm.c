@@ -335,7 +335,7 @@ int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked)
 {
     uint64_t end = addr + ROUND_UP(len, PAGE_SIZE);
     int prot = (int)asked & (PROT_READ | PROT_WRITE | PROT_EXEC); /* PROT_SEM: of any memory */
-    bool was_reserved; /* of the first mapping, as programs do it */
+    bool was_reserved, is_stack; /* of the first mapping, as programs do it */
     struct vma first;
     int64_t error = mm_judge_protect(addr, len, asked);
     int flags;
@@ -353,6 +353,8 @@ int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked)
     flags = first.flags & ~MAP_NORESERVE;
     flags |= is_sparse(vma_find(addr), addr, first.end) ? MAP_STACK : 0;
     was_reserved = is_new(flags) && mm_host_prot(first.prot) == PROT_NONE;
+    is_stack = was_reserved && prot & PROT_WRITE && addr > vma_find(addr)->start &&
+               first.end == vma_find(addr)->end;
     if (prot & PROT_WRITE) {
         site_put_back(addr, end);
     }
@@ -366,6 +368,10 @@ int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked)
     error = vma_set_prot(addr, end, prot);
     if (!error && was_reserved) {
         mm_bring(addr, first.end - addr, prot, flags);
+        if (is_stack) { /* the thread that makes it writes to its end at once */
+            addr = prefault_stack(addr, first.end);
+            mm_populate(addr, first.end - addr);
+        }
     } else if (!error && len <= POPULATE_MAX) {
         mm_populate(addr, len);
     }

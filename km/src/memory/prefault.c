@@ -48,6 +48,14 @@ uint64_t prefault_new(uint64_t addr, uint64_t len, int prot, int flags)
     return size;
 }
 
+uint64_t prefault_stack(uint64_t bottom, uint64_t top)
+{
+    uint64_t start = ROUND_DOWN(top - 1, SPARSE_STEP);
+
+    start = start > bottom ? start : bottom;
+    return madvise((void *)start, top - start, MADV_POPULATE_WRITE) < 0 ? top : start;
+}
+
 /* What is mapped at a place of its own is a piece of what was reserved, for much later often. */
 bool prefault_is_dense(uint64_t len, int prot, int flags)
 {

@@ -13,7 +13,7 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <pthread.h>
-#include <semaphore.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,8 +33,13 @@ struct start {
     bool tsc_forbidden;
     void *(*main)(void *);
     int64_t tid;
-    sem_t ready;
+    uint32_t ready; /* a futex: enum ready */
 };
+
+enum ready { READY_NOT, READY_WAITED, READY_YES };
+
+/* A new thread takes some 20 us to be ready: as long as it takes to sleep and to be woken up. */
+#define READY_SPINS 2000
 
 void thread_lock(void)
 {
@@ -55,6 +60,41 @@ void thread_after_fork(void)
 {
     count = 1;
     is_first = true;
+}
+
+/* The new thread's side: `start` is the other's again. */
+static void is_ready(struct start *start)
+{
+    uint32_t *ready = &start->ready;
+
+    if (__atomic_exchange_n(ready, READY_YES, __ATOMIC_ACQ_REL) == READY_WAITED) {
+        (void)syscall(__NR_futex, ready, FUTEX_WAKE_PRIVATE, 1);
+    }
+}
+
+/* Whether another thread can run meanwhile. */
+static bool can_spin(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
+static void wait_ready(struct start *start)
+{
+    uint32_t not = READY_NOT;
+
+    for (unsigned i = can_spin() ? READY_SPINS : 0; i; i--) {
+        if (__atomic_load_n(&start->ready, __ATOMIC_ACQUIRE) == READY_YES) {
+            return;
+        }
+        __builtin_ia32_pause();
+    }
+    (void)__atomic_compare_exchange_n(&start->ready, &not, READY_WAITED, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE);
+    while (__atomic_load_n(&start->ready, __ATOMIC_ACQUIRE) != READY_YES) {
+        (void)syscall(__NR_futex, &start->ready, FUTEX_WAIT_PRIVATE, READY_WAITED, NULL);
+    }
 }
 
 static void *thread_main(void *argument)
@@ -79,7 +119,7 @@ static void *thread_main(void *argument)
     }
     start->tid = tid;
     uint64_t mask = start->mask;
-    (void)sem_post(&start->ready);
+    is_ready(start);
     signal_init_thread(vcpu, mask);
     vcpu_run(vcpu);
 }
@@ -97,7 +137,7 @@ static void *resumed_main(void *argument)
     cpu_load(vcpu, start->state);
     start->tid = syscall(__NR_gettid);
     signal_init_thread(vcpu, start->mask);
-    (void)sem_post(&start->ready);
+    is_ready(start);
     (void)pthread_mutex_lock(&gate);
     (void)pthread_mutex_unlock(&gate);
     vcpu_run(vcpu);
@@ -155,7 +195,6 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
 
     hooks.before_thread(parent);
     signal_before_threads();
-    (void)sem_init(&start->ready, 0, 0);
     signal_hold();
     thread_lock();
     mm_lock(); /* a new vCPU takes system memory, as new page tables do */
@@ -175,7 +214,7 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
     }
     thread_unlock();
     if (!error) {
-        (void)sem_wait(&start->ready);
+        wait_ready(start);
     }
     signal_release(parent);
     return error ? -EAGAIN : start->tid;
