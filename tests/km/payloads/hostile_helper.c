@@ -9,7 +9,9 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -19,12 +21,15 @@
 #define HLT 0xf4 /* what the stub's page is filled up with */
 #define SYSTEM 0x7d0000000000UL
 #define SYSTEM_END 0x7d0000040000UL
-#define ROUNDS 4000
+#define ROUNDS 800
 #define HIDDEN 960 /* the monitor's descriptors are above */
 #define FAILED 125 /* the monitor's status when it fails */
 #define JUMP_US 200000L
 #define CALLS 200
-#define STEP 7 /* not of an instruction's length, mostly */
+#define IMAGE 0x400000UL
+#define IMAGE_SIZE 0x100000UL
+#define FILE_MAX (1UL << 20)
+#define STEP 37 /* not of instructions' lengths */
 
 enum { POSTED = 1, DONE, REFUSED };
 
@@ -144,7 +149,9 @@ static void forge_any(int fd)
     uint8_t *bytes = (uint8_t *)data;
 
     for (int i = 0; i < 6; i++) {
-        data->args[i] = random_number() >> random_number() % 64;
+        uint64_t any = random_number() >> random_number() % 64;
+
+        data->args[i] = any - IMAGE < IMAGE_SIZE ? 0 : any; /* not to its own variables */
     }
     data->args[0] = random_number() % 4 ? (uint64_t)fd : data->args[0];
     data->number = (uint32_t)random_number() % 480;
@@ -152,7 +159,7 @@ static void forge_any(int fd)
         return;
     }
     if (random_number() % 4 == 0) {
-        bytes[random_number() % sizeof(*data)] = (uint8_t)random_number();
+        bytes[random_number() % offsetof(struct data, args)] = (uint8_t)random_number();
         data->spins %= 1024;
     }
     data->state = (uint32_t)random_number() % 5;
@@ -194,9 +201,11 @@ int main(void)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
     int fd = open("forged", O_RDWR | O_CREAT, 0600), status;
+    struct rlimit limit = {FILE_MAX, FILE_MAX};
     uint64_t size;
     pid_t child;
 
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && !setrlimit(RLIMIT_FSIZE, &limit));
     CHECK(fd >= 0 && ftruncate(fd, 100000) == 0 && dup2(fd, 700) == 700);
     fd = 700;
     for (size_t i = 0; i < LEN(faults); i++) {
