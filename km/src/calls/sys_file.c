@@ -21,16 +21,23 @@
 
 /* ---- open ---- */
 
-bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+/* Whether a file that is opened like this may be a program that runs: who asks opens it. */
+static bool may_run(uint64_t dirfd, uint64_t path, uint64_t flags)
 {
     struct stat st;
+
+    return flags & (OPEN_ACCESS | O_TRUNC) && !(flags & (O_EXCL | O_PATH)) &&
+           !options.carried[CARRIED_LOCKS] &&
+           host_syscall(__NR_newfstatat, (uint64_t[6]){dirfd, path, (uint64_t)&st}) == 0 &&
+           S_ISREG(st.st_mode) && st.st_mode & 0111;
+}
+
+bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+{
     int64_t fd;
     bool found;
 
-    if (!(flags & (OPEN_ACCESS | O_TRUNC)) || flags & (O_EXCL | O_PATH) ||
-        options.carried[CARRIED_LOCKS] ||
-        host_syscall(__NR_newfstatat, (uint64_t[6]){dirfd, path, (uint64_t)&st}) < 0 ||
-        !S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
+    if (!may_run(dirfd, path, flags)) {
         return false;
     }
     fd = open_at(vcpu, dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
@@ -40,6 +47,47 @@ bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
     found = program_runs((int)fd);
     (void)close((int)fd);
     return found;
+}
+
+/* A file that was opened to write, without O_TRUNC; or an error: it runs, or cannot be made empty.
+ */
+static int64_t unless_it_runs(const struct vcpu *vcpu, int64_t fd, uint64_t flags)
+{
+    int64_t error = 0;
+
+    if (fd < 0) {
+        return fd;
+    }
+    if (program_runs((int)fd)) {
+        error = -ETXTBSY;
+    } else if (flags & O_TRUNC && ftruncate((int)fd, 0) < 0 && errno != EINVAL) { /* no file */
+        error = -errno;
+    }
+    if (error) {
+        (void)change_descriptor(vcpu, __NR_close, (uint64_t[6]){(uint64_t)fd}, 0);
+    }
+    return error ? error : fd;
+}
+
+/*
+ * As open_at() or open_at2(), but for a program that runs. One opening is made, as the kernel would
+ * make it, for those who watch the file: the descriptor that the payload gets tells whether it
+ * runs.
+ */
+static int64_t open_idle(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t how[3],
+                         bool older)
+{
+    uint64_t flags = how[0], access = flags & OPEN_ACCESS;
+    bool tells = access == O_WRONLY || access == O_RDWR;
+    int64_t fd;
+
+    if (!tells && file_runs(vcpu, dirfd, path, flags)) {
+        return -ETXTBSY;
+    }
+    tells = tells && may_run(dirfd, path, flags);
+    how[0] &= tells ? ~(uint64_t)O_TRUNC : ~0UL;
+    fd = older ? open_at(vcpu, dirfd, path, how[0], how[1]) : open_at2(vcpu, dirfd, path, how);
+    return tells ? unless_it_runs(vcpu, fd, flags) : fd;
 }
 
 static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,
@@ -54,10 +102,7 @@ static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64
         }
         path = (uint64_t)image.path;
     }
-    if (file_runs(vcpu, dirfd, path, flags)) {
-        return -ETXTBSY;
-    }
-    return open_at(vcpu, dirfd, path, flags, mode);
+    return open_idle(vcpu, dirfd, path, (uint64_t[3]){flags, mode}, true);
 }
 
 /* int open(const char *pathname, int flags, mode_t mode) */
@@ -102,8 +147,7 @@ HANDLER(openat2)
         (how[1] && !(how[0] & (O_CREAT | (O_TMPFILE & ~(uint64_t)O_DIRECTORY))))) {
         return -EINVAL;
     }
-    return file_runs(vcpu, args[0], args[1], how[0]) ? -ETXTBSY
-                                                     : open_at2(vcpu, args[0], args[1], how);
+    return open_idle(vcpu, args[0], args[1], how, false);
 }
 
 /* ---- descriptors ---- */

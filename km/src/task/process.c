@@ -102,6 +102,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     signal_after_fork();
     hooks.after_fork(vcpu);
     vm_restore(vcpu->vm, vcpu);
+    signal_hold(); /* the monitor's own two may come from here on: there is a vCPU to tell */
     cpu_load(vcpu, state);
     if (vcpu->tsc_forbidden) { /* which the new VM does not know */
         cpu_forbid_tsc(vcpu, true);
@@ -148,12 +149,14 @@ static int64_t fork_process(struct vcpu *vcpu, const struct clone *how)
     signal_hold();
     thread_lock();
     mm_lock();
+    signal_hold_all(); /* the child's vCPU is not there yet */
     pid = host_fork(how);
     if (!pid) {
         mounts_after_copy(mounts);
         become_child(vcpu, how, &state);
         return 0;
     }
+    signal_hold();
     mm_unlock();
     thread_unlock();
     signal_release(vcpu);

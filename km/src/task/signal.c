@@ -197,6 +197,13 @@ void signal_hold(void)
     (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
 }
 
+void signal_hold_all(void)
+{
+    uint64_t all = ~0UL;
+
+    (void)syscall(__NR_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
+}
+
 void signal_release(struct vcpu *vcpu)
 {
     if (!signal_waiting) {

@@ -81,8 +81,10 @@ void signal_clear_handlers(void);
 /* There will be other threads, of the payload or the helper. */
 void signal_before_threads(void);
 
-/* Keep all signals from this thread while it changes what their handler looks at. */
+/* Keep all signals from this thread while it changes what their handler looks at; also the two that
+ * tell of the monitor's own faults, where the handler could do nothing with those of others. */
 void signal_hold(void);
+void signal_hold_all(void);
 void signal_release(struct vcpu *vcpu);
 
 /* The soft limit of cores that the payload sees; the host's is 0, which would dump the monitor. */
