@@ -14,17 +14,17 @@ for n in $(seq 30); do ask "http://x/numbers" | cksum & done | sort | uniq -c
 ask -s --compressed http://x/again | cksum; ask -o /dev/null -w '%{http_code}\n' http://x/missing; ask -r 5-14 http://x/numbers
 pgrep -P "$(cat run/pid)" | wc -l; ps -o comm= -p "$(cat run/pid)"
 kill -HUP "$(cat run/pid)"; sleep 0.3; ask http://x/numbers | cksum
-nginx -p "$PWD" -e run/error -c nginx.conf -s quit; for _ in $(seq 100); do [ -e run/pid ] || break; sleep 0.05; done; ls run
+nginx -p "$PWD" -e run/error -c nginx.conf -s quit; for _ in $(seq 600); do [ -e run/pid ] || break; sleep 0.05; done; ls run
 grep -v notice run/error | grep -c 'No such file'
 
 redis-server --port 0 --unixsocket "$PWD/redis" --save '' --daemonize no --dir "$PWD" > redis.log &
 cli() { redis-cli -s redis "$@"; }
-for _ in $(seq 100); do cli ping 2>/dev/null && break; sleep 0.05; done
+for _ in $(seq 600); do cli ping 2>/dev/null && break; sleep 0.05; done
 seq 2000 | awk '{ print "SET key" $1, $1 * $1 }' | cli | sort | uniq -c
 cli eval 'return redis.call("get", KEYS[1])' 1 key99; cli lpush list a b c; cli expire list 100; cli --raw hset hash f v
-cli bgsave; for _ in $(seq 200); do cli info persistence | grep -q 'rdb_bgsave_in_progress:0' && break; sleep 0.05; done
+cli bgsave; for _ in $(seq 600); do cli info persistence | grep -q 'rdb_bgsave_in_progress:0' && break; sleep 0.05; done
 cli info persistence | grep -E 'rdb_last_bgsave_status' | tr -d '\r'; [ -s dump.rdb ] && echo saved
 cli bgrewriteaof > /dev/null; cli shutdown nosave; wait; echo "redis $?"
 redis-server --port 0 --unixsocket "$PWD/redis" --daemonize yes --dir "$PWD" --logfile redis.log
-for _ in $(seq 100); do cli dbsize 2>/dev/null && break; sleep 0.05; done; cli get key1999; cli shutdown nosave
+for _ in $(seq 600); do cli dbsize 2>/dev/null && break; sleep 0.05; done; cli get key1999; cli shutdown nosave
 rm -rf run html redis* dump.rdb appendonlydir nginx.conf

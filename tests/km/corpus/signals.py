@@ -85,7 +85,7 @@ for crash in ("_sigsegv", "_sigabrt", "_sigfpe", "_stack_overflow"):
     )
     print(crash, done.returncode, done.stderr.splitlines()[0])
 print(faulthandler.is_enabled())
-signal.alarm(1)
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
 sys.stdout.flush()
+signal.alarm(1)
 signal.pause()

@@ -14,7 +14,7 @@ my $sum = 0; $sum += (waitpid($_, 0), $? >> 8)[1] for @pids; print "$sum\n";
 socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, PF_UNSPEC); syswrite $a, "x" x 1000; sysread $b, my $buffer, 2000; print length $buffer, "\n";
 my $ticks = 0; { local $SIG{ALRM} = sub { $ticks++ }; setitimer(ITIMER_REAL, 0.01, 0.01); sleep 1 while $ticks < 5; setitimer(ITIMER_REAL, 0) } print $ticks >= 5, "\n";
 local $SIG{CHLD} = sub { print "child\n" }; system 'exit 2'; print $? >> 8, "\n"; my $pid = fork // die; exit 0 unless $pid; sleep 0.5; waitpid $pid, 0;
-open my $pipe, '-|', 'seq 3000 | sort -n | tail -n 1' or die; print <$pipe>; close $pipe; print `printf '%s' backticks`, "\n";
+{ local $SIG{CHLD} = 'DEFAULT'; open my $pipe, '-|', 'seq 3000 | sort -n | tail -n 1' or die; print <$pipe> } print `printf '%s' backticks`, "\n";
 open my $file, '+>', 'file' or die; print $file "line $_\n" for 1 .. 1000; flock $file, LOCK_EX; seek $file, 0, SEEK_SET; print scalar(my @lines = <$file>), "\n";
 print join(',', (sort { $b <=> $a } map { $_ * 7919 % 1009 } 1 .. 500)[0 .. 4]), sprintf(" %.10g %e %x", 1 / 3, 12345.678, 255), "\n";
 open my $none, '<', '/no/such' or print "$!\n"; mkdir 'folder'; rename 'file', 'folder/file'; print join(' ', glob 'folder/*'), "\n"; print -s 'folder/file', "\n";

@@ -5,7 +5,7 @@ script -q -e -c 'tty | cut -c1-9; stty size; stty -a | grep -o "isig icanon"; te
 echo "${PIPESTATUS[0]}"
 tmux -f /dev/null -S "$PWD/socket" new-session -d -x 80 -y 24 'echo in tmux; stty size; read x; echo got $x; sleep 100'
 ask() { tmux -S "$PWD/socket" "$@"; }
-for _ in $(seq 100); do ask capture-pane -p | grep -q '24 80' && break; sleep 0.05; done
-ask send-keys word Enter; for _ in $(seq 100); do ask capture-pane -p | grep -q 'got word' && break; sleep 0.05; done
+for _ in $(seq 600); do ask capture-pane -p | grep -q '24 80' && break; sleep 0.05; done
+ask send-keys word Enter; for _ in $(seq 600); do ask capture-pane -p | grep -q 'got word' && break; sleep 0.05; done
 ask capture-pane -p | grep -v '^$'; ask list-panes -F '#{pane_current_command} #{pane_width}'; ask kill-server
 rm -f socket
