@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,18 @@ def start(runtime: Runtime, bundle: BundleFolder, *args: str) -> int:
     return pid
 
 
+def wait_until(holds: Callable[[], bool], what: str = "what is awaited does not come") -> None:
+    """Wait until what HOLDS does so, or fail with the words WHAT."""
+    end = time.monotonic() + 60 * PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
 def wait_for(runtime: Runtime, container_id: str, status: str) -> None:
     """Wait until a container has STATUS."""
-    end = time.monotonic() + 20 * PATIENCE
-    while runtime.state(container_id)["status"] != status:
-        assert time.monotonic() < end, f"{container_id} is not {status}"
-        time.sleep(0.05)
+    has = f"{container_id} is not {status}"
+    wait_until(lambda: bool(runtime.state(container_id)["status"] == status), has)
 
 
 def add_user_namespace(bundle: BundleFolder) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from krun.policy import ANNOTATION, Policy
 
-from .support import KM, BundleFolder, Runtime
+from .support import FOREVER, KM, BundleFolder, Runtime
 
 STEERING = {
     "run.oci.hooks.stdout": "{out}",
@@ -58,7 +58,7 @@ def test_annotation_writes_no_file_of_the_host(
         "io.container.manager": "libpod",
     }
     bundle.doc["hooks"] = {"poststart": [{"path": "/bin/echo", "args": ["echo", "hostile"]}]}
-    assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
     assert krun("start", "c").returncode == 0
 
     assert krun.state("c")["annotations"] == {"io.container.manager": "libpod"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .support import BundleFolder, Runtime
+from .support import FOREVER, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -93,7 +93,7 @@ class Pair:
     def __init__(self, krun: Runtime, bundle: BundleFolder) -> None:
         """Create both."""
         self.krun = krun
-        path = bundle.args("sleep", "100")
+        path = bundle.args("sleep", FOREVER)
         assert krun.create("-b", path, "ours") == 0
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         command = [*krun.before, krun.backend, "--root", str(krun.root)]

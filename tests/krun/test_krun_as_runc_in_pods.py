@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from .containerd import Containerd, OfSuite, message
 from .engines import PrivateHost
 from .pods import NODE, POD, RUNNING, Options, Outcome, Pod
-from .support import IN_A_VM, need_programs
+from .support import IN_A_VM, need_programs, wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
 
@@ -47,7 +48,7 @@ CASES: dict[str, tuple[Sequence[str], Options]] = {
         sh("head -c 4 /proc/kcore | wc -c; ls /sys/firmware"),
         Options(security=[(13, "/proc/kcore"), (13, "/sys/firmware")]),
     ),
-    "processes": (sh("sleep 9 & ps -e -o comm= | sort -u"), Options()),
+    "processes": (sh("sleep 99 & until ps -e -o comm= | grep sleep; do :; done; ps -e -o comm= >/ps; sort -u /ps"), Options()),
     "signals": (sh("trap 'echo term; exit 9' TERM; kill -TERM $$; sleep 1"), Options()),
     "score for the OOM killer": (sh("cat /proc/self/oom_score_adj"), Options(resources=[(5, 500)])),
     "a device": (
@@ -116,14 +117,19 @@ def test_volumes_are_shared_with_the_host(containerd: Containerd, pods: dict[str
         assert (folder / "new").read_text() == "new\n"
 
 
+def says(pod: Pod, name: str, word: str) -> bool:
+    """Return whether a container has written WORD."""
+    return word in pod.log(name)
+
+
 def test_a_container_is_looked_after_alike(pods: dict[str, Pod]) -> None:
     """Exec, its status, a program that is not there, stats, new limits, and a stop after a grace."""
     found: dict[str, list[object]] = {}
     for runtime, pod in pods.items():
         call = pod.containerd.cri
-        one = pod.create("lives", sh("trap 'exit 9' TERM; while :; do sleep 0.1; done"))
+        one = pod.create("lives", sh("trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done"))
         call("StartContainer", (1, one))
-        time.sleep(1)  # the trap
+        wait_until(partial(says, pod, "lives", "up"))
         seen: list[object] = [pod.status(one)[3] == RUNNING]
         seen.append(pod.execute(one, "/bin/sh", "-c", "echo o; echo e >&2; exit 7"))
         status, said, _ = pod.execute(one, "/bin/uname", "-r")

@@ -11,7 +11,7 @@ import pytest
 
 from krun import direct
 
-from .support import BUSYBOX, IN_A_VM, BundleFolder, Runtime, start
+from .support import BUSYBOX, FOREVER, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -31,7 +31,7 @@ def test_named_program_runs_directly(krun: Runtime, bundle: BundleFolder, tmp_pa
     for applet in ("sleep", "uname"):
         (bundle.rootfs / "bin" / applet).unlink()
         (bundle.rootfs / "bin" / applet).symlink_to("tools")
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     path = tmp_path / "process.json"
     path.write_text(json.dumps({**bundle.doc["process"], "args": ["busybox", "uname", "-r"]}))
 
@@ -44,7 +44,7 @@ def test_named_program_runs_directly(krun: Runtime, bundle: BundleFolder, tmp_pa
 def test_direct_program_runs_nothing_of_the_image(krun: Runtime, bundle: BundleFolder) -> None:
     """A direct shell is refused the image's programs by the kernel."""
     krun.set_policy(policy(krun))
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
 
     done = krun("exec", "c", "/bin/sh", "-c", "/bin/busybox true")
     assert "Permission denied" in done.stderr
@@ -59,7 +59,7 @@ def test_environment_of_the_image_does_not_count(
     env = ["PATH=/bin", "ENV=/evil", "BASH_ENV=/evil", "HOME=/", "LD_PRELOAD=/evil", "A=b"]
     bundle.doc["process"]["env"] = [*env, "TERM=xterm-256color"]
     (bundle.rootfs / "evil").write_text("echo evil ran\n")
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     path = tmp_path / "process.json"
     wanted = {"PATH=/dev/.kontain/direct", "HOME=/dev/null", "TERM=xterm-256color"}
 
@@ -77,7 +77,7 @@ def test_environment_of_the_image_does_not_count(
 def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> None:
     """Its user and folder are known without a process document; the rest is reported."""
     krun.set_policy(policy(krun))
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     script = ["c", "/bin/sh", "-c", "busybox id -u; busybox id -g; busybox pwd"]
 
     assert krun("exec", "--user=1000:100", "--cwd=/bin", *script).stdout == "1000\n100\n/bin\n"
@@ -99,7 +99,7 @@ def test_only_exec_only_by_name_only_while_allowed(krun: Runtime, bundle: Bundle
     krun.set_policy(policy(krun))
     done = krun("run", "-b", bundle.args("busybox", "uname", "-r"), "entry")
     assert done.stdout.endswith(f"{IN_A_VM}\n")
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     for name in ("/bin/busybox", "/bin/../bin/busybox"):
         assert krun("exec", "c", name, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     krun.set_policy({})
@@ -108,7 +108,7 @@ def test_only_exec_only_by_name_only_while_allowed(krun: Runtime, bundle: Bundle
 
 def test_container_made_before_the_policy(krun: Runtime, bundle: BundleFolder) -> None:
     """A container that has not the host's program runs the image's, in a VM."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     krun.set_policy(policy(krun))
 
     assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
@@ -117,7 +117,7 @@ def test_container_made_before_the_policy(krun: Runtime, bundle: BundleFolder) -
 def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
     """The log and `krun list` have the program, and by which line it could run."""
     krun.set_policy(policy(krun))
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     assert "DIRECT" not in krun("list").stdout
     krun("exec", "c", "busybox", "true")
     krun("exec", "c", "/bin/sh", "-c", ":\n")
@@ -139,7 +139,7 @@ def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
 def test_no_direct_run_without_a_log(krun: Runtime, bundle: BundleFolder) -> None:
     """A run that cannot be recorded does not happen."""
     krun.set_policy({**policy(krun), "log": str(krun.policy.parent)})
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
 
     done = krun("exec", "c", "busybox", "true")
     assert "cannot run busybox directly: it cannot be written to" in done.stderr
@@ -150,11 +150,11 @@ def test_annotation_selects_direct_programs(krun: Runtime, bundle: BundleFolder)
     """Only the container that asks for what the host offers has it, at create and at exec."""
     offer = {"choices": {"tools": policy(krun)}}
     krun.set_policy({**offer, "annotations": ["app.kontain.*"]})
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     krun("delete", "--force", "c")
     bundle.doc["annotations"] = {"app.kontain.policy": "tools"}
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     assert krun("exec", "c", "busybox", "uname", "-r").stdout == f"{NATIVE}\n"
     bundle.doc["annotations"] = {"app.kontain.policy": "all"}
     done = krun("create", "-b", bundle.args("true"), "other")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import IN_A_VM, BundleFolder, Runtime, start
+from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -81,14 +81,14 @@ def test_entry_point_and_exec(krun: Runtime, image: BundleFolder, name: str) -> 
     may_fail = name.startswith(("km", "proc", "script without"))
     done = krun("run", "-b", image.args(*COMMANDS[name]), "entry")
     judge(done.returncode, done.stdout, must_run=not may_fail)
-    start(krun, image, "sleep", "100")
+    start(krun, image, "sleep", FOREVER)
     done = krun("exec", "--cwd=/bin", "c", *COMMANDS[name])
     judge(done.returncode, done.stdout, must_run=not may_fail)
 
 
 def test_payload_starts_programs(krun: Runtime, image: BundleFolder) -> None:
     """A program that a payload starts in any way runs in a VM too."""
-    start(krun, image, "sleep", "100")
+    start(krun, image, "sleep", FOREVER)
     for way in WAYS:
         done = krun("exec", "c", "/escapes", way, *UNAME)
         must_run = way not in ("km", "/proc/self/fd/copy")
@@ -97,7 +97,7 @@ def test_payload_starts_programs(krun: Runtime, image: BundleFolder) -> None:
 
 def test_second_create_on_the_bundle(krun: Runtime, image: BundleFolder) -> None:
     """A bundle that is used again, also at the same time, gives no second container a way out."""
-    path = image.args("sleep", "100")
+    path = image.args("sleep", FOREVER)
     for name in ("one", "two"):
         assert krun.create("-b", path, name) == 0
         assert krun("start", name).returncode == 0

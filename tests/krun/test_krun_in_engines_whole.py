@@ -79,12 +79,14 @@ def test_shell_on_a_terminal(engine: Engine) -> None:
     shell.expect(b"waits")
     shell.resize(33, 111)
     shell.expect(b"33 111")
-    shell.type(b"sleep 100\n")
-    time.sleep(PATIENCE)
+    shell.type(
+        b"bash -c 'trap \"echo go''es on\" CONT; echo ru''ns; while :; do sleep 0.1; done'\n"
+    )
+    shell.expect(b"runs")  # in the foreground
     shell.type(b"\x1a")
     shell.expect(b"Stopped")
     shell.type(b"fg\n")
-    time.sleep(PATIENCE)
+    shell.expect(b"goes on")
     shell.type(b"\x03")
     shell.type(b"echo status $?\n")
     shell.expect(b"status 130")

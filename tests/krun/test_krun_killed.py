@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .engines import DEBIAN, Engine
-from .support import PATIENCE, BundleFolder, Runtime
+from .support import FOREVER, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -77,7 +77,7 @@ def test_what_a_failed_create_left_is_swept(krun: Runtime, bundle: BundleFolder)
     bundle.doc["hostname"] = 3
     assert krun.create("-b", bundle.args("true"), "refused") == 1
     bundle.doc["hostname"] = "name"
-    assert krun.create("-b", bundle.args("sleep", "100"), "kept") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), "kept") == 0
     assert krun.create("-b", bundle.args("true"), "other") == 0
 
     own = krun.root.with_name(f"{krun.root.name}.bundles")
@@ -93,7 +93,7 @@ def test_payload_that_is_killed(engine: Engine) -> None:
     os.kill(int(pid), signal.SIGKILL)
     assert engine("wait", container).stdout.strip() == "137"
     assert engine("rm", container).returncode == 0
-    assert not processes(mark)
+    wait_until_gone(mark)
 
 
 def test_monitor_that_is_killed(engine: Engine) -> None:

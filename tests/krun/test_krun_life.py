@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .support import (
+    FOREVER,
     IN_A_VM,
     KM,
     KRUN,
@@ -63,7 +64,7 @@ def test_bundle_is_only_read(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_life_of_a_container(krun: Runtime, bundle: BundleFolder) -> None:
     """create, state, list, start, kill and delete do as the specification says."""
-    path = bundle.args("sleep", "100")
+    path = bundle.args("sleep", FOREVER)
 
     assert krun.create("--bundle", path, "c") == 0
     assert krun.state("c")["status"] == "created"
@@ -85,7 +86,7 @@ def test_life_of_a_container(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_delete_by_force(krun: Runtime, bundle: BundleFolder) -> None:
     """`delete --force` ends a container that runs, and of one that is not there it says nothing."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
 
     assert krun("delete", "--force", "c").returncode == 0
     assert krun("delete", "--force", "c").returncode == 0
@@ -93,7 +94,7 @@ def test_delete_by_force(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None:
     """A payload that a signal ends is a container that a signal ended."""
-    command = krun.command("run", "-b", bundle.args("sleep", "9"), "c")
+    command = krun.command("run", "-b", bundle.args("sleep", FOREVER), "c")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         end = time.monotonic() + 20 * PATIENCE
         while krun("state", "c").returncode != 0 or krun.state("c")["status"] != "running":
@@ -111,7 +112,7 @@ def test_first_process_survives_what_is_sent(krun: Runtime, bundle: BundleFolder
 
 def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:
     """A program that joins a container runs in a VM, with the arguments that it was given."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
 
     assert krun("exec", "c", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     assert krun("exec", "c", "/bin/echo", "--", "-a").stdout == "-- -a\n"
@@ -122,7 +123,7 @@ def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """A process document, as engines send it, is not changed and runs in a VM."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     bundle.script("script", "#!/bin/sh\necho $0 $1 $A $PWD\nexit 5\n")
     process = {
         **bundle.doc["process"],

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import BUSYBOX, KM, KRUN, BundleFolder, Runtime, add_user_namespace, start
+from .support import BUSYBOX, FOREVER, KM, KRUN, BundleFolder, Runtime, add_user_namespace, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -89,7 +89,7 @@ def test_mounts_below_the_root(
     ]
     if users != "own":
         bundle.doc["linux"]["readonlyPaths"] += ["/bin", "/v"]
-    pid = start(krun, bundle, "sleep", "100")
+    pid = start(krun, bundle, "sleep", FOREVER)
 
     check(pid)
     found = table(pid)
@@ -120,7 +120,7 @@ def test_later_mounts_of_the_host_stay_outside(
             }
         )
     bundle.doc["linux"]["rootfsPropagation"] = "rslave"
-    pid = start(krun, bundle, "sleep", "100")
+    pid = start(krun, bundle, "sleep", FOREVER)
     mount(volume / "later", "-t", "tmpfs", "tmpfs")
 
     check(pid)
@@ -151,7 +151,7 @@ def test_links_of_the_image_at_the_place_of_km(krun: Runtime, bundle: BundleFold
     folder.mkdir(parents=True)
     shutil.copy(BUSYBOX, folder / "km")
     bundle.doc["root"]["readonly"] = False
-    pid = start(krun, bundle, "sleep", "100")
+    pid = start(krun, bundle, "sleep", FOREVER)
 
     executable = [place for place, options in table(pid).items() if "noexec" not in options]
     assert executable[0] == "/else/.kontain/km"
@@ -162,12 +162,12 @@ def test_links_of_the_image_at_the_place_of_km(krun: Runtime, bundle: BundleFold
 def test_user_namespace_by_its_path(krun: Runtime, bundle: BundleFolder) -> None:
     """A container that joins a user namespace, without mappings of its own, is restricted too."""
     add_user_namespace(bundle)
-    pid = start(krun, bundle, "sleep", "100")
+    pid = start(krun, bundle, "sleep", FOREVER)
     for name in ("uidMappings", "gidMappings") if krun.backend == "crun" else ():
         del bundle.doc["linux"][name]  # without which runc 1.1 makes none
     bundle.doc["linux"]["namespaces"][-1]["path"] = f"/proc/{pid}/ns/user"
 
-    assert krun.create("-b", bundle.args("sleep", "100"), "d") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), "d") == 0
     check(krun.state("d")["pid"])
 
 
@@ -257,7 +257,7 @@ def test_memory_files_are_not_executable(krun: Runtime, bundle: BundleFolder, us
     level = Path("/proc/sys/vm/memfd_noexec").read_text()
     if users == "own":
         add_user_namespace(bundle)
-    pid = start(krun, bundle, "sleep", "100")
+    pid = start(krun, bundle, "sleep", FOREVER)
     ask = "import os; print(open('/proc/sys/vm/memfd_noexec').read().strip()); os.memfd_create('x', 0x10)"
     enter = ["nsenter", "--pid", "--target", str(pid), "/usr/bin/python3", "-c", ask]
 
@@ -273,7 +273,7 @@ def test_pid_namespace_of_the_host(krun: Runtime, bundle: BundleFolder) -> None:
     before = known.read_text() if known.exists() else ""
     spaces = bundle.doc["linux"]["namespaces"]
     spaces[:] = [space for space in spaces if space["type"] != "pid"]
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
 
     assert (known.read_text() if known.exists() else "") == before
     assert os.memfd_create("x", 0x10) > 0

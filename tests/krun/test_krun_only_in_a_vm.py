@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import IN_A_VM, BundleFolder, Runtime, start
+from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -43,7 +43,7 @@ def test_kernel_refuses_the_images_programs(
     )
     bundle.doc["root"]["readonly"] = False
     try:
-        pid = start(krun, bundle, "sleep", "100")
+        pid = start(krun, bundle, "sleep", FOREVER)
         inside = Path(f"/proc/{pid}/root{place}")
         if not inside.exists():
             shutil.copy("/bin/busybox", inside)
@@ -81,7 +81,7 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
 @pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])
 def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: str) -> None:
     """A word that crun reads as CAP_SYS_ADMIN, though none of its names, makes no process."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     assert "is not the name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
     caps = bundle.doc["process"]["capabilities"]
     caps.update({name: [cap] for name in caps})
@@ -91,7 +91,7 @@ def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: st
 
 def test_exec_of_a_privileged_process(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """CAP_SYS_ADMIN is refused for an exec as for a container, in both of its forms."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     path = tmp_path / "process.json"
     caps = {"bounding": ["CAP_SYS_ADMIN"]}
     path.write_text(json.dumps({**bundle.doc["process"], "capabilities": caps}))
@@ -102,7 +102,7 @@ def test_exec_of_a_privileged_process(krun: Runtime, bundle: BundleFolder, tmp_p
 
 def test_exec_in_a_container_that_krun_did_not_make(krun: Runtime, bundle: BundleFolder) -> None:
     """Without the kernel's word that km is there, nothing is executed."""
-    path = bundle.args("sleep", "100")
+    path = bundle.args("sleep", FOREVER)
     command = [*krun.before, krun.backend, "--root", str(krun.root)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*command, "create", "-b", path, "c"], check=True, **quiet)  # type: ignore[call-overload]

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from .engines import DEBIAN, Docker, Engine, Podman
-from .support import FOREVER, IN_A_VM, PATIENCE
+from .support import FOREVER, IN_A_VM, PATIENCE, wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -111,16 +112,21 @@ def test_option_of_podman(engine: Engine, options: list[str]) -> None:
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 
+def is_up(engine: Engine, container: str) -> bool:
+    """Return whether a container has said so."""
+    return "up" in engine("logs", container).stdout
+
+
 @pytest.mark.parametrize("init", [[], ["--init"]], ids=["plain", "init"])
 def test_stop_with_signals(engine: Engine, init: list[str]) -> None:
     """`stop` lets a program end in its own way, and kills it when its time is over."""
-    polite = "trap 'echo bye; exit 7' TERM; while :; do sleep 0.1; done"
+    polite = "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.1; done"
     deaf = "trap '' TERM; echo up; while :; do sleep 0.1; done"
-    for command, status in ((polite, "7"), (deaf, "137")):
+    for command, status, seconds in ((polite, "7", 30), (deaf, "137", 2)):
         run = engine.container("run", "-d", *init, DEBIAN, "bash", "-c", command)
         container = run.stdout.strip().splitlines()[-1]
-        time.sleep(0.5 * PATIENCE)
-        engine("stop", f"--time={2 * PATIENCE:.0f}", container)
+        wait_until(partial(is_up, engine, container))
+        engine("stop", f"--time={seconds * PATIENCE:.0f}", container)
         assert engine("wait", container).stdout.strip() == status
         assert engine("rm", "--force", container).returncode == 0
 
@@ -135,11 +141,13 @@ def test_exec_joins_the_container(engine: Engine) -> None:
     assert done.stdout.endswith(f"{IN_A_VM}\n")
     assert engine("exec", container, "sh", "-c", "(sleep 0.2 &)").returncode == 0
     assert engine("exec", "-d", container, "touch", "/made").returncode == 0
-    time.sleep(PATIENCE)
-    assert "made" in engine("exec", container, "ls", "/").stdout.splitlines()
-    states = engine("exec", container, "ps", "ax", "-o", "stat=,args=").stdout
-    assert f"sleep {FOREVER}" in states
-    assert not [line for line in states.splitlines() if line.startswith("Z")], states
+    wait_until(lambda: "made" in engine("exec", container, "ls", "/").stdout.splitlines())
+
+    def states() -> list[str]:
+        return engine("exec", container, "ps", "ax", "-o", "stat=,args=").stdout.splitlines()
+
+    wait_until(lambda: not [line for line in states() if "sleep 0.2" in line or line[0] == "Z"])
+    assert [line for line in states() if f"sleep {FOREVER}" in line]
     engine("rm", "--force", container)
 
 

@@ -12,7 +12,7 @@ import pytest
 from krun import document, mounts, schema
 from krun.errors import KrunError
 
-from .support import BundleFolder, Runtime, start
+from .support import FOREVER, BundleFolder, Runtime, start
 
 
 def every_member(kind: Any) -> Any:
@@ -175,7 +175,7 @@ def test_capabilities_in_other_letters(
     krun: Runtime, bundle: BundleFolder, tmp_path: Path
 ) -> None:
     """Neither a container nor an exec gets CAP_SYS_ADMIN by a name that only Go reads."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     caps = {name: ["CAP_SYS_ADMIN"] for name in ("bounding", "effective", "permitted")}
     path = tmp_path / "process.json"
     for process in ({"Capabilities": caps}, {"capabilities": {"Bounding": ["CAP_SYS_ADMIN"]}}):
@@ -192,7 +192,7 @@ def test_capabilities_in_other_letters(
 @pytest.mark.needs_kvm
 def test_limits_of_an_update(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """Limits from a file and from standard input reach the backend, and are read as strictly."""
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     path = tmp_path / "limits.json"
     path.write_text('{"pids":{"limit":50},"unknown":1}')
 

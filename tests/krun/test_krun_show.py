@@ -9,19 +9,19 @@ import pytest
 
 from krun.show import changes
 
-from .support import BundleFolder, Runtime
+from .support import FOREVER, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
 
 def test_diff_is_what_krun_changed(krun: Runtime, bundle: BundleFolder) -> None:
     """Applying the changes to the bundle's configuration gives the container's."""
-    path = bundle.args("sleep", "100")
+    path = bundle.args("sleep", FOREVER)
     assert krun.create("-b", path, "c") == 0
 
     found = json.loads(krun("diff", "--format", "json", "c").stdout)
     by_path = {change["path"]: change for change in found}
-    assert by_path["process.args"]["before"] == ["sleep", "100"]
+    assert by_path["process.args"]["before"] == ["sleep", FOREVER]
     assert by_path["process.args"]["after"][0] == "/dev/.kontain/km"
     assert by_path["hooks"]["before"] is None
     new = f"mounts[{len(bundle.doc['mounts'])}]"
@@ -31,13 +31,13 @@ def test_diff_is_what_krun_changed(krun: Runtime, bundle: BundleFolder) -> None:
     }  # fmt: skip
     assert all("since" not in change["why"] for change in found)
     text = krun("diff", "c").stdout
-    assert '  - ["sleep","100"]\n  + ["/dev/.kontain/km",' in text
+    assert f'  - ["sleep","{FOREVER}"]\n  + ["/dev/.kontain/km",' in text
 
 
 def test_diff_has_what_was_left_out(krun: Runtime, bundle: BundleFolder) -> None:
     """A member that krun does not know did not reach the backend, and a user can see it."""
     bundle.doc["process"]["commandLine"] = "x"
-    assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
 
     found = json.loads(krun("diff", "--format", "json", "c").stdout)
     (change,) = (change for change in found if change["path"] == "process.commandLine")
@@ -47,7 +47,7 @@ def test_diff_has_what_was_left_out(krun: Runtime, bundle: BundleFolder) -> None
 
 def test_diff_without_the_bundle(krun: Runtime, bundle: BundleFolder) -> None:
     """When the engine has removed the bundle there is nothing to compare with."""
-    assert krun.create("-b", bundle.args("sleep", "100"), "c") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
     (bundle.path / "config.json").unlink()
 
     assert "config.json: it does not exist" in krun("diff", "c").stderr
@@ -55,7 +55,7 @@ def test_diff_without_the_bundle(krun: Runtime, bundle: BundleFolder) -> None:
 
 def test_timing_tells_each_phase(krun: Runtime, bundle: BundleFolder) -> None:
     """Where the policy asks for it, a create says where its time went."""
-    path = bundle.args("sleep", "100")
+    path = bundle.args("sleep", FOREVER)
     assert krun.create("-b", path, "untimed") == 0
     assert "were not timed" in krun("timing", "untimed").stderr
     krun.set_policy({"timing": True})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import BUSYBOX, IN_A_VM, BundleFolder, Runtime, start
+from .support import BUSYBOX, FOREVER, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -45,7 +45,7 @@ def test_snapshot_is_executed(krun: Runtime, bundle: BundleFolder, tmp_path: Pat
     script = "read x </proc/kontain/snapshot; uname -r"
     subprocess.run([KM, "--snapshot", snapshot, BUSYBOX, "sh", "-c", script], cwd="/", check=True)
     shutil.copy(snapshot, bundle.rootfs / "bin" / "warm")
-    start(krun, bundle, "sleep", "100")
+    start(krun, bundle, "sleep", FOREVER)
     assert krun("exec", "c", "warm").stdout.endswith(f"{IN_A_VM}\n")
 
 

@@ -47,7 +47,7 @@ def test_status_is_that_of_runc(engine: Engine, args: list[str], status: int, wo
 def test_exec_runs_in_a_vm(engine: Engine) -> None:
     """A program that is started in a running container runs in a VM, with its own status."""
     name = engine.container("run", "-d", IMAGE, "sleep", FOREVER).stdout.strip()
-    bare = engine.container("run", "-d", IMAGE, "sleep", "100", runtime="runc").stdout.strip()
+    bare = engine.container("run", "-d", IMAGE, "sleep", FOREVER, runtime="runc").stdout.strip()
 
     assert engine("exec", name, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     assert engine("exec", "-e", "A=b", name, "sh", "-c", "echo $A").stdout == "b\n"
