@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +46,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 os.makedirs(os.path.dirname(place), exist_ok=True)
-socketserver.UnixStreamServer(place, Answer).serve_forever()
+server = socketserver.UnixStreamServer(place, Answer)
+print(flush=True)
+server.serve_forever()
 """
 
 
@@ -103,16 +104,14 @@ def test_another_runtime_of_the_name_is_an_error(host: SmallHost, file: str, tex
 def running(host: SmallHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHost]:
     """Return a host whose CRI-O runs; it is this Python, which is found by its process id."""
     host.add_command("crio", 0, "crio version 1.28.0\n")
-    process = subprocess.Popen([sys.executable, "-c", STAND_IN, host.root])
-    place = host.path("/var/run/crio/crio.sock")
-    for _ in range(200):
-        if place.exists():
-            break
-        time.sleep(0.05)
+    command = [sys.executable, "-c", STAND_IN, host.root]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # it listens
     monkeypatch.setattr(crio, "_running", lambda _: process.pid)
     yield host
     process.kill()
-    process.wait()
+    process.communicate()
     shutil.rmtree(host.path("/var/run"))
 
 
