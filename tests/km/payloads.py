@@ -142,7 +142,9 @@ HELPED = (
 
 HELPED_WAITS = ("pipes", "signals", "sockets", "events", "polls", "memory")
 
-HELPED_SELF = ("positions", "links", "signals")
+HELPED_SELF = (
+    "positions", "links", "signals", "limits", "leases", "amounts", "terminals", "numbers", "stacks",
+)  # fmt: skip
 
 SITES = (
     "registers", "middle", "probes", "steps", "signals", "processes", "threads", "segment", "filtered",

@@ -539,6 +539,9 @@ void helper_end(const struct vcpu *vcpu);
 /* In the child of fork(): it stayed with the parent. */
 void helper_after_fork(void);
 
+/* Whether this is its thread, which for the payload is not there. */
+bool helper_is(pid_t tid);
+
 /* A signal that came to the helper instead of the payload's thread goes there. Whether it did. */
 bool helper_passes_on(int signo, const void *info);
 
@@ -562,11 +565,16 @@ bool waiting_poll(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *r
 
 /* ---- helper_own.c ---- */
 
-/* Whether the answer to a call depends on which thread makes it. */
+/* Whether the answer to a call depends on which thread makes it, or a signal to that could end it.
+ */
 bool own_asks(const struct vcpu *vcpu, uint32_t number, const uint64_t *args);
 
 /* Likewise, of a call that has been answered without an error: a link has led it into a proc(5). */
 bool own_answers(uint32_t number, const uint64_t *args);
+
+/* Take the signals that a call of the helper's has raised: the payload's thread gets them, unless
+ * it makes the call again. */
+void own_signals(const struct vcpu *vcpu, bool is_made);
 
 /* ---- calls/filters.c, sys_seccomp.c: the filters that a payload's thread has put on its own calls
  * ---- */

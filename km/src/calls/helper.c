@@ -235,7 +235,7 @@ bool helper_passes_on(int signo, const void *info)
     bool passes = is_helper || (__atomic_load_n(&helper.starts, __ATOMIC_ACQUIRE) && helper.vcpu);
 
     if (passes) {
-        (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), freeze_of(helper.vcpu)->tid, signo, info);
+        signal_pass_on(freeze_of(helper.vcpu)->tid, signo, info);
     }
     return passes;
 }
@@ -383,10 +383,16 @@ void helper_count(struct vcpu *vcpu, uint64_t number)
     }
 }
 
+bool helper_is(pid_t tid)
+{
+    return helper.vcpu && tid == helper.tid;
+}
+
 /* There is no helper. */
 static void forget(void)
 {
     helper.vcpu = NULL;
+    helper.tid = 0;
     helper.turn = TURN_MONITOR;
     helper.awake = 0;
     helper.calls = 0;

@@ -55,6 +55,12 @@ static bool is_endless(const struct stat *st)
            (number == 3 || number == 5 || number == 7 || number == 9);
 }
 
+/* What may ask an endless file for more than is had at once, in pieces. */
+static bool has_vector(uint32_t number)
+{
+    return number == __NR_readv || number == __NR_preadv;
+}
+
 /* Whether nobody waits who closes it: a socket may send for a while what it has. */
 static bool closes_at_once(uint64_t fd)
 {
@@ -86,10 +92,40 @@ static int64_t look(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t f
     return is ? 0 : -EAGAIN;
 }
 
+/* Let what was opened so that nobody waits be open as `flags` say. False where it is no file: the
+ * path has led elsewhere since it was looked at. */
+static bool settle(int fd, uint64_t flags)
+{
+    struct stat st;
+    bool is = fstat(fd, &st) == 0 && is_file(fd, &st) &&
+              (flags & O_NONBLOCK || fcntl(fd, F_SETFL, (int)flags) == 0);
+
+    if (!is) {
+        (void)close(fd);
+    }
+    return is;
+}
+
+/* Open a file. It is waited for where another process has a lease of it: by the payload's thread.
+ */
+static bool open_file(struct vcpu *vcpu, uint32_t number, uint64_t *args, unsigned i,
+                      int64_t *result)
+{
+    uint64_t flags = args[i + 1];
+
+    if (!(flags & O_PATH)) {
+        args[i + 1] |= O_NONBLOCK;
+    }
+    *result = syscall_serve(vcpu, number, args);
+    if (*result < 0 || flags & O_PATH) {
+        return *result != -EAGAIN && *result != -ENXIO;
+    }
+    return settle((int)*result, flags);
+}
+
 /*
- * An opening, whose path is argument `i`. Should that lead elsewhere the next moment, it is the
- * payload that has changed it, and that waits; not where nothing was: then a file is made, or none.
- * What asks for a snapshot is not there, and is for the payload's own thread.
+ * An opening, whose path is argument `i`. Where nothing was, a file is made, or none. What asks for
+ * a snapshot is not there, and is for the payload's own thread.
  */
 static bool make_opening(struct vcpu *vcpu, uint32_t number, uint64_t *args, unsigned i,
                          int64_t *result)
@@ -102,8 +138,8 @@ static bool make_opening(struct vcpu *vcpu, uint32_t number, uint64_t *args, uns
         *result = flags & O_CREAT ? syscall_serve(vcpu, number, args) : -ENOENT;
         return *result != -EEXIST || flags & O_EXCL;
     }
-    *result = found ? 0 : syscall_serve(vcpu, number, args);
-    return !found;
+    *result = 0;
+    return !found && open_file(vcpu, number, args, i, result);
 }
 
 /* Of fcntl(2), whatever the file is. */
@@ -173,7 +209,7 @@ static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
             fstat((int)args[0], &st) < 0) {
             return false;
         }
-        if (!is_file((int)args[0], &st) && !is_endless(&st)) {
+        if (!is_file((int)args[0], &st) && (!is_endless(&st) || has_vector(number))) {
             return waiting_make(vcpu, number, args, &st, result);
         }
     }
@@ -183,15 +219,23 @@ static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
 
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
 {
+    bool is_made;
+
     /* Another thread may have given this one a filter, which the helper outlives, and the payload
      * can post without being offered it: who judges calls is the vCPU's thread. */
-    if (!helper_may_make(number) || !seccomp_is_off(vcpu)) {
+    if (!helper_may_make(number) || !seccomp_is_off(vcpu) || own_asks(vcpu, number, args)) {
         return false;
     }
     if (number == __NR_getpriority && (int)args[0] == PRIO_PROCESS && !(int)args[1]) {
         args[1] = (uint64_t)freeze_of(vcpu)->tid; /* the kernel means the thread that asks */
     }
-    /* Nothing was written, and SIGXFSZ or SIGPIPE is for who asked. */
-    return !own_asks(vcpu, number, args) && make(vcpu, number, args, result) && *result != -EFBIG &&
-           *result != -EPIPE && (*result || !own_answers(number, args));
+    is_made = make(vcpu, number, args, result);
+    if (*result == -EFBIG || *result == -EPIPE) { /* nothing was written */
+        own_signals(vcpu, false);
+        return false;
+    }
+    if (is_made && number == __NR_sendfile) {
+        own_signals(vcpu, true);
+    }
+    return is_made && (*result || !own_answers(number, args));
 }

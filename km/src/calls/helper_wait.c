@@ -94,6 +94,9 @@ static uint64_t buffers(struct vcpu *vcpu, uint32_t number, const uint64_t *args
             return 0;
         }
         **iov = (struct iovec){(void *)args[1], args[2]}; /* NOLINT(performance-no-int-to-ptr) */
+        if (mm_map_grows()) {
+            mm_grow(args[1]);
+        }
     } else {
         *iov = iovec_copy(vcpu, args[1], count, &error);
     }

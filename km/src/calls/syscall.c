@@ -117,7 +117,7 @@ static int64_t check(struct vcpu *vcpu, const struct syscall *call, uint64_t *ar
     case ARG_DIRFD:
         return fd_is_hidden(args[i]) ? -EBADF : 0;
     case ARG_PID:
-        args[i] = pid_map_to_host(args[i]);
+        args[i] = helper_is((pid_t)args[i]) ? INT_MAX : pid_map_to_host(args[i]);
         return 0;
     case ARG_PATH:
         if (guest_ok(args[i], 0)) {

@@ -122,6 +122,23 @@ static void undisguise(int signo, uint8_t info[128])
     }
 }
 
+/* The host lets no thread say of a signal to another that a process has sent it. */
+void signal_pass_on(pid_t tid, int signo, const void *info)
+{
+    uint8_t passed[128];
+    int32_t code;
+
+    memcpy(passed, info, sizeof(passed));
+    memcpy(&code, passed + offsetof(siginfo_t, si_code), sizeof(code));
+    if (SIGNAL_BIT(signo) & SIGNALS_OF_FAULTS && code >= 0) {
+        code = (int32_t)((uint32_t)code | DISGUISE);
+        memcpy(passed + offsetof(siginfo_t, si_code), &code, sizeof(code));
+    }
+    if (syscall(__NR_rt_tgsigqueueinfo, getpid(), tid, signo, passed) < 0) {
+        (void)syscall(__NR_tgkill, getpid(), tid, signo);
+    }
+}
+
 /* Whether this is process 1 of its namespace and the signal was sent: it does not die of that. */
 static bool is_spared(const struct vcpu *vcpu)
 {

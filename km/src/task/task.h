@@ -128,6 +128,10 @@ void signal_force_info(struct vcpu *vcpu, const void *forced);
  */
 bool signal_disguise(int signo, uint8_t info[128]);
 
+/* Send a signal that came to another thread of the monitor on to `tid`, with its siginfo as far as
+ * the host lets: where that is refused, as one of this process. */
+void signal_pass_on(pid_t tid, int signo, const void *info);
+
 /* Whether the default action of `signo` is to die; to die with a core. */
 bool signal_kills(int signo);
 bool signal_dumps_core(int signo);

@@ -10,12 +10,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 
 #define ROUNDS 200
+#define SIZE 100000
+#define MUCH (200UL << 20) /* random bytes, which take some 0.4 s */
 
 /* So that a helper is there, and looks for requests. */
 static void warm(void)
@@ -127,17 +135,173 @@ static void signals(void)
     CHECK(close(fd) == 0 && close(inner) == 0 && close(outer) == 0 && close(late) == 0);
 }
 
+static volatile sig_atomic_t handled;
+
+static void count_signal(int signo)
+{
+    (void)signo;
+    handled++;
+}
+
+static void handle(int signo)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+
+    CHECK(sigaction(signo, &action, NULL) == 0);
+}
+
+/* A limit ends sendfile in the middle, which raises the signal, too. */
+static void limits(void)
+{
+    struct rlimit limit = {SIZE, SIZE};
+    int in = open("in", O_RDWR | O_CREAT, 0600), out = open("out", O_RDWR | O_CREAT, 0600);
+
+    CHECK(in >= 0 && out >= 0 && ftruncate(in, 2L * SIZE) == 0);
+    handle(SIGXFSZ);
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    for (int i = 1; i <= ROUNDS; i++) {
+        off_t begin = 0;
+
+        CHECK(lseek(out, 0, SEEK_SET) == 0 && ftruncate(out, 0) == 0);
+        CHECK(sendfile(out, in, &begin, 2UL * SIZE) == SIZE && handled == i);
+    }
+    CHECK(close(in) == 0 && close(out) == 0 && unlink("in") == 0 && unlink("out") == 0);
+}
+
+/* ---- signals that end a call in the middle ---- */
+
+static void alarm_soon(long microseconds)
+{
+    struct itimerval soon = {{0, 0}, {0, microseconds}};
+
+    CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+}
+
+/* Who opens a file that another process has a lease of waits until that gives it back. */
+static void leases(void)
+{
+    int fd = open("leased", O_RDWR | O_CREAT, 0600), ends[2], ready[2];
+    char byte;
+    pid_t child;
+
+    CHECK(fd >= 0 && close(fd) == 0 && pipe(ends) == 0 && pipe(ready) == 0);
+    child = fork();
+    if (!child) {
+        CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR && close(ends[1]) == 0);
+        fd = open("leased", O_RDONLY);
+        CHECK(fcntl(fd, F_SETLEASE, F_RDLCK) == 0 && write(ready[1], "x", 1) == 1);
+        CHECK(read(ends[0], &byte, 1) == 0);
+        _exit(0);
+    }
+    handle(SIGALRM);
+    CHECK(read(ready[0], &byte, 1) == 1);
+    for (int i = 1; i <= 3; i++) {
+        alarm_soon(200000);
+        warm();
+        CHECK(open("leased", O_WRONLY) == -1 && errno == EINTR && handled == i);
+        warm();
+        CHECK(open("leased", O_WRONLY | O_NONBLOCK) == -1 && errno == EAGAIN);
+    }
+    CHECK(close(ends[1]) == 0 && waitpid(child, NULL, 0) == child);
+    for (int i = 0; i < ROUNDS; i++) {
+        int more = i % 2 ? 0 : O_NONBLOCK | O_APPEND;
+
+        fd = open("leased", O_RDWR | more);
+        CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & (O_NONBLOCK | O_APPEND)) == more);
+        CHECK(close(fd) == 0);
+    }
+    CHECK(unlink("leased") == 0);
+}
+
+/* Much at once is what there is until the signal. */
+static void amounts(void)
+{
+    struct itimerval often = {{0, 50000}, {0, 50000}}, never = {{0, 0}, {0, 0}};
+    char *memory = mmap(NULL, MUCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct iovec twice[] = {{memory, MUCH}, {memory, MUCH}};
+    int fd = open("/dev/urandom", O_RDONLY);
+
+    CHECK(memory != MAP_FAILED && fd >= 0);
+    handle(SIGALRM);
+    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    for (int way = 0; way < 3; way++) {
+        ssize_t n;
+
+        warm();
+        n = way == 0   ? syscall(SYS_getrandom, memory, MUCH, 0)
+            : way == 1 ? read(fd, memory, MUCH)
+                       : readv(fd, twice, 2);
+        CHECK(n > 0 && n < (ssize_t)MUCH && handled);
+    }
+    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    CHECK(munmap(memory, MUCH) == 0 && close(fd) == 0);
+}
+
+/* ---- others ---- */
+
+/* A terminal sends its signals to the process that asks for them first. */
+static void terminals(void)
+{
+    int terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+
+    CHECK(terminal >= 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK(fcntl(terminal, F_SETOWN, 0) == 0 && fcntl(terminal, F_GETOWN) == 0);
+        warm();
+        CHECK(fcntl(terminal, F_SETFL, O_ASYNC) == 0 && fcntl(terminal, F_GETOWN) == getpid());
+        CHECK(fcntl(terminal, F_SETFL, 0) == 0);
+    }
+    CHECK(close(terminal) == 0);
+}
+
+/* No other thread is there, whatever a call asks of it. */
+static void numbers(void)
+{
+    for (int i = 0; i < 20; i++) {
+        warm();
+        for (pid_t tid = getpid() - 200; tid < getpid() + 200; tid++) {
+            CHECK(tid == getpid() || (syscall(SYS_tgkill, getpid(), tid, 0) == -1 && errno));
+        }
+    }
+}
+
+/* A stack grows as what is read comes to it. */
+static void stacks(void)
+{
+    int ends[2];
+
+    CHECK(pipe(ends) == 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        char *room = mmap(NULL, 100 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *top;
+
+        CHECK(room != MAP_FAILED && munmap(room, 100 * PAGE) == 0);
+        top = mmap(room + 99 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+        CHECK(top == room + 99 * PAGE && write(ends[1], "x", 1) == 1);
+        CHECK(read(ends[0], top - 8, 1) == 1 && top[-8] == 'x' && top[-9] == 0);
+        CHECK(munmap(room, 100 * PAGE) == 0);
+    }
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"positions", positions}, {"links", links},     {"signals", signals},
+    {"limits", limits},       {"leases", leases},   {"amounts", amounts},
+    {"terminals", terminals}, {"numbers", numbers}, {"stacks", stacks},
+};
+
 int main(int argc, char **argv)
 {
     (void)argc;
     CHECK(prctl(PR_SET_NAME, "helped_self") == 0);
     warm();
-    if (is_case(argv, "positions")) {
-        positions();
-    } else if (is_case(argv, "links")) {
-        links();
-    } else if (is_case(argv, "signals")) {
-        signals();
+    for (size_t i = 0; i < LEN(cases); i++) {
+        if (is_case(argv, cases[i].name)) {
+            cases[i].run();
+        }
     }
     printf("done\n");
     return 0;
