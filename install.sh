@@ -152,13 +152,17 @@ require_root() {
 }
 
 # TREE is the checkout or bundle that this script lies in, or nothing: then the bundle is fetched.
+# What lies next to it in a folder that everybody may write to, such as /tmp, may be anybody's.
 find_tree() {
-	TREE=${SCRIPT%/*}
-	if [ "$SCRIPT" ] && [ -f "$TREE/galaxy.yml" ]; then
+	TREE=${SCRIPT%/*} _is_open=
+	[ ! "$SCRIPT" ] || _is_open=$(find "$TREE/." -prune -perm -0002)
+	if [ "$_is_open" ] && [ ! "$RELEASE_VERSION" ]; then
+		die 5 "every user may write to $TREE, which this script is in" "run \`chmod o-w $TREE\`, or copy all of it elsewhere"
+	elif [ "$SCRIPT" ] && [ ! "$_is_open" ] && [ -f "$TREE/galaxy.yml" ]; then
 		VERSION=$(sed -n 's/^version: *//p' "$TREE/galaxy.yml")
 		LIBRARY=$TREE/command:$TREE/host:$TREE/preflight
 		[ -n "$RELEASE_KEY" ] || RELEASE_KEY=$(grep -sv '^-' "$TREE/build/dist/release.pub" | tr -d '\n')
-	elif [ "$SCRIPT" ] && [ -f "$TREE/release/VERSION" ]; then
+	elif [ "$SCRIPT" ] && [ ! "$_is_open" ] && [ -f "$TREE/release/VERSION" ]; then
 		VERSION=$(cat "$TREE/release/VERSION")
 		LIBRARY=$TREE/release/lib/python
 	elif [ "$RELEASE_VERSION" ]; then
@@ -711,7 +715,10 @@ main() {
 	ENGINES='' OFFLINE='' RELEASE='' FROM='' DRY_RUN='' YES='' JSON=''
 	DOWNGRADE='' UNSIGNED='' KEY='' KEEP='' SUM=''
 	SCRIPT=''
-	! grep -qs '^# install.sh: install Kontain' "$0" || SCRIPT=$(readlink -f -- "$0")
+	case $- in
+	*s*) ;; # read from a pipe: $0 is the shell's name, and a file of that name may be anybody's
+	*) ! grep -qs '^# install.sh: install Kontain' "$0" || SCRIPT=$(readlink -f -- "$0") ;;
+	esac
 	exec 3>&1
 	case " $* " in *' --json '*) JSON=yes && exec 1>&2 ;; esac
 	parse_arguments "$@"

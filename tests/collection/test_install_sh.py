@@ -112,6 +112,59 @@ def test_every_shell_reads_it(shell: str) -> None:
     assert (said.returncode, said.stderr) == (0, "")
 
 
+HOSTILE = {
+    "galaxy.yml": "version: 6.6.6\n",
+    "release/VERSION": "6.6.6\n",
+    "bash": "# install.sh: install Kontain\n",
+    "sh": "# install.sh: install Kontain\n",
+}
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """Return a folder that everybody may write to, in which somebody has put a false checkout."""
+    folder = tmp_path / "open"
+    (folder / "release").mkdir(parents=True)
+    for name, text in HOSTILE.items():
+        (folder / name).write_text(text, encoding="ascii")
+    folder.chmod(0o1777)
+    return folder
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize("words", [(), ("-s", "--")])
+def test_a_piped_script_uses_no_file_of_its_folder(
+    shell: str, words: tuple[str, ...], open_folder: Path
+) -> None:
+    """Read from a pipe it installs its own release, whatever the working folder has."""
+    said = subprocess.run(
+        [shell, *words, *(["--version"] if words else [])],
+        input=dist.install_script("1.2.3", KEY, "")
+        .decode()
+        .replace('main "$@"', 'main "${@:---version}"'),
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=open_folder,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "1.2.3\n", "")
+
+
+def test_a_script_in_an_open_folder_uses_no_file_of_it(open_folder: Path) -> None:
+    """A release's script that was fetched to a folder such as /tmp installs its own release."""
+    script = open_folder / "install.sh"
+    script.write_bytes(dist.install_script("1.2.3", KEY, ""))
+    said = run("--version", script=script)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "1.2.3\n", "")
+
+
+def test_a_checkout_is_nobody_elses(open_folder: Path) -> None:
+    """A checkout that everybody may write to is not run."""
+    script = open_folder / "install.sh"
+    script.write_bytes(SCRIPT.read_bytes())
+    assert_error(run("--version", script=script), 5, f"chmod o-w {open_folder}")
+
+
 def test_help_is_the_header() -> None:
     """--help prints the manual: every option that is parsed, and the documentation's address."""
     said = run("--help", nobody=True)
