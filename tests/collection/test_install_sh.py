@@ -122,7 +122,7 @@ HOSTILE = {
 
 @pytest.fixture
 def open_folder(tmp_path: Path) -> Path:
-    """Return a folder that everybody may write to, in which somebody has put a false checkout."""
+    """Return a folder that everybody may write to, in which another user has put a false checkout."""
     folder = tmp_path / "open"
     (folder / "release").mkdir(parents=True)
     for name, text in HOSTILE.items():
