@@ -156,12 +156,17 @@ bool proc_look_at_link(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, struct 
 
 bool proc_may_be_entry(uint64_t path)
 {
-    char character, first = 0;
-    bool begins = true;
+    char piece[GUEST_PIECE] = "", first = 0;
+    bool begins = true, ends = false;
 
-    for (size_t i = 0; i < PATH_MAX && !guest_read(&character, path + i, 1) && character; i++) {
-        first = begins && character != '/' ? character : first;
-        begins = character == '/';
+    for (uint64_t done = 0, size; !ends && done < PATH_MAX; done += size) {
+        size = guest_read_piece(piece, path + done);
+        ends = !size;
+        for (uint64_t i = 0; i < size && !ends; i++) {
+            ends = !piece[i];
+            first = begins && !ends && piece[i] != '/' ? piece[i] : first;
+            begins = piece[i] == '/';
+        }
     }
     return !first || isxdigit((unsigned char)first);
 }

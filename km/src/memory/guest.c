@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 /* guest_copy.S */
 int64_t guest_copy(void *to, const void *from, uint64_t len);
@@ -49,14 +50,29 @@ int64_t guest_compare_exchange(uint64_t addr, uint32_t old, uint32_t new)
     return guest_ok(addr, sizeof(new)) ? guest_cmpxchg((void *)addr, old, new) : -EFAULT;
 }
 
+uint64_t guest_read_piece(char *to, uint64_t addr)
+{
+    uint64_t size = GUEST_PIECE - addr % GUEST_PIECE;
+
+    return guest_read(to, addr, size) < 0 ? 0 : size;
+}
+
 int64_t guest_read_path(char *to, uint64_t addr)
 {
-    for (size_t i = 0; i < PATH_MAX; i++) {
-        if (guest_read(&to[i], addr + i, 1) < 0) {
+    char piece[GUEST_PIECE];
+
+    for (uint64_t done = 0, size; done < PATH_MAX; done += size) {
+        const char *end;
+
+        size = guest_read_piece(piece, addr + done);
+        if (!size) {
             return -EFAULT;
         }
-        if (!to[i]) {
-            return i ? 0 : -ENOENT;
+        size = size < PATH_MAX - done ? size : PATH_MAX - done;
+        memcpy(to + done, piece, size);
+        end = memchr(piece, 0, size);
+        if (end) {
+            return end - piece + (int64_t)done ? 0 : -ENOENT;
         }
     }
     return -ENAMETOOLONG;
