@@ -190,6 +190,11 @@ THREADS = (
     Payload("helped", runs=_each(HELPED)),
     Payload("helped_waits", ("musl", "dynamic"), _each(HELPED_WAITS), flags=("-pthread",)),
     Payload("helped_self", runs=_each(HELPED_SELF)),
+    Payload(
+        "helped_kinds",
+        ("musl", "dynamic"),
+        _each(["close", "dup2", "dup3", "range", "copy", "vfork"]),
+    ),
     Payload("unshared", flags=("-pthread",)),
     Payload(
         "unwind", ("glibc", "dynamic"), flags=("-fexceptions", "-fnon-call-exceptions", "-O1")

@@ -23,6 +23,8 @@
 #define ROUND_DOWN(x, to) ((x) & ~((uint64_t)(to) - 1))
 #define ROUND_UP(x, to) ROUND_DOWN((x) + (uint64_t)(to) - 1, to)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* Of a large local array that is written before it is read, and never given away whole. */
+#define UNCLEARED __attribute__((uninitialized))
 
 /*
  * The address space. The payload gets [GUEST_BOTTOM, GUEST_TOP); the 4 GiB above it are never

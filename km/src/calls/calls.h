@@ -251,6 +251,9 @@ bool umip_answer(struct vcpu *vcpu);
 void opening_init(int fd, struct vcpu *vcpu);
 void opening_after_fork(void);
 
+/* The monitor's own descriptor of that folder, or -1. */
+int opening_root(void);
+
 /* Threads will have roots and working folders of their own; the root will be another. */
 void opening_part(void);
 void opening_leaves_root(void);
@@ -451,6 +454,7 @@ struct host_statx {
 /* What statx(2) says of a file. */
 struct file_facts {
     uint32_t uid, gid, mode;
+    uint32_t disk;      /* the major number of the device it is on, 0 where that is none */
     uint64_t mount;     /* its ID in the host's kernel, 0 where that does not tell */
     bool is_mount_root; /* the file is where the mount begins */
 };
@@ -550,6 +554,33 @@ bool helper_passes_on(int signo, const void *info);
 /* Whether the helper may make this call; make it. False when the payload's thread must. */
 bool helper_may_make(uint64_t number);
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result);
+
+/* ---- fd_kind.c: what a descriptor is open at ---- */
+
+enum fd_kind {
+    IS_UNKNOWN,
+    IS_AT_ONCE, /* a file or folder of a disk or of memory: nothing is awaited there that a signal
+                   could end; none of a proc(5), nor a copy of one */
+    IS_ENDLESS, /* a device of zeroes, random numbers or nothing */
+    IS_PIPE,
+    IS_OTHER,
+};
+
+/* The kind that is remembered of the payload's descriptor. */
+enum fd_kind fd_kind(const struct vcpu *vcpu, uint64_t fd);
+
+/* The kind by `st`, which the host says of it; never IS_UNKNOWN. */
+struct stat;
+enum fd_kind fd_kind_look(const struct vcpu *vcpu, uint64_t fd, const struct stat *st);
+
+/* `to`, if it is one, is a copy of `from`; these will be closed or be others. */
+void fd_kind_copy(const struct vcpu *vcpu, uint64_t from, int64_t to);
+void fd_kind_forget(uint32_t first, uint32_t last);
+
+/* Whether it is a file or folder of a disk or of memory; so far as that is known without a
+ * descriptor of it. */
+bool fd_is_file(int fd, const struct stat *st);
+bool file_is_at_once(const struct file_facts *facts);
 
 /* ---- helper_wait.c ---- */
 

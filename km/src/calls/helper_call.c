@@ -13,13 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 static enum helped helped_of(uint64_t number)
@@ -34,25 +31,16 @@ bool helper_may_make(uint64_t number)
     return helped == HELPED || helped == HELPED_ON_FILE || helped == HELPED_IF_READY;
 }
 
-/* Whether it is a file or folder of a disk or of memory: there nothing is awaited that a signal
- * could end. Other filesystems have files at which readers wait. */
-static bool is_file(int fd, const struct stat *st)
+/* What it is open at; IS_UNKNOWN where nothing is, and then *st is not told. */
+static enum fd_kind kind_of(const struct vcpu *vcpu, uint64_t fd, struct stat *st)
 {
-    struct statfs fs;
+    enum fd_kind kind = fd_kind(vcpu, fd);
 
-    return (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) &&
-           (major(st->st_dev) || (fstatfs(fd, &fs) == 0 &&
-                                  (fs.f_type == TMPFS_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC ||
-                                   fs.f_type == BTRFS_SUPER_MAGIC)));
-}
-
-/* /dev/null, zero, full, urandom: Documentation/admin-guide/devices.txt of the kernel. */
-static bool is_endless(const struct stat *st)
-{
-    unsigned number = minor(st->st_rdev);
-
-    return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1 &&
-           (number == 3 || number == 5 || number == 7 || number == 9);
+    *st = (struct stat){.st_mode = kind == IS_PIPE ? S_IFIFO : 0};
+    if (kind == IS_UNKNOWN && !fd_is_hidden(fd) && fstat((int)fd, st) == 0) {
+        kind = fd_kind_look(vcpu, fd, st);
+    }
+    return kind;
 }
 
 /* What may ask an endless file for more than is had at once, in pieces. */
@@ -62,45 +50,61 @@ static bool has_vector(uint32_t number)
 }
 
 /* Whether nobody waits who closes it: a socket may send for a while what it has. */
-static bool closes_at_once(uint64_t fd)
+static bool closes_at_once(const struct vcpu *vcpu, uint64_t fd)
 {
     struct linger linger = {0};
     socklen_t size = sizeof(linger);
     struct stat st;
+    enum fd_kind kind = kind_of(vcpu, fd, &st);
 
-    return fstat((int)fd, &st) == 0 &&
-           (is_file((int)fd, &st) || is_endless(&st) || S_ISFIFO(st.st_mode) ||
-            (S_ISSOCK(st.st_mode) &&
-             getsockopt((int)fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && !linger.l_onoff));
+    return kind == IS_AT_ONCE || kind == IS_ENDLESS || kind == IS_PIPE ||
+           (S_ISSOCK(st.st_mode) &&
+            getsockopt((int)fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && !linger.l_onoff);
 }
 
-/* What an opening leads to: 0 for a file or folder of a disk or of memory, where nobody waits for
- * another's end of a pipe, a device or a lease of a server; -ENOENT; or another error. */
-static int64_t look(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+/* As look(), by a descriptor without access. */
+static int64_t look_closely(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
 {
     uint64_t by_name = O_PATH | O_CLOEXEC | (flags & (O_NOFOLLOW | O_DIRECTORY));
-    int64_t fd = guest_ok(path, 0) && !fd_is_hidden(dirfd) ? open_at(vcpu, dirfd, path, by_name, 0)
-                                                           : -EFAULT;
+    int64_t fd = open_at(vcpu, dirfd, path, by_name, 0);
     struct stat st;
     bool is;
 
     if (fd < 0) {
         return fd;
     }
-    is = fstat((int)fd, &st) == 0 && is_file((int)fd, &st);
+    is = fstat((int)fd, &st) == 0 && fd_is_file((int)fd, &st);
     (void)close((int)fd);
     return is ? 0 : -EAGAIN;
 }
 
+/* What an opening leads to: 0 for a file or folder of a disk or of memory, where nobody waits for
+ * another's end of a pipe, a device or a lease of a server; -ENOENT; or another error. */
+static int64_t look(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
+{
+    uint64_t as_opened = AT_NO_AUTOMOUNT | (flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0);
+    struct file_facts facts;
+    int64_t error = guest_ok(path, 0) && !fd_is_hidden(dirfd)
+                        ? file_look(dirfd, path, as_opened, &facts)
+                        : -EFAULT;
+
+    if (!error && !file_is_at_once(&facts)) {
+        error = S_ISREG(facts.mode) || S_ISDIR(facts.mode) ? look_closely(vcpu, dirfd, path, flags)
+                                                           : -EAGAIN;
+    }
+    return error;
+}
+
 /* Let what was opened so that nobody waits be open as `flags` say. False where it is no file: the
  * path has led elsewhere since it was looked at. */
-static bool settle(int fd, uint64_t flags)
+static bool settle(const struct vcpu *vcpu, int fd, uint64_t flags)
 {
     struct stat st;
-    bool is = fstat(fd, &st) == 0 && is_file(fd, &st) &&
+    bool is = fstat(fd, &st) == 0 && fd_kind_look(vcpu, (uint64_t)fd, &st) == IS_AT_ONCE &&
               (flags & O_NONBLOCK || fcntl(fd, F_SETFL, (int)flags) == 0);
 
     if (!is) {
+        fd_kind_forget((uint32_t)fd, (uint32_t)fd);
         (void)close(fd);
     }
     return is;
@@ -120,7 +124,7 @@ static bool open_file(struct vcpu *vcpu, uint32_t number, uint64_t *args, unsign
     if (*result < 0 || flags & O_PATH) {
         return *result != -EAGAIN && *result != -ENXIO;
     }
-    return settle((int)*result, flags);
+    return settle(vcpu, (int)*result, flags);
 }
 
 /*
@@ -150,11 +154,11 @@ static bool command_waits_not(int command)
 }
 
 /* Whether a call does not wait that is not judged by what its first argument is open at. */
-static bool is_ready(uint32_t number, const uint64_t *args)
+static bool is_ready(const struct vcpu *vcpu, uint32_t number, const uint64_t *args)
 {
     switch (number) {
     case __NR_close:
-        return closes_at_once(args[0]);
+        return closes_at_once(vcpu, args[0]);
     case __NR_fcntl:
         return command_waits_not((int)args[1]);
     case __NR_futex:
@@ -190,9 +194,16 @@ static bool goes_by_descriptor(uint32_t number, const uint64_t *args)
     }
 }
 
+static bool copies_descriptor(uint32_t number, const uint64_t *args)
+{
+    return number == __NR_dup ||
+           (number == __NR_fcntl && ((int)args[1] == F_DUPFD || (int)args[1] == F_DUPFD_CLOEXEC));
+}
+
 /* Make it, or as much as the host does of it at once. */
 static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result)
 {
+    enum fd_kind kind;
     struct stat st;
 
     if (waiting_polls(number)) {
@@ -201,19 +212,20 @@ static bool make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *re
     if (number == __NR_open || number == __NR_openat) {
         return make_opening(vcpu, number, args, number == __NR_openat, result);
     }
-    if (number == __NR_sendfile && (fstat((int)args[1], &st) < 0 || !is_file((int)args[1], &st))) {
+    if (number == __NR_sendfile &&
+        (fstat((int)args[1], &st) < 0 || !fd_is_file((int)args[1], &st))) {
         return false;
     }
-    if (helped_of(number) != HELPED && !is_ready(number, args)) {
-        if (!goes_by_descriptor(number, args) || fd_is_hidden(args[0]) ||
-            fstat((int)args[0], &st) < 0) {
-            return false;
-        }
-        if (!is_file((int)args[0], &st) && (!is_endless(&st) || has_vector(number))) {
-            return waiting_make(vcpu, number, args, &st, result);
+    if (helped_of(number) != HELPED && !is_ready(vcpu, number, args)) {
+        kind = goes_by_descriptor(number, args) ? kind_of(vcpu, args[0], &st) : IS_UNKNOWN;
+        if (kind != IS_AT_ONCE && (kind != IS_ENDLESS || has_vector(number))) {
+            return kind != IS_UNKNOWN && waiting_make(vcpu, number, args, &st, result);
         }
     }
     *result = syscall_serve(vcpu, number, args);
+    if (copies_descriptor(number, args)) {
+        fd_kind_copy(vcpu, args[0], *result);
+    }
     return true;
 }
 

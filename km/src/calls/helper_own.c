@@ -22,16 +22,21 @@
 
 #define AT_ONCE (1UL << 20) /* bytes */
 
-/* Whether a path among the arguments names the link. */
+/* Whether a path names the link. */
+static bool is_by_thread(uint64_t at)
+{
+    char path[PATH_MAX] UNCLEARED;
+
+    return guest_read_path(path, at) == 0 && strstr(path, "thread-self");
+}
+
+/* Whether one among the arguments does. */
 static bool names_thread(uint32_t number, const uint64_t *args)
 {
     const struct arg *kinds = syscall_table[number].args;
 
-    for (unsigned i = 0; i < 6; i++) {
-        char path[PATH_MAX];
-
-        if (kinds[i].kind == ARG_PATH && guest_read_path(path, args[i]) == 0 &&
-            strstr(path, "thread-self")) {
+    for (unsigned i = 0; i < 6 && kinds[i].kind != ARG_NONE; i++) {
+        if (kinds[i].kind == ARG_PATH && is_by_thread(args[i])) {
             return true;
         }
     }

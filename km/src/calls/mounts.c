@@ -76,6 +76,7 @@ int64_t file_look(uint64_t dirfd, uint64_t path, uint64_t flags, struct file_fac
         .uid = found.uid,
         .gid = found.gid,
         .mode = found.mode,
+        .disk = found.major,
         .mount = found.mask & STATX_MOUNT ? found.mount : 0,
         .is_mount_root = found.attributes & STATX_IS_MOUNT_ROOT,
     };

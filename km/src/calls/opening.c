@@ -85,6 +85,11 @@ void opening_init(int fd, struct vcpu *vcpu)
     here = fd < 0 || vcpu->vforked ? -1 : fd_hide(dup(fd));
 }
 
+int opening_root(void)
+{
+    return root;
+}
+
 void opening_after_fork(void)
 {
     here_is_taken = false;

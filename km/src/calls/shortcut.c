@@ -38,9 +38,10 @@ static bool is_plain(const char *last)
 static bool read_name(uint64_t path, char name[PROC_AT])
 {
     static const char proc[] = "/proc/";
-    char all[4096];
+    char all[4096] UNCLEARED, start[sizeof(proc)] = "";
 
-    if (!pin_proc_is_roots() || guest_read_path(all, path) < 0 ||
+    if (!pin_proc_is_roots() || guest_read(start, path, strlen(proc)) < 0 ||
+        strcmp(start, proc) != 0 || guest_read_path(all, path) < 0 ||
         strncmp(all, proc, strlen(proc)) != 0 || strlen(all) >= PROC_AT) {
         return false;
     }

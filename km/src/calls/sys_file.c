@@ -166,6 +166,9 @@ int64_t change_descriptor(const struct vcpu *vcpu, uint64_t number, const uint64
         return host_syscall(number, args);
     }
     fd_change_begins(vcpu->id, fd, fd);
+    if (number != __NR_fcntl) { /* which only says whether execve closes it */
+        fd_kind_forget(fd, fd);
+    }
     result = fd_is_hidden(fd) ? -EBADF : host_syscall(number, args);
     fd_change_ends(vcpu->id);
     return result;
@@ -223,6 +226,7 @@ HANDLER(close_range)
         return -EINVAL;
     }
     fd_change_begins(vcpu->id, (uint32_t)args[0], (uint32_t)args[1]);
+    fd_kind_forget((uint32_t)args[0], (uint32_t)args[1]);
     result = close_around(args);
     fd_change_ends(vcpu->id);
     return result;

@@ -66,9 +66,10 @@ HANDLER(lseek)
     uint64_t offset = args[1];
     uint32_t whence = (uint32_t)args[2];
     struct proc_file file;
+    bool is_copy = fd_kind(vcpu, args[0]) != IS_AT_ONCE; /* perhaps */
     int64_t at;
 
-    if (whence > SEEK_CUR && proc_copy_at((int)args[0], &file)) {
+    if (is_copy && whence > SEEK_CUR && proc_copy_at((int)args[0], &file)) {
         return seek_from_end(&file, args);
     }
     if (whence == SEEK_CUR && offset) {
@@ -79,7 +80,7 @@ HANDLER(lseek)
         offset += (uint64_t)at; /* below the begin, too: there some devices have a position */
         whence = SEEK_SET;
     }
-    if (whence == SEEK_SET && !offset) {
+    if (is_copy && whence == SEEK_SET && !offset) {
         proc_copy_renew(vcpu, (int)args[0]);
     }
     return whence == SEEK_SET && offset_is_monitors(offset) ? seek_in_folder(vcpu, args[0], offset)
@@ -91,7 +92,7 @@ HANDLER(lseek)
 /* A call that reads from the offset of argument 3. */
 static int64_t read_at(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
 {
-    if (!args[3]) {
+    if (!args[3] && fd_kind(vcpu, args[0]) != IS_AT_ONCE) {
         proc_copy_renew(vcpu, (int)args[0]);
     }
     return host_syscall(number, args);

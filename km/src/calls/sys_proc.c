@@ -305,6 +305,9 @@ static int64_t list(struct vcpu *vcpu, uint64_t number, const uint64_t *args, si
     struct proc_file file;
     int64_t result;
 
+    if (fd_kind(vcpu, args[0]) == IS_AT_ONCE) { /* of none of a proc(5) */
+        return host_syscall(number, args);
+    }
     if (fcntl((int)args[0], F_GETFD) < 0) {
         return -EBADF;
     }

@@ -85,8 +85,8 @@ void guest_note_fault(int signo, int code);
  */
 int64_t guest_compare_exchange(uint64_t addr, uint32_t old, uint32_t new);
 
-/* Copy what of the payload's memory is from addr to the next multiple of GUEST_PIECE, which no end of
- * a page parts: the number of bytes, or 0 where they are not its own or not mapped. */
+/* Copy what of the payload's memory is from addr to the next multiple of GUEST_PIECE, which no end
+ * of a page parts: the number of bytes, or 0 where they are not its own or not mapped. */
 #define GUEST_PIECE 64UL
 uint64_t guest_read_piece(char *to, uint64_t addr);
 
