@@ -264,6 +264,7 @@ static const uint32_t kvm_commands[] = {
     KVM_GET_XSAVE,
     KVM_SET_XSAVE,
     KVM_SET_MSRS,
+    KVM_SET_SIGNAL_MASK,
     KVM_SET_XCRS,
     KVM_SET_CPUID2,
     KVM_SET_DEVICE_ATTR,

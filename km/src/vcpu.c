@@ -111,7 +111,12 @@ static void serve_port(struct vcpu *vcpu)
         serve_syscall(vcpu);
     } else if (port - PORT_EXCEPTION < VECTOR_COUNT &&
                cpu_leave_exception(vcpu, port - PORT_EXCEPTION, &exception)) {
-        fault_handle(vcpu, &exception);
+        if (stub_settle_mask(vcpu)) { /* a pointer that the monitor shall judge */
+            signal_set_mask(vcpu, stub_data(vcpu)->mask);
+            vcpu->mask_is_asked = true;
+        } else {
+            fault_handle(vcpu, &exception);
+        }
     } else {
         die_of_exit(vcpu, "an output to a port unknown to km", port);
     }
@@ -341,16 +346,21 @@ static bool run(struct vcpu *vcpu)
 /* Enter the guest until it comes back. False when KVM_RUN failed, with errno set. */
 static bool enter(struct vcpu *vcpu)
 {
-    bool entered;
+    bool entered, lends;
     int error;
 
     if (!vcpu->vm->has_run) {
         run_elsewhere(vcpu);
     }
     vcpu->mm_seen = mm_changes();
+    lends = guest_mask_lend(vcpu);
     helper_let(vcpu);
     entered = run(vcpu);
     error = errno;
+    if (lends) {
+        (void)stub_settle_mask(vcpu);
+        guest_mask_take(vcpu, !entered && error == EINTR);
+    }
     helper_hold(vcpu);
     gdb_left_guest(vcpu, entered && vcpu->run->exit_reason == KVM_EXIT_IO &&
                              vcpu->run->io.port == PORT_SYSCALL);

@@ -126,6 +126,10 @@ SIGNALS = (
     Payload("signal_actions", STATIC),
     Payload("signal_info"),
     Payload("signal_mask", STATIC),
+    Payload(
+        "guest_mask",
+        runs=_each(["calls", "pending", "killed", "killed-at-once", "routed", "ticks"]),
+    ),
     Payload("signal_nested"),
     Payload("signal_stack", STATIC),
     Payload("signal_restart"),

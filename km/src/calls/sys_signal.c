@@ -43,6 +43,7 @@ HANDLER(rt_sigprocmask)
 {
     uint64_t set, old = vcpu->signal_mask;
 
+    guest_mask_count(vcpu);
     if (args[3] != sizeof(set)) {
         return -EINVAL;
     }

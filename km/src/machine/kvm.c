@@ -197,6 +197,7 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
     }
     seal_memory((uint64_t)vcpu->run, vm->run_size);
     vcpu->run->kvm_valid_regs = vm->shared_at_exit;
+    vcpu->holds_back = false;
     cpu_init(vcpu);
     return true;
 }
@@ -254,6 +255,19 @@ void vcpu_release(struct vcpu *vcpu)
 {
     vcpu->next_free = parked;
     parked = vcpu;
+}
+
+bool vcpu_hold_back(const struct vcpu *vcpu, const uint64_t *mask)
+{
+    struct {
+        struct kvm_signal_mask head;
+        uint8_t set[sizeof(*mask)];
+    } of_kvm = {.head.len = sizeof(*mask)};
+
+    if (mask) {
+        memcpy(of_kvm.head.sigset, mask, sizeof(*mask));
+    }
+    return kvm_ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, mask ? &of_kvm : NULL) == 0;
 }
 
 /* Whether the payload's limit on address space leaves room for a vCPU's kvm_run. */

@@ -68,6 +68,10 @@ struct vcpu {
     uint64_t robust_list; /* set_robust_list(2) */
     uint64_t signal_mask; /* what the payload's thread blocks */
     bool mask_lent;       /* signal_mask is for one call only; own_mask is the thread's */
+    bool mask_in_guest;   /* the guest runs, and may change the mask in its stub's data */
+    bool mask_is_asked;   /* the next such call leaves */
+    bool holds_back;      /* KVM has been told of held_back */
+    uint64_t held_back;   /* signals that do not end KVM_RUN; all of these are in signal_mask */
     uint64_t own_mask;
     uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
     uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
@@ -117,6 +121,10 @@ struct vcpu *vcpu_acquire(struct vm *vm);
 
 /* Park a vCPU whose thread ends. */
 void vcpu_release(struct vcpu *vcpu);
+
+/* Let KVM hold back these signals while the guest runs; NULL: those that the host's thread blocks.
+ */
+bool vcpu_hold_back(const struct vcpu *vcpu, const uint64_t *mask);
 
 /*
  * In the child of fork(): the VM stayed with the parent. Make one like it around the copied memory,
@@ -239,6 +247,12 @@ void stub_after_fork(struct vcpu *vcpu, bool new_user_namespace);
  * or when the helper has made the call, which then has returned.
  */
 bool stub_settle(struct vcpu *vcpu);
+
+/*
+ * Where a vCPU stands in what changes the mask, because of a signal or a fault of the call's own
+ * pointers: set it before the call or behind. False when it stands elsewhere.
+ */
+bool stub_settle_mask(struct vcpu *vcpu);
 
 /* A vCPU that left by its stub shall return to the payload; its result goes to RAX. */
 void stub_return(struct vcpu *vcpu);
@@ -413,8 +427,7 @@ enum { REQUEST_NONE, REQUEST_POSTED, REQUEST_DONE, REQUEST_REFUSED };
 struct stub_data { /* stub_code.S knows the offsets */
     uint64_t rcx, r11, rax;
     uint64_t number;
-    uint8_t
-        kind[STUB_CALLS]; /* 0: leave; n: value[n - 1] is the answer; the next: ask the helper */
+    uint8_t kind[STUB_CALLS]; /* 0: leave; n: value[n - 1] is the answer; KIND_HELPED, KIND_MASK */
     uint8_t special[256];
     uint64_t value[STUB_ANSWERS];
     uint64_t watched;    /* whether the helper looks for requests */
@@ -427,9 +440,15 @@ struct stub_data { /* stub_code.S knows the offsets */
         uint32_t number, state;
         int64_t result;
     } request __attribute__((aligned(64)));
+    uint64_t mask; /* what the payload blocks; valid while the guest runs with KIND_MASK */
+    uint64_t
+        held_back;     /* signals that do not interrupt the guest: it cannot unblock these itself */
+    uint64_t old_mask; /* what it blocked before, and what is to be restored, during such a call */
+    uint64_t next, kept_flags, by_site;
 };
 
-#define KIND_HELPED (STUB_ANSWERS + 1)
+#define KIND_HELPED (STUB_ANSWERS + 1) /* ask the helper */
+#define KIND_MASK (STUB_ANSWERS + 2)   /* rt_sigprocmask(2): changes the mask there */
 #define BUDGET_ENDLESS UINT32_MAX
 
 /* The end of an island, after its code; read by stub_code.S. */

@@ -28,6 +28,8 @@ extern const uint8_t pvm_stub_code[], pvm_stub_saved[], pvm_stub_out[], pvm_stub
         name##_taken[], name##_end[]
 extern const uint8_t SITE_LABELS(pvm_stub_site);
 extern const uint8_t SITE_LABELS(pvm_stub_any);
+extern const uint8_t pvm_stub_mask[], pvm_stub_mask_changed[], pvm_stub_mask_given[],
+    pvm_stub_mask_switched[], pvm_stub_mask_back[], pvm_stub_mask_end[];
 extern const uint8_t hardware_stub_code[], hardware_stub_saved[], hardware_stub_out[],
     hardware_stub_taken[], hardware_stub_end[];
 
@@ -39,6 +41,8 @@ static const uint16_t answered[STUB_ANSWERS] = {__NR_getpid,  __NR_gettid, __NR_
 _Static_assert(offsetof(struct stub_data, request) == 896, "stub_code.S says so");
 _Static_assert(offsetof(struct stub_data, flags) == 880, "stub_code.S says so");
 _Static_assert(offsetof(struct stub_data, budget) == 888, "stub_code.S says so");
+_Static_assert(offsetof(struct stub_data, mask) == 960, "stub_code.S says so");
+_Static_assert(offsetof(struct stub_data, by_site) == 1000, "stub_code.S says so");
 
 #define OUT_SIZE 2          /* bytes of the instruction */
 #define FLAGS_SPECIAL 0x45U /* TF, DF, NT in the second byte of RFLAGS */
@@ -49,7 +53,7 @@ static bool ids_may_change; /* from outside: a user namespace whose map may stil
 static const struct stub {
     const uint8_t *code, *saved, *out, *taken, *end, *all_end;
 } stubs[] = {
-    {pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end, pvm_stub_any_end},
+    {pvm_stub_code, pvm_stub_saved, pvm_stub_out, pvm_stub_taken, pvm_stub_end, pvm_stub_mask_end},
     {hardware_stub_code, hardware_stub_saved, hardware_stub_out, hardware_stub_taken,
      hardware_stub_end, hardware_stub_end}};
 
@@ -226,6 +230,55 @@ static void settle_at_site(struct vcpu *vcpu, uint64_t at, bool loads)
     vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
 
+/* The call is made, and returns. */
+static void return_mask(struct vcpu *vcpu, uint64_t next)
+{
+    vcpu->regs->rax = 0;
+    vcpu->regs->rcx = next;
+    vcpu->regs->r11 = vcpu->regs->rflags;
+    vcpu->regs->rip = next;
+}
+
+/* It is yet to be made: as a call that is made again, which has left RCX and R11 behind. */
+static void set_before_mask(struct vcpu *vcpu, uint64_t next)
+{
+    const struct stub_data *data = stub_data(vcpu);
+
+    vcpu->regs->rax = data->rax;
+    vcpu->regs->rcx = next;
+    vcpu->regs->r11 = vcpu->regs->rflags;
+    vcpu->regs->rip = next - 2;
+}
+
+bool stub_settle_mask(struct vcpu *vcpu)
+{
+    struct stub_data *data = stub_data(vcpu);
+    const struct island *island = data->by_site ? island_find(data->island) : NULL;
+    uint64_t at = place_in_stub(vcpu), next = island ? island->next : island_next(data->next);
+    struct kvm_regs *regs = vcpu->regs;
+
+    if (vcpu->vm->hardware || !is_between(at, pvm_stub_mask, pvm_stub_mask_end)) {
+        return false;
+    }
+    next = next < GUEST_TOP ? next : 0; /* the payload has come by itself */
+    regs->rsp = is_between(at, pvm_stub_mask_switched, pvm_stub_mask_back) ? data->rsp : regs->rsp;
+    regs->rflags = cpu_clean_flags(data->kept_flags);
+    if (is_between(at, pvm_stub_mask_given, pvm_stub_mask_end)) {
+        return_mask(vcpu, next);
+    } else {
+        if (is_between(at, pvm_stub_mask_changed, pvm_stub_mask_given)) {
+            data->mask = data->old_mask;
+        }
+        if (island) {
+            set_before_call(vcpu, island, true);
+        } else {
+            set_before_mask(vcpu, next);
+        }
+    }
+    vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+    return true;
+}
+
 bool stub_settle(struct vcpu *vcpu)
 {
     const struct stub *stub = &stubs[vcpu->vm->hardware];
@@ -234,6 +287,9 @@ bool stub_settle(struct vcpu *vcpu)
     const struct stub_data *data = stub_data(vcpu);
     int64_t result;
 
+    if (stub_settle_mask(vcpu)) {
+        return false;
+    }
     for (size_t loads = 0; !vcpu->vm->hardware && loads < ARRAY_LEN(site_codes); loads++) {
         if (is_between(at, site_codes[loads].start, site_codes[loads].end)) {
             settle_at_site(vcpu, at, loads);

@@ -36,6 +36,15 @@
 #define ISLAND_NUMBER 8
 #define SITE_RSP DATA + 872
 #define SITE_STACK DATA + 888 /* 8 bytes below it, for the flags */
+#define KIND_MASK 8 /* rt_sigprocmask(2) */
+#define MASK_CALL 14
+#define MASK DATA + 960
+#define HELD_BACK DATA + 968
+#define OLD_MASK DATA + 976
+#define MASK_NEXT DATA + 984
+#define MASK_FLAGS DATA + 992
+#define BY_SITE DATA + 1000
+#define SITE_FLAGS DATA + 880 /* what SITE_STACK has room for */
 #define BUDGET DATA + 888 /* how often it may be answered here before it leaves */
 
 /*
@@ -99,6 +108,10 @@
     jrcxz 7f
     leal -1(%rcx), %ecx
     movl %ecx, BUDGET(%rip)
+    .ifc \prefix, pvm_stub
+    leaq -KIND_MASK(%r11), %rcx
+    jrcxz 9f
+    .endif
     leaq -KIND_HELPED(%r11), %rcx
     jrcxz 5f
     leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %r11
@@ -106,6 +119,14 @@
     movq SAVED_RCX(%rip), %rcx
     movq SAVED_R11(%rip), %r11
     \leave
+    .ifc \prefix, pvm_stub
+9:  movq SAVED_RCX(%rip), %rcx
+    movq %rcx, MASK_NEXT(%rip)
+    movq SAVED_R11(%rip), %r11
+    movq %r11, MASK_FLAGS(%rip)
+    movq $0, BY_SITE(%rip)
+    jmp pvm_stub_mask
+    .endif
 7:  jmp 1b
 5:  movl WATCHED(%rip), %ecx
     jrcxz 7b
@@ -167,7 +188,9 @@
     jrcxz 1f
     leaq -KIND_HELPED(%rcx), %rcx
     jrcxz 2f
-    leaq VALUE + 8 * (KIND_HELPED - 1)(%rip), %rax
+    leaq KIND_HELPED - KIND_MASK(%rcx), %rcx
+    jrcxz 9f
+    leaq VALUE + 8 * (KIND_MASK - 1)(%rip), %rax
     movq (%rax, %rcx, 8), %rax
     movq ISLAND(%rip), %rcx
 \prefix\()_answered:
@@ -178,6 +201,12 @@
     \number
     movq ISLAND_NEXT(%rcx), %rcx
     jmp pvm_stub_out
+9:  movq ISLAND(%rip), %rcx
+    movq ISLAND_NEXT(%rcx), %rcx
+    movq %rcx, MASK_NEXT(%rip)
+    movq %r11, MASK_FLAGS(%rip)
+    movq $1, BY_SITE(%rip)
+    jmp pvm_stub_mask
 2:  movl WATCHED(%rip), %ecx
     jrcxz 1b
     ASK %rax, 5f
@@ -193,6 +222,65 @@
 
     SITE pvm_stub_site, %rax, %rcx, SAVED_RCX, movl ISLAND_NUMBER(%rcx), %eax
     SITE pvm_stub_any, %rcx, %rax, SAVED_RAX, movq SAVED_RAX(%rip), %rax
+
+/*
+ * rt_sigprocmask(RDI how, RSI new, RDX old, R10 size) by the payload's own mask in the data: of a set
+ * that is given, and as long as no signal is unblocked that KVM holds back. MASK_NEXT is where the call
+ * goes on, MASK_FLAGS the payload's flags. RAX, RCX and R11 are free; the flags are restored. Up to
+ * _changed nothing has changed but these; from _given on all that remains is to return. Both pointers
+ * are read and written with the payload's rights: what faults, KVM's monitor finds here.
+ */
+    .set stub_code, pvm_stub_code
+    .globl pvm_stub_mask, pvm_stub_mask_changed, pvm_stub_mask_given, pvm_stub_mask_switched
+    .globl pvm_stub_mask_back, pvm_stub_mask_end
+    .balign 16
+pvm_stub_mask:
+    leaq -8(%r10), %rcx
+    jrcxz 1f
+    jmp 9f
+1:  movq %rsi, %rcx
+    jrcxz 9f
+    movq (%rsi), %rax
+    movq MASK(%rip), %r11
+    movl %edi, %ecx
+    jrcxz 2f
+    leal -1(%rcx), %ecx
+    jrcxz 3f
+    leal -1(%rcx), %ecx
+    jrcxz 4f
+    jmp 9f
+2:  orq %r11, %rax /* SIG_BLOCK */
+    jmp 4f
+3:  notq %rax /* SIG_UNBLOCK */
+    andq %r11, %rax
+4:  andq $~0x40100, %rax /* SIGKILL, SIGSTOP */
+    movq %r11, OLD_MASK(%rip)
+    movq %rax, %rcx
+    notq %rcx
+    andq HELD_BACK(%rip), %rcx
+    jrcxz 5f
+9:  movl $MASK_CALL, %eax
+    movq MASK_FLAGS(%rip), %r11
+    movq MASK_NEXT(%rip), %rcx
+    jmp pvm_stub_out
+5:  movq %rax, MASK(%rip)
+pvm_stub_mask_changed:
+    movq %rdx, %rcx
+    jrcxz pvm_stub_mask_given
+    movq %r11, (%rdx)
+pvm_stub_mask_given:
+    movq MASK_FLAGS(%rip), %r11
+    movq %r11, SITE_FLAGS(%rip)
+    movq %rsp, SITE_RSP(%rip)
+    leaq SITE_FLAGS(%rip), %rsp
+pvm_stub_mask_switched:
+    popfq
+    movq SITE_RSP(%rip), %rsp
+pvm_stub_mask_back:
+    movl $0, %eax
+    movq MASK_NEXT(%rip), %rcx
+    jmp *%rcx
+pvm_stub_mask_end:
 
     .balign 16
     STUB hardware_stub, sysretq

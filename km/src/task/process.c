@@ -232,6 +232,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
         pid = -errno;
     }
     memcpy(vcpu, &thread, sizeof(thread));
+    guest_mask_forget(vcpu);
     signal_waiting = 0;
     vcpu->run->immediate_exit = 0;
     signal_actions_use(actions);

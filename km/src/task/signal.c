@@ -120,7 +120,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     if (freeze_is_kick(info)) {
         return;
     }
-    if (current->signal_mask & SIGNAL_BIT(signo) ||
+    if (guest_mask_now(current) & SIGNAL_BIT(signo) ||
         (signal_waiting && signal_waiting != SIGNAL_STOP)) { /* one at a time */
         postpone(signo, info, host);
         return;
@@ -206,7 +206,7 @@ void signal_hold_all(void)
 
 void signal_release(struct vcpu *vcpu)
 {
-    if (!signal_waiting) {
+    if (!signal_waiting || signal_waiting == SIGNAL_STOP) {
         host_set_mask(vcpu->signal_mask);
     }
 }
@@ -237,6 +237,7 @@ void signal_init_thread(struct vcpu *vcpu, uint64_t mask)
 {
     current = vcpu;
     signal_waiting = 0;
+    vcpu->mask_in_guest = false; /* of another thread, before a fork */
     vcpu->signals_held = 0;
     vcpu->run->immediate_exit = 0;
     memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));

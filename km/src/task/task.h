@@ -153,6 +153,22 @@ int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t numbe
 /* Make `mask` what the payload blocks. */
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
 
+/* ---- guest_mask.c: a mask that the guest changes itself ---- */
+
+/* The payload changes its mask. */
+void guest_mask_count(struct vcpu *vcpu);
+
+/* Let the guest, which is entered next, change the mask; true where it can. It has left, because
+ * of a signal or else: the mask is the monitor's again, and the host's. */
+bool guest_mask_lend(struct vcpu *vcpu);
+void guest_mask_take(struct vcpu *vcpu, bool interrupted);
+
+/* What the thread blocks, also as long as its guest runs. */
+uint64_t guest_mask_now(const struct vcpu *vcpu);
+
+/* KVM has a vCPU's mask of another process, or none. */
+void guest_mask_forget(struct vcpu *vcpu);
+
 /* The bits of MXCSR that the CPU takes. */
 uint32_t mxcsr_mask(void);
 
