@@ -125,6 +125,15 @@ def test_a_program_that_starts_is_helped(km: Path, helped: Path, tmp_path: Path)
         assert helpers(pid)
 
 
+def test_a_program_that_starts_is_helped_again(km: Path, helped: Path, tmp_path: Path) -> None:
+    """The helper of a program that starts wakes for a few calls in a row, however often it slept."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    with calling([*before_others(), km, helped], tmp_path, b"done\n", "starting-in-groups") as pid:
+        status = Path(f"/proc/{pid}/task/{wait_for_helper(pid)}/status").read_text().split()
+        assert int(status[status.index("voluntary_ctxt_switches:") + 1]) >= 6
+
+
 def test_pipes_that_wait_are_served_too(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:

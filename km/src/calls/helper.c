@@ -46,6 +46,7 @@
 #define REST_MAX (2UL << 30)  /* and a second at most */
 #define REST_SHARE 4UL        /* it rested long enough when it then ran so many times as long */
 #define CALLS_FIRST 32U       /* calls in a row that make it: a small program ends before */
+#define CALLS_START 4U        /* that wake it while a program starts */
 #define CALLS_MIN 16U         /* that wake it */
 #define CALLS_MAX 16384U      /* likewise, when it often had little to do */
 #define SPINS 600             /* of the guest, some 20 us, then it leaves */
@@ -360,6 +361,7 @@ static bool is_unwanted(const struct vcpu *vcpu)
 
 void helper_count(struct vcpu *vcpu, uint64_t number)
 {
+    uint32_t wanted;
     uint64_t now;
 
     if (!helper_may_make(number) || is_unwanted(vcpu)) {
@@ -369,7 +371,11 @@ void helper_count(struct vcpu *vcpu, uint64_t number)
     helper.begin = helper.begin ? helper.begin : now;
     helper.calls = now - helper.last < gap(now) ? helper.calls + 1 : helper.calls / 2;
     helper.last = now;
-    if (helper.calls < load(&helper.wanted) || load(&helper.awake) ||
+    wanted = load(&helper.wanted);
+    if (helper.vcpu && now - helper.begin < START && wanted > CALLS_START) {
+        wanted = CALLS_START;
+    }
+    if (helper.calls < wanted || load(&helper.awake) ||
         now < __atomic_load_n(&helper.rest_end, __ATOMIC_RELAXED)) {
         return;
     }

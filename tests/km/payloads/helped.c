@@ -21,6 +21,8 @@
 #define SIZE 5000
 #define ROUNDS 200
 #define APART 500000 /* cycles */
+#define GROUPS 12
+#define GROUPS_APART 4000000UL /* cycles: some 1.5 ms */
 
 static const char name[] = "helped.file";
 static volatile sig_atomic_t signals;
@@ -407,17 +409,27 @@ static void until_told(bool with_others)
     printf("signals: %d\n", signals > 0);
 }
 
-/* Its first calls are further apart than those in a row are, but not very far. */
-static void starting(void)
+static void compute(uint64_t cycles)
+{
+    uint64_t then = __builtin_ia32_rdtsc();
+
+    while (__builtin_ia32_rdtsc() - then < cycles) {
+    }
+}
+
+/* Its first calls are further apart than those in a row are, but not very far; some come a few at a
+ * time, as while a program loads its libraries. */
+static void starting(bool in_groups)
 {
     char byte;
 
     for (unsigned i = 0; i < 40; i++) {
-        uint64_t then = __builtin_ia32_rdtsc();
-
         CHECK(access("nothing", F_OK) < 0 && errno == ENOENT);
-        while (__builtin_ia32_rdtsc() - then < APART) {
-        }
+        compute(APART);
+    }
+    for (unsigned i = 0; in_groups && i < 8 * GROUPS; i++) {
+        compute(i % 8 ? 0 : GROUPS_APART);
+        CHECK(access("nothing", F_OK) < 0 && errno == ENOENT);
     }
     printf("ready\n");
     (void)fflush(stdout);
@@ -454,8 +466,8 @@ int main(int argc, char **argv)
         on_one_cpu();
     } else if (is_case(argv, "until-told") || is_case(argv, "until-told-beside")) {
         until_told(is_case(argv, "until-told-beside"));
-    } else if (is_case(argv, "starting")) {
-        starting();
+    } else if (is_case(argv, "starting") || is_case(argv, "starting-in-groups")) {
+        starting(is_case(argv, "starting-in-groups"));
     } else {
         burst(2 * ROUNDS);
     }
