@@ -39,11 +39,19 @@ class Language:
     options: tuple[str, ...]
     """Its options that the snapshot can take as the first word; else that is a script."""
     prefixes: tuple[str, ...]
-    """Of variables that it looks at when it starts: a container has to have the same."""
+    """Of variables that it, its loader or its C library looks at when it starts: a container has to
+    have the same."""
+    absent: tuple[str, ...]
+    """Files that it, its loader or its C library would read when it starts, and that no image has."""
 
 
 LANGUAGES = {
-    "python3": Language("/usr/bin/python3", ("-c", "-m"), ("PYTHON", "LANG", "LC_")),
+    "python3": Language(
+        "/usr/bin/python3",
+        ("-c", "-m"),
+        ("PYTHON", "LANG", "LC_", "LOCPATH", "LD_", "GLIBC_", "MALLOC_", "TZ", "OPENSSL_"),
+        ("/etc/ld.so.preload", "/etc/localtime", "/usr/bin/pyvenv.cfg", "/usr/pyvenv.cfg"),
+    ),
 }
 
 
@@ -192,9 +200,12 @@ def _describe(image: Image, files: list[str], made_for: str, release: Release) -
     """Return what krun has to know of the snapshot of IMAGE, which has read FILES."""
     language = LANGUAGES[image.recipe.name]
     read: dict[str, dict[str, list[int]]] = {}
+    absent = [file for file in language.absent if file.lstrip("/") not in image.tree]
     for file in files:
         path = file.lstrip("/")
-        if path in image.tree and not image.tree[path].target:
+        if path not in image.tree:
+            absent.append(file)
+        elif not image.tree[path].target:
             folder, _, name = file.rpartition("/")
             read.setdefault(folder, {})[name] = [len(image.tree[path].data), MTIME]
     program = resolve(image.tree, normalise(language.program))[-1]
@@ -212,6 +223,7 @@ def _describe(image: Image, files: list[str], made_for: str, release: Release) -
             if name.startswith(language.prefixes)
         },
         "files": read,
+        "absent": absent,
     }
 
 

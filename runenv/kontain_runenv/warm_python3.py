@@ -20,13 +20,14 @@ HERE = "<snapshot>"
 
 
 def _prepare() -> None:
-    """Import what programs will, and say which files that has read."""
+    """Import what programs will, and say which files that has read, or looked for in vain."""
     import gc
 
     for name in MODULES:
         __import__(name)
     with open("/proc/self/maps", encoding="utf-8") as maps:
         files = {line.split(None, 5)[5].rstrip() for line in maps if "/" in line}
+    files.update(path for path in sys.path if path.endswith(".zip"))
     for module in list(sys.modules.values()):
         files.update(getattr(module, name, None) or "" for name in ("__file__", "__cached__"))
     print(*sorted(file for file in files if file[:1] == "/"), sep="\n", flush=True)
@@ -65,6 +66,10 @@ def _begin() -> None:
     for folder, changed in _folders():
         if FOLDERS.get(folder) != changed:
             site.addsitedir(folder, known)
+    if "sitecustomize" not in sys.modules:
+        site.execsitecustomize()
+    if site.ENABLE_USER_SITE and "usercustomize" not in sys.modules:
+        site.execusercustomize()
     _draw()
 
 

@@ -169,10 +169,12 @@ def test_two_containers_draw_other_random_numbers(container: Container) -> None:
     ("change", "why"),
     [
         (lambda doc: doc["env"].append("PYTHONHASHSEED=0"), "another environment"),
+        (lambda doc: doc["env"].append("LD_PRELOAD=/app/audit.so"), "another environment"),
+        (lambda doc: doc["env"].append("TZ=Asia/Tokyo"), "another environment"),
         (lambda doc: doc.update(cwd="/"), "another folder"),
         (lambda doc: doc["user"].update(umask=0o77), "another umask"),
     ],
-    ids=["environment", "folder", "umask"],
+    ids=["environment", "loader", "zone", "folder", "umask"],
 )
 def test_process_that_would_start_otherwise(
     container: Container, change: Callable[[dict[str, object]], None], why: str
@@ -211,6 +213,26 @@ def test_image_with_another_library(container: Container) -> None:
     path.unlink()
     path.write_text(text + "\n")
     assert "the image has another" in container.why_not()
+
+
+@pytest.mark.parametrize(
+    "path", ["etc/ld.so.preload", "etc/localtime", "usr/bin/pyvenv.cfg", "usr/lib/python3{}.zip"]
+)
+def test_file_that_the_image_had_not(container: Container, path: str) -> None:
+    """Where there is a file that an interpreter reads when it starts, one starts as ever."""
+    version = next(container.bundle.rootfs.glob("usr/lib/python3.*")).name[len("python3.") :]
+    path = path.format(version)
+    (container.bundle.rootfs / path).write_text("")
+    assert f"the container has /{path}" in container.why_not()
+
+
+def test_user_has_a_module_of_the_start(container: Container) -> None:
+    """A module usercustomize acts in a resumed interpreter as in one that starts."""
+    version = next(container.bundle.rootfs.glob("usr/lib/python3.*")).name
+    modules = container.bundle.rootfs / f"usr/local/lib/{version}/dist-packages"
+    modules.mkdir(parents=True)
+    (modules / "usercustomize.py").write_text("print('audited')\n")
+    assert container("-c", FROZEN).stdout == "audited\nTrue\n"
 
 
 def test_changed_km_makes_it_anew(container: Container, snapshots: Path, tmp_path: Path) -> None:

@@ -184,6 +184,20 @@ def _check_image(about: dict[str, Any], tree: Rootfs) -> None:
         if any(place == folder or place.startswith(f"{folder}/") for place in tree.places):
             raise UnfitError(f"something is mounted at or below {folder}")
         _check_folder(tree, folder, wanted)
+    for path in document.strings(about, "absent"):
+        _check_absent(tree, path)
+
+
+def _check_absent(tree: Rootfs, path: str) -> None:
+    """Refuse a container that has the file PATH, which the snapshot did not find."""
+    try:
+        found = tree.walk(path)
+    except OSError:
+        return
+    except Exception as reason:  # noqa: BLE001 - a tree that is not known
+        raise UnfitError(f"it cannot be told whether the container has {path}: {reason}") from None
+    posix.close(found.fd)
+    raise UnfitError(f"the container has {path}")
 
 
 def _check_folder(tree: Rootfs, folder: str, wanted: Mapping[str, list[int]]) -> None:
