@@ -31,6 +31,7 @@
 #define TERMIOS2 44
 #define IFREQ 40
 #define FSXATTR 28
+#define PIDFD_INFO(size) (0xc000ff0b | (size) << 16) /* PIDFD_GET_INFO */
 
 static const struct {
     uint32_t command, size; /* bytes behind the pointer; 0: the argument is a number */
@@ -131,7 +132,11 @@ static const struct {
     {BLKALIGNOFF, 4},
     {BLKPBSZGET, 4},
     {BLKRAGET, 8},
-    {0x40085400, 8}, /* TFD_IOC_SET_TICKS */
+    {0x40085400, 8},       /* TFD_IOC_SET_TICKS */
+    {PIDFD_INFO(64U), 64}, /* since Linux 6.13; it grows */
+    {PIDFD_INFO(72U), 72},
+    {PIDFD_INFO(80U), 80},
+    {PIDFD_INFO(88U), 88},
     {NS_GET_USERNS, 0},
     {NS_GET_PARENT, 0},
     {NS_GET_NSTYPE, 0},

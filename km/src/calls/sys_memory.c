@@ -235,19 +235,17 @@ HANDLER(futex_waitv)
     uint64_t with_copy[6], count = (uint32_t)args[1];
 
     (void)vcpu;
-    if (!count || count > ARRAY_LEN(waiters)) {
-        return -EINVAL;
-    }
-    if (guest_read(waiters, args[0], count * sizeof(*waiters)) < 0) {
-        return -EFAULT;
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        if (!guest_ok(waiters[i].address, sizeof(waiters->value))) {
-            return -EFAULT;
-        }
-    }
     memcpy(with_copy, args, sizeof(with_copy));
-    with_copy[0] = (uint64_t)waiters;
+    if (count <= ARRAY_LEN(waiters) && args[0]) { /* else the kernel says what comes first */
+        bool reads = guest_read(waiters, args[0], count * sizeof(*waiters)) == 0;
+
+        for (uint64_t i = 0; reads && i < count; i++) {
+            if (!guest_ok(waiters[i].address, sizeof(waiters->value))) {
+                waiters[i].address = NOWHERE | (waiters[i].address & 7);
+            }
+        }
+        with_copy[0] = reads ? (uint64_t)waiters : NOWHERE;
+    }
     return host_syscall(__NR_futex_waitv, with_copy);
 }
 

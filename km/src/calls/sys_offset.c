@@ -121,7 +121,7 @@ HANDLER(preadv2)
 /* What of an argument that points to an offset the kernel gets a copy of. */
 struct copied {
     uint64_t addr; /* the payload's, or 0 */
-    uint64_t before, offset;
+    uint64_t offset;
 };
 
 static int64_t copy_in(struct copied *copy, uint64_t *arg)
@@ -135,20 +135,21 @@ static int64_t copy_in(struct copied *copy, uint64_t *arg)
         copy->addr = 0;
         return 0;
     }
-    copy->before = copy->offset;
     *arg = (uint64_t)&copy->offset;
     return offset_is_monitors(copy->offset) ? -EINVAL : 0;
 }
 
 static int64_t copy_out(const struct copied *copy)
 {
-    return !copy->addr || copy->offset == copy->before
-               ? 0
-               : guest_write(copy->addr, &copy->offset, sizeof(copy->offset));
+    return copy->addr ? guest_write(copy->addr, &copy->offset, sizeof(copy->offset)) : 0;
 }
 
-/* A call whose arguments number i and j point to offsets, or are null. */
-static int64_t call_with_offsets(uint64_t number, const uint64_t *args, unsigned i, unsigned j)
+/*
+ * A call whose arguments number i and j point to offsets, or are null. From the result `least` on
+ * the kernel writes them back, also where they are as before.
+ */
+static int64_t call_with_offsets(uint64_t number, const uint64_t *args, unsigned i, unsigned j,
+                                 int64_t least)
 {
     struct copied one, other = {0};
     uint64_t with_copies[6];
@@ -163,6 +164,9 @@ static int64_t call_with_offsets(uint64_t number, const uint64_t *args, unsigned
         return result;
     }
     result = host_syscall(number, with_copies);
+    if (result < least) {
+        return result;
+    }
     return copy_out(&one) < 0 || copy_out(&other) < 0 ? -EFAULT : result;
 }
 
@@ -183,7 +187,7 @@ HANDLER(sendfile)
     int64_t error = refuse_copy(args[1]);
 
     (void)vcpu;
-    return error < 0 ? error : call_with_offsets(__NR_sendfile, args, 2, 2);
+    return error < 0 ? error : call_with_offsets(__NR_sendfile, args, 2, 2, INT64_MIN);
 }
 
 /* ssize_t splice(int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags)
@@ -193,12 +197,12 @@ HANDLER(splice)
     int64_t error = refuse_copy(args[0]);
 
     (void)vcpu;
-    return error < 0 ? error : call_with_offsets(__NR_splice, args, 1, 3);
+    return error < 0 ? error : call_with_offsets(__NR_splice, args, 1, 3, 0);
 }
 
 /* ssize_t copy_file_range(the same) */
 HANDLER(copy_file_range)
 {
     (void)vcpu;
-    return call_with_offsets(__NR_copy_file_range, args, 1, 3);
+    return call_with_offsets(__NR_copy_file_range, args, 1, 3, 1);
 }

@@ -7,8 +7,10 @@
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static void policies(void)
@@ -37,15 +39,55 @@ static void futexes(void)
         uint64_t value, address;
         uint32_t flags, reserved;
     } waiters[2] = {{1, (uint64_t)&words[0], 2, 0}, {3, (uint64_t)&words[1], 2, 0}};
-    struct timespec soon;
+    struct timespec soon = {0, 0};
 
     SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, NULL, 0)); /* the second is not 3 */
     SHOW(syscall(SYS_futex_waitv, waiters, 0, 0, NULL, 0));
     SHOW(syscall(SYS_futex_waitv, waiters, 129, 0, NULL, 0));
+    SHOW(syscall(SYS_futex_waitv, NULL, 1, 0, NULL, 0));
+    SHOW(syscall(SYS_futex_waitv, 1, 1, 0, NULL, 0));
+    SHOW(syscall(SYS_futex_waitv, 1, 1, 5, NULL, 0));
+    SHOW(syscall(SYS_futex_waitv, 1, 1, 0, &soon, 99));
+    waiters[0].address = UINT64_MAX - 6;
+    SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, NULL, 0));
+    waiters[0].address = UINT64_MAX - 7;
+    SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, NULL, 0));
+    waiters[0].address = (uint64_t)&words[0];
     (void)clock_gettime(CLOCK_MONOTONIC, &soon);
     soon.tv_sec--;
     waiters[1].value = 2;
     SHOW(syscall(SYS_futex_waitv, waiters, 2, 0, &soon, CLOCK_MONOTONIC));
+}
+
+/* What the kernel tells of a process by its descriptor, since Linux 6.13. */
+static void process_info(void)
+{
+    static const unsigned long sizes[] = {16, 64, 72, 80};
+    uint64_t info[16];
+    pid_t child = fork();
+    int fd;
+
+    if (!child) {
+        (void)pause();
+        _exit(0);
+    }
+    fd = (int)syscall(SYS_pidfd_open, child, 0);
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        unsigned long command = 0xc000ff0b | sizes[i] << 16;
+        uint32_t ids[5];
+
+        memset(info, 0, sizeof(info));
+        info[0] = 3; /* of whom it is, and its control group */
+        SHOW(ioctl(fd, command, info));
+        memcpy(ids, info + 2, sizeof(ids));
+        printf("it: %d, its parent: %d, user %u, group %u\n", ids[0] == (uint32_t)child,
+               ids[2] == (uint32_t)getpid(), ids[3], ids[4]);
+        SHOW(ioctl(fd, command, NULL));
+        SHOW(ioctl(fd, command, UINT64_MAX));
+    }
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    SHOW(ioctl(fd, 0xc040ff0b, info));
+    SHOW(close(fd));
 }
 
 static void queues(void)
@@ -83,6 +125,7 @@ int main(void)
 
     policies();
     futexes();
+    process_info();
     queues();
     SHOW(syscall(SYS_name_to_handle_at, AT_FDCWD, ".", &handle, &mount, 0)); /* too little room */
     SHOW(syscall(451, -1, none, none, 0));                                   /* cachestat */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Opens files that may be executed, and others, to write, cut and make: who watches them is told of
- * these openings alone. */
+/* Opens files that may be executed, and others, to write, cut and make: inotify reports these
+ * openings alone. */
 #include "payload.h"
 
 #include <fcntl.h>
