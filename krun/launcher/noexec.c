@@ -4,18 +4,20 @@
  * private, but for programs of the host's. A backend runs it when all mounts are made and the
  * container is not yet entered:
  *
- *   krun-noexec [--outside] [--read-only] [--seal-memory] ROOT [PROGRAM...]
+ *   krun-noexec [--outside] [--read-only] [--folder PATH]... [--seal-memory] ROOT [PROGRAM...]
  *
  * ROOT is a path of the host, a PROGRAM one of the container. With --outside the hook begins in the
  * host's namespaces and enters the mounts of the container's process, whose state it reads from
  * standard input. --read-only makes the root itself read-only too; the backend's own remount would
- * come later and drop noexec. --seal-memory says that the container has a pid namespace of its own,
- * in which no file in memory shall be executable.
+ * come later and drop noexec. A --folder is made before that, as the container's root, where the
+ * backend would make it later. --seal-memory says that the container has a pid namespace of its
+ * own, in which no file in memory shall be executable.
  */
 #include "noexec.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -24,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -40,6 +43,8 @@
 #define NO_SYMFOLLOW 256 /* MS_NOSYMFOLLOW */
 
 #define MOST_PROGRAMS 64
+#define MOST_FOLDERS 2
+#define FOLDER_MODE 0755 /* as both backends make them */
 #define MEMFD_NOEXEC "/proc/sys/vm/memfd_noexec"
 #define STATE_HEAD                                                                                 \
     8192 /* bytes of the state in which the process is: before it is the ID alone                  \
@@ -56,6 +61,7 @@ struct how {
 static struct hook {
     const char *root;
     char **programs; /* ends in NULL */
+    char *folders[MOST_FOLDERS + 1];
     bool outside, read_only, seal_memory;
 } hook;
 
@@ -137,35 +143,98 @@ static int open_namespace(long pid, const char *name)
     return fd;
 }
 
+/* Open what is at a path of the container; a link of the image leads to no file of the host. */
+static int open_below(int root, const char *path, uint64_t flags)
+{
+    struct how how = {.flags = flags | O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+
+    return (int)syscall(NR_OPENAT2, root, path, &how, sizeof(how));
+}
+
+/* Make a folder of the container, with those above it. Of one that cannot be the backend tells. */
+static void make_folder(int root, char *path)
+{
+    int above = dup(root);
+
+    for (char *end = path; above >= 0 && *end;) {
+        char *name = end + strspn(end, "/"), kept;
+        int found;
+
+        end = name + strcspn(name, "/");
+        kept = *end;
+        *end = '\0';
+        found = open_below(root, path, O_DIRECTORY);
+        if (found < 0 && errno == ENOENT && mkdirat(above, name, FOLDER_MODE) == 0) {
+            found = open_below(root, path, O_DIRECTORY);
+        }
+        *end = kept;
+        (void)close(above);
+        above = found;
+    }
+    (void)close(above);
+}
+
+static void make_folders(void)
+{
+    int root = open(hook.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    for (char **folder = hook.folders; root >= 0 && *folder; folder++) {
+        make_folder(root, *folder);
+    }
+    (void)close(root);
+}
+
+/* Become the root of a container's users; EINVAL says that the container has none of its own. */
+static bool become_root_of(int users)
+{
+    if (setns(users, CLONE_NEWUSER) != 0) {
+        return errno == EINVAL;
+    }
+    return setgroups(0, NULL) == 0 && setgid(0) == 0 && setuid(0) == 0;
+}
+
+/* Likewise, as the root of a container's users: where that may not write, the hook does not. */
+static void make_folders_as(int users)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (become_root_of(users)) {
+            make_folders();
+        }
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        fail("start a process in", "the container's user namespace");
+    }
+}
+
 /* Enter the mounts of the container's process. */
 static void enter(long pid)
 {
-    int mounts;
+    int mounts, users;
 
     if (pid <= 0) {
         errno = ESRCH;
         fail("find the process of the container in", "its state");
     }
     mounts = open_namespace(pid, "mnt");
+    users = open_namespace(pid, "user");
     if (hook.seal_memory) {
         seal_memory_of(open_namespace(pid, "pid"));
     }
     if (setns(mounts, CLONE_NEWNS) != 0) {
         fail("enter", "the container's mounts");
     }
+    if (hook.folders[0]) {
+        make_folders_as(users);
+    }
 }
 
 static int set(int fd, const char *path, unsigned flags, struct attributes attributes)
 {
     return (int)syscall(NR_MOUNT_SETATTR, fd, path, flags, &attributes, sizeof(attributes));
-}
-
-/* Open a program as the container will see it; a link of the image leads to no file of the host. */
-static int open_program(int root, const char *path)
-{
-    struct how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-
-    return (int)syscall(NR_OPENAT2, root, path, &how, sizeof(how));
 }
 
 /* Do it by two calls for all mounts; false where Linux is older than 5.12. */
@@ -179,7 +248,7 @@ static bool restrict_tree(void)
         fail("open", hook.root);
     }
     for (; hook.programs[count]; count++) {
-        programs[count] = open_program(root, hook.programs[count]);
+        programs[count] = open_below(root, hook.programs[count], 0);
         if (programs[count] < 0 && errno == ENOSYS) {
             return false;
         }
@@ -320,9 +389,16 @@ static void restrict_mounts(void)
 
 static bool take_words(int argc, char **argv)
 {
-    int at = 1;
+    int at = 1, folders = 0;
 
     for (; at < argc && argv[at][0] == '-'; at++) {
+        if (strcmp(argv[at], "--folder") == 0) {
+            if (++at >= argc || folders == MOST_FOLDERS) {
+                return false;
+            }
+            hook.folders[folders++] = argv[at];
+            continue;
+        }
         hook.outside |= strcmp(argv[at], "--outside") == 0;
         hook.read_only |= strcmp(argv[at], "--read-only") == 0;
         hook.seal_memory |= strcmp(argv[at], "--seal-memory") == 0;
@@ -345,8 +421,11 @@ int krun_noexec(int argc, char **argv)
     }
     if (hook.outside) {
         enter(pid);
-    } else if (hook.seal_memory) {
-        seal_memory();
+    } else {
+        if (hook.seal_memory) {
+            seal_memory();
+        }
+        make_folders();
     }
     if (!restrict_tree()) {
         restrict_mounts();

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import socket
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
@@ -185,6 +186,71 @@ def no_new_calls() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filters, 0, 0):
         raise OSError(ctypes.get_errno(), "seccomp")
+
+
+@pytest.mark.parametrize("users", ["host's", "own"])
+def test_working_directory_that_a_read_only_root_lacks(
+    krun: Runtime, bundle: BundleFolder, users: str
+) -> None:
+    """It is made, with the backend's owner and mode, before the hook makes the root read-only."""
+    bundle.doc["root"]["readonly"] = True
+    bundle.doc["process"]["cwd"] = "/new/../link/dir"
+    (bundle.rootfs / "link").symlink_to("/../far")
+    (bundle.rootfs / "far").mkdir()
+    if users == "own":
+        add_user_namespace(bundle)
+        os.chown(bundle.rootfs / "far", 100000, 100000)
+    path = bundle.args("sh", "-c", "pwd; ls -ldn . ..; echo x > file")
+
+    def look(done: subprocess.CompletedProcess[str]) -> tuple[int, list[str]]:
+        words = [line.split()[:4] for line in done.stdout.splitlines()]
+        assert "Read-only file system" in done.stderr, done.stderr
+        (bundle.rootfs / "far" / "dir").rmdir()
+        return done.returncode, [word for line in words for word in line]
+
+    mine = look(krun("run", "-b", path, "c"))
+    assert mine == look(krun.bare("run", "-b", path, "c"))
+    assert "drwxr-xr-x" in mine[1]
+
+
+def test_working_directory_that_the_container_may_not_make(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path
+) -> None:
+    """Below a folder of the host's the hook makes none, for it has the rights of the container."""
+    (tmp_path / "data").mkdir(mode=0o755)
+    bundle.doc["mounts"].append(
+        {
+            "destination": "/data",
+            "type": "bind",
+            "source": str(tmp_path / "data"),
+            "options": ["bind"],
+        }
+    )
+    bundle.doc["root"]["readonly"] = True
+    bundle.doc["process"]["cwd"] = "/data/new"
+    add_user_namespace(bundle)
+
+    for call in (krun, krun.bare):
+        done = call("run", "-b", bundle.args("true"), "c")
+        assert done.returncode == 1, done.stderr
+        assert not list((tmp_path / "data").iterdir())
+
+
+def test_notify_socket_in_a_read_only_root(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path
+) -> None:
+    """The socket by which a program tells systemd that it is ready is in the container, as its own."""
+    if krun.backend == "runc":
+        pytest.skip("runc mounts the socket before the hook begins")
+    bundle.doc["root"]["readonly"] = True
+    add_user_namespace(bundle)
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(address))
+        path = bundle.args("sh", "-c", "ls $NOTIFY_SOCKET")
+        done = krun("run", "-b", path, "c", env={**os.environ, "NOTIFY_SOCKET": str(address)})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("/notify")
 
 
 MOUNTS = """

@@ -69,13 +69,17 @@ def test_root_is_writable_or_not(krun: Runtime, bundle: BundleFolder, readonly: 
 
 
 def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> None:
-    """A startContainer hook is a program of the image, which the kernel refuses."""
+    """A startContainer hook is a program of the image: it is refused, and `features` has none."""
     bundle.doc["hooks"] = {"startContainer": [{"path": "/bin/touch", "args": ["touch", "/x"]}]}
     bundle.doc["root"]["readonly"] = False
     (bundle.rootfs / "bin" / "touch").symlink_to("busybox")
 
-    krun("run", "-b", bundle.args("true"), "c")
+    done = krun("run", "-b", bundle.args("true"), "c")
     assert not (bundle.rootfs / "x").exists()
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "hooks.startContainer" in done.stderr
+    assert "startContainer" not in json.loads(krun("features").stdout)["hooks"]
+    assert not krun.root.exists() or not list(krun.root.iterdir())
 
 
 @pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])

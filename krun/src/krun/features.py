@@ -12,14 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CHECKPOINT = "org.opencontainers.runc.checkpoint.enabled"
-_HOOKS = [
-    "prestart",
-    "createRuntime",
-    "createContainer",
-    "startContainer",
-    "poststart",
-    "poststop",
-]
+_HOOKS = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 _MOUNT_OPTIONS = [
     "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion",
     "lazytime", "mand", "noatime", "nodev", "nodiratime", "noexec", "noiversion", "nolazytime",
@@ -41,6 +34,7 @@ def show(backend: Backend) -> int:
     notes = known.get("annotations") or {}
     if _CHECKPOINT in notes:
         known["annotations"] = {**notes, _CHECKPOINT: "false"}
+    known["hooks"] = [stage for stage in known.get("hooks") or [] if stage in _HOOKS]
     return say(document.dumps(known) + "\n", status)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from krun import document, mounts, release, resolve
 from krun.errors import KrunError
 from krun.policy import Policy
@@ -83,10 +85,14 @@ class Rewriter:
         places = [program["destination"] for program in programs]
         read_only = bool(root.get("readonly"))
         stage, options = noexec_stage(read_only=read_only, outside=outside)
+        if read_only:
+            for folder in _late_folders(process, backend):
+                options += ["--folder", folder]
         if mounts.has_own(linux, "pid"):
             options.append("--seal-memory")
         hook = {"path": launcher, "args": ["krun-noexec", *options, rootfs, *places]}
         hooks = document.member(doc, "hooks", dict) or {}
+        check_hooks(hooks)
         annotations = document.member(doc, "annotations", dict)
         if annotations:
             doc = {**doc, "annotations": self.policy.handed_on(annotations)}
@@ -194,6 +200,16 @@ def allowed(caps: list[str], policy: Policy) -> list[str]:
     return kept
 
 
+def check_hooks(hooks: dict[str, Any]) -> None:
+    """Refuse HOOKS that are programs of the image, which may run in a VM alone."""
+    if document.objects(hooks, "startContainer", "hooks."):
+        raise KrunError(
+            "cannot keep the container in its VM: hooks.startContainer would run a program of the "
+            "image outside of it",
+            "leave it out, or make it a hook createContainer, with a program of the host",
+        )
+
+
 def check_limits(process: dict[str, Any]) -> None:
     """Refuse limits of PROCESS under which the kernel cannot load km, which then says nothing."""
     for given in document.objects(process, "rlimits", "process."):
@@ -242,6 +258,18 @@ def noexec_stage(*, read_only: bool, outside: bool) -> tuple[str, list[str]]:
     """
     options = ["--outside"] * outside + ["--read-only"] * read_only
     return "createRuntime" if outside else "createContainer", options
+
+
+def _late_folders(process: dict[str, Any], backend: str) -> list[str]:
+    """Return what BACKEND would make in the root after the hook, when that is read-only already.
+
+    That is the working directory of PROCESS, and crun's mount of systemd's socket for readiness
+    (NOTIFY_SOCKET): its folder has the name of the caller's socket.
+    """
+    cwd = document.member(process, "cwd", str, "process.") or "/"
+    socket = posix.environ.get(b"NOTIFY_SOCKET") if backend == "crun" else None
+    folders = [cwd] if socket is None else [cwd, socket.decode()]
+    return [folder for folder in folders if folder.startswith("/") and "\0" not in folder]
 
 
 def removal_hook(folder: str) -> dict[str, Any]:
