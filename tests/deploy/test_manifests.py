@@ -44,6 +44,26 @@ def mounts(container: dict[str, Any]) -> set[str]:
     return {mount["name"] for mount in container.get("volumeMounts", [])}
 
 
+def test_what_is_privileged_reads_nothing_of_others() -> None:
+    """What a container with rights on the node mounts no container without them may write."""
+    shared = 0
+    for pod, container in containers():
+        if container["securityContext"].get("privileged"):
+            continue
+        rights = [one for owner, one in containers() if owner == pod and one != container]
+        theirs = {
+            name
+            for one in rights
+            if one["securityContext"].get("privileged")
+            for name in mounts(one)
+        }
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] in theirs:
+                shared += 1
+                assert mount.get("readOnly"), (container["name"], mount)
+    assert shared
+
+
 def test_what_is_privileged_has_no_token() -> None:
     """A container with rights on the node has none in the cluster, and the other way round."""
     kinds = set()

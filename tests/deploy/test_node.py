@@ -155,6 +155,19 @@ def test_the_containers_meet_in_a_file(tmp_path: Any, monkeypatch: pytest.Monkey
     assert status.decided() == 1
 
 
+def test_a_status_is_written_through_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in the place of the file leads the container with rights on the node nowhere."""
+    (tmp_path / "victim").write_text("kept", encoding="ascii")
+    (tmp_path / "status.draft").symlink_to("victim")
+    (tmp_path / "status.json").symlink_to("victim")
+    monkeypatch.setattr(status, "FILE", tmp_path / "status.json")
+    status.write(Status(INSTALLED))
+    assert (tmp_path / "victim").read_text(encoding="ascii") == "kept"
+    assert status.read() == Status(INSTALLED)
+
+
 def test_two_installers_on_one_node_take_turns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

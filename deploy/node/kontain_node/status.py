@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of the container that works on the node to the one that talks to the cluster.
 
-It is a file of a volume that both have: `state` is "installing", "installed", "failed" or "gone"; `version`
+It is a file of a volume that both have, and that only the first may write: `state` is "installing", "installed", "failed" or "gone"; `version`
 what the node has; `words` why it failed; `usable` whether pods run by what the node has; `note` what
 else an operator should know.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Optional
 
 FILE = Path("/status/status.json")
-DECIDED = FILE.with_name("decided")
-"""Is there once this node's pod is Ready: a rollout continues with the next node."""
+DECIDED = Path("/decided/decided")
+"""Of the one that talks to the cluster: is there once this node's pod is Ready: a rollout continues with the next node."""
 INSTALLING, INSTALLED, FAILED, GONE = "installing", "installed", "failed", "gone"
 
 
@@ -32,9 +32,14 @@ class Status:
 
 
 def write(status: Status) -> None:
-    """Put a status where the other container sees all of it or nothing."""
+    """Put a status where the other container sees all of it or nothing.
+
+    Should another container get to write there, root still writes through no link of its.
+    """
     draft = FILE.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(status)), encoding="utf-8")
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8") as file:
+        json.dump(asdict(status), file)
     os.replace(draft, FILE)  # noqa: PTH105  over what is there
 
 
