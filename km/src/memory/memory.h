@@ -96,9 +96,11 @@ int64_t guest_read_path(char *to, uint64_t addr);
 
 /* ---- */
 
-/* What is present before the first touch: small mappings, since each exit for a page fault costs.
- */
+/* Mappings up to these sizes are entered in the page tables before the first touch: when their
+ * rights change, and those of files when they are mapped. An exit for a page fault costs as much as
+ * 10,000 entries. */
 #define POPULATE_MAX (1UL << 20)
+#define POPULATE_FILE_MAX (16UL << 20)
 
 void mm_init(struct vm *vm);
 /* Held around every call below, and over fork(). */

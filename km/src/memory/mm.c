@@ -111,7 +111,7 @@ void mm_bring(uint64_t addr, uint64_t len, int prot, int flags)
 {
     uint64_t brought = prefault_new(addr, len, prot, flags);
 
-    if (flags & MAP_POPULATE || (len <= POPULATE_MAX && !is_new(flags))) {
+    if (flags & MAP_POPULATE || (len <= POPULATE_FILE_MAX && !is_new(flags))) {
         brought = len;
     }
     mm_populate(addr, brought);

@@ -131,6 +131,19 @@ static struct span around(const unsigned char *pages, size_t at, struct span see
     return (struct span){step, step + STEP};
 }
 
+/* Likewise of memory that is used little: above used memory half as much again. */
+static struct span beside(const unsigned char *pages, size_t at, uint64_t page)
+{
+    uint64_t step = ROUND_DOWN(page, SPARSE_STEP), size;
+    size_t below = 0;
+
+    while (below < at && pages[at - below - 1] & 1) {
+        below++;
+    }
+    size = ROUND_DOWN(below * PAGE_SIZE / 2, SPARSE_STEP);
+    return (struct span){step, step + (size > SPARSE_STEP ? size : SPARSE_STEP)};
+}
+
 struct span prefault_touched(const struct vma *vma, uint64_t page, bool write)
 {
     struct span mapping = {vma->start, vma->end}, window, seen, bring;
@@ -151,11 +164,7 @@ struct span prefault_touched(const struct vma *vma, uint64_t page, bool write)
     if (vma->flags & VMA_DENSE) {
         return window;
     }
-    bring =
-        (struct span){ROUND_DOWN(page, SPARSE_STEP), ROUND_DOWN(page, SPARSE_STEP) + SPARSE_STEP};
-    if (!(vma->flags & VMA_SPARSE)) {
-        bring = around(pages, at, seen, window);
-    }
+    bring = vma->flags & VMA_SPARSE ? beside(pages, at, page) : around(pages, at, seen, window);
     bring = clamp(bring, window);
     if (write) {
         (void)madvise((void *)bring.start, bring.end - bring.start, MADV_POPULATE_WRITE);
