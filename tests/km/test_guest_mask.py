@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signal mask that the guest changes itself. What a program sees of it is in the payload's runs."""
+"""A signal mask that the guest changes itself: its cost. The payload's runs prove the rest."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def times(km: Path, payload: Path, folder: Path, *options: "str | Path") -> int:
 def test_changes_of_the_mask_stay_in_the_guest(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """Who changes its mask often leaves the guest no more for it, where KVM works in software."""
+    """A program that changes its mask often stays in the guest, where KVM works in software."""
     assert (times(km, build("guest_mask"), tmp_path) > MANY) == is_software(km, tmp_path)
 
 
