@@ -222,13 +222,8 @@ static bool share_tsc(struct vcpu *vcpu)
     return !vcpu->vm->hardware || kvm_ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr) == 0;
 }
 
-void cpu_init(struct vcpu *vcpu)
+void cpu_init(struct vcpu *vcpu, struct kvm_sregs sregs)
 {
-    struct kvm_sregs sregs;
-
-    if (kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0) {
-        die(STATUS_FAILED, FIX_REPORT, "KVM_GET_SREGS failed: %m");
-    }
     if (!vcpu->tss) {
         vcpu->root_gpa = vcpu->vm->root_gpa;
         vcpu->tss = tss_create(vcpu->vm);

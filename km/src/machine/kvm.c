@@ -170,22 +170,22 @@ static bool map_at(uint64_t where, size_t size, int flags, int fd)
 #define RESET_CS_BASE 0xffff0000
 
 /* Whether a descriptor is a vCPU that was just made, and not what another thread put there. */
-static bool is_new_vcpu(int fd)
+static bool is_new_vcpu(int fd, struct kvm_sregs *sregs)
 {
-    struct kvm_sregs sregs;
-
-    return kvm_ioctl(fd, KVM_GET_SREGS, &sregs) == 0 && sregs.cs.base == RESET_CS_BASE;
+    return kvm_ioctl(fd, KVM_GET_SREGS, sregs) == 0 && sregs->cs.base == RESET_CS_BASE;
 }
 
 /* Let KVM make the vCPU that `vcpu` describes. */
 static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
 {
+    struct kvm_sregs sregs;
+
     hooks.step("KVM_CREATE_VCPU");
     vcpu->fd = fd_make(vm->vm_fd, KVM_CREATE_VCPU, vcpu->id);
     if (vcpu->fd < 0) {
         return false;
     }
-    if (!is_new_vcpu(vcpu->fd) ||
+    if (!is_new_vcpu(vcpu->fd, &sregs) ||
         !map_at((uint64_t)vcpu->run, vm->run_size, MAP_SHARED, vcpu->fd)) {
         fd_close_hidden(vcpu->fd);
         vcpu->fd = -1;
@@ -198,7 +198,7 @@ static bool vcpu_open(struct vm *vm, struct vcpu *vcpu)
     seal_memory((uint64_t)vcpu->run, vm->run_size);
     vcpu->run->kvm_valid_regs = vm->shared_at_exit;
     vcpu->holds_back = false;
-    cpu_init(vcpu);
+    cpu_init(vcpu, sregs);
     return true;
 }
 

@@ -166,8 +166,8 @@ enum {
 /* Lay out GDT, IDT, stubs and the first page tables in system memory, and give it to the VM. */
 void cpu_system_create(struct vm *vm);
 
-/* Put a new vCPU into 64-bit mode at CPL 3. */
-void cpu_init(struct vcpu *vcpu);
+/* Put a new vCPU, which KVM has made with these registers, into 64-bit mode at CPL 3. */
+void cpu_init(struct vcpu *vcpu, struct kvm_sregs sregs);
 
 /*
  * Read the frame that the CPU pushed for `vector`, and put the vCPU back where it was: `regs` are

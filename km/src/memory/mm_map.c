@@ -225,11 +225,15 @@ int64_t mm_unmap(uint64_t addr, uint64_t len)
         return 0;
     }
     mm_take_out(addr, end - addr);
-    for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
+    for (struct vma *vma = vma_find(addr), *next; vma && vma->start < end; vma = next) {
         uint64_t from = vma->start > addr ? vma->start : addr;
-        uint64_t to = vma->end < end ? vma->end : end;
+        uint64_t to = vma->end;
 
-        if (munmap((void *)from, to - from) < 0) {
+        for (next = vma_next(vma); next && next->start == to; next = vma_next(next)) {
+            to =
+                next->end; /* KVM forgets all of it at one time; between others may be the host's */
+        }
+        if (munmap((void *)from, (to < end ? to : end) - from) < 0) {
             return -errno;
         }
     }
