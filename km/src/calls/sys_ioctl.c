@@ -187,6 +187,21 @@ static int64_t clone_range(const uint64_t *args)
     return fd_is_hidden(range[0]) ? -EBADF : host_syscall(__NR_ioctl, with_copy);
 }
 
+/* TIOCSETD: a terminal stays what it is, on a kernel that has no other line discipline. */
+static int64_t set_discipline(const uint64_t *args)
+{
+    int32_t wanted, has;
+    int64_t error = host_syscall(__NR_ioctl, (uint64_t[6]){args[0], TIOCGETD, (uint64_t)&has});
+
+    if (error < 0) {
+        return error;
+    }
+    if (guest_read(&wanted, args[2], sizeof(wanted)) < 0) {
+        return -EFAULT;
+    }
+    return wanted == has ? 0 : -EINVAL;
+}
+
 size_t ioctl_commands(uint32_t *to, size_t max)
 {
     static const uint32_t others[] = {SIOCGIFCONF, FICLONE, FICLONERANGE,
@@ -226,6 +241,8 @@ HANDLER(ioctl)
         return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_ioctl, args);
     case FICLONERANGE:
         return clone_range(args);
+    case TIOCSETD:
+        return set_discipline(args);
     case FIGETBSZ:
     case FS_IOC_GETFLAGS:
     case FS_IOC_SETFLAGS:

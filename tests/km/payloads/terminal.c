@@ -34,6 +34,10 @@ int main(void)
     memset(&locked, 0xff, sizeof(locked));
     SHOW(ioctl(slave, TIOCGLCKTRMIOS, &locked));
     printf("%x\n", locked.c_lflag);
+    SHOW(ioctl(slave, TIOCSETD, &zero)); /* which it is already */
+    SHOW(ioctl(slave, TIOCSETD, &(int){99}));
+    SHOW(ioctl(slave, TIOCSETD, NULL));
+    SHOW(ioctl(1000, TIOCSETD, &zero));
     SHOW(ioctl(slave, TIOCSBRK, 0));
     SHOW(ioctl(slave, TIOCCBRK, 0));
     SHOW(ioctl(master, TIOCGPKT, &state));

@@ -37,8 +37,10 @@ static void take_over(int terminal)
 
     for (size_t i = 0; i < LEN(takeovers); i++) {
         for (unsigned long high = 0; high <= 1UL << 32; high += 1UL << 32) {
+            int refused = takeovers[i].command == TIOCSETD ? EINVAL : ENOTTY;
+
             if (syscall(SYS_ioctl, terminal, takeovers[i].command | high, &argument) != -1 ||
-                errno != ENOTTY) {
+                errno != refused) {
                 printf("%s: %s\n", takeovers[i].name, strerror(errno));
             }
         }
