@@ -5,12 +5,24 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/* The host's may come and go at any moment: where it may, it has a network of its own. */
+static int open_socket(void)
+{
+    bool apart = unshare(CLONE_NEWNET) == 0;
+    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+    CHECK(!apart || ioctl(s, SIOCSIFFLAGS, &loopback) == 0);
+    return s;
+}
+
 int main(void)
 {
-    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    int s = open_socket();
     struct ifreq requests[16], loopback = {.ifr_name = "lo"}, missing = {.ifr_name = "none0"};
     struct ifconf conf = {.ifc_len = sizeof(requests), .ifc_req = requests};
     struct ifaddrs *list, *i;

@@ -97,10 +97,13 @@ static void queues(void)
     struct timespec second = {1, 0};
     siginfo_t info;
     sigset_t set;
-    mqd_t queue = mq_open("/kontain-test", O_RDWR | O_CREAT, 0600, &attr);
+    char name[32];
+    mqd_t queue;
 
+    (void)snprintf(name, sizeof(name), "/kontain-test-%d", getpid());
+    queue = mq_open(name, O_RDWR | O_CREAT, 0600, &attr);
     event.sigev_value.sival_int = 77;
-    (void)mq_unlink("/kontain-test");
+    (void)mq_unlink(name);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGUSR1);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);

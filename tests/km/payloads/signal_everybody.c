@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define NOBODY_ELSE 54322
-
 static void handler(int signo)
 {
     printf("signal %d\n", signo);
@@ -16,13 +14,14 @@ static void handler(int signo)
 
 int main(void)
 {
+    unsigned nobody_else = 1000000U + (unsigned)getpid();
     pid_t children[3];
     int status;
 
     if (geteuid() != 0) { /* the user's other processes shall live */
         return 0;
     }
-    CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY_ELSE) == 0 && setuid(NOBODY_ELSE) == 0);
+    CHECK(setgroups(0, NULL) == 0 && setgid(nobody_else) == 0 && setuid(nobody_else) == 0);
     (void)signal(SIGUSR1, handler);
     for (size_t i = 0; i < LEN(children); i++) {
         children[i] = fork();
