@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each test is in one lane."""
+"""Each test is in one lane, and none of Hypothesis' fails since others keep the machine busy."""
 
 from __future__ import annotations
+
+import contextlib
 
 import pytest
 
 from .lanes import TABLES, names_of
+
+with contextlib.suppress(ImportError):  # where tests run that need none of it
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "beside others", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("beside others")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

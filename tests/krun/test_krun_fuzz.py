@@ -20,7 +20,7 @@ from krun import document, mounts, rewrite, schema
 from krun.errors import KrunError
 from krun.policy import Policy
 
-from .support import APPLETS, BUSYBOX, FOREVER, PATIENCE, BundleFolder, Runtime
+from .support import APPLETS, BUSYBOX, FOREVER, ID, PATIENCE, BundleFolder, Runtime
 
 WORDS = st.sampled_from([
     "", "/", "..", "bind", "rbind", "exec", "noexec", "tmpfs", "mount", "true", "/bin/true", "nope",
@@ -38,7 +38,8 @@ HOSTILE: st.SearchStrategy[Any] = st.sampled_from([
     [{"path": TOUCH[0], "args": TOUCH}], {"createContainer": [], "createRuntime": []},
     ["CAP_SYS_ADMIN"], {"effective": ["CAP_SYS_ADMIN"]}, [{"type": "mount", "path": "/proc/1/ns/mnt"}],
     {"run.oci.hooks.stdout": "/reached", "app.kontain.policy": "x"}, ["exec"], "a\0b", "\ud800",
-])  # fmt: skip
+]).map(copy.deepcopy)  # fmt: skip
+"""Each its own: one that was in two places, or in itself, would change all that follow."""
 MOUNTS = st.fixed_dictionaries(
     {"destination": WORDS},
     optional={"type": WORDS, "source": WORDS, "options": st.lists(WORDS, max_size=3)},
@@ -233,12 +234,12 @@ def test_what_backends_read(krun: Runtime, bundle: BundleFolder, data: st.DataOb
     bundle.args("sleep", FOREVER)
     config.write_text(as_text(data, bundle.doc), errors="surrogateescape")
     try:
-        if krun.create("-b", str(bundle.path), "c") == 0:
-            started = krun("start", "c").returncode == 0
-            pid = krun.state("c")["pid"]
+        if krun.create("-b", str(bundle.path), ID) == 0:
+            started = krun("start", ID).returncode == 0
+            pid = krun.state(ID)["pid"]
             assert not started or wait_until(lambda: is_restricted(pid))
     finally:
-        krun("delete", "--force", "c")
+        krun("delete", "--force", ID)
     assert not list(bundle.path.rglob("reached"))
     assert not Path("/reached").exists()
 
