@@ -25,6 +25,9 @@ IN_A_VM = ".kontain.KVM"
 PATIENCE = float(os.environ.get("KRUN_TEST_PATIENCE", "1"))
 """How many times longer than usual everything may take: more on an emulated CPU."""
 
+ID = f"c{os.getpid()}"
+"""The container of a test: its control groups have this name, which no other run of tests uses."""
+
 FOREVER = str(int(300 * PATIENCE))
 """How many seconds a program sleeps that a test ends: longer than the test."""
 
@@ -122,10 +125,10 @@ class BundleFolder:
 
 
 def start(runtime: Runtime, bundle: BundleFolder, *args: str) -> int:
-    """Start a container "c" with the command ARGS and return its process ID."""
-    assert runtime.create("--bundle", bundle.args(*args), "c") == 0
-    assert runtime("start", "c").returncode == 0
-    pid: int = runtime.state("c")["pid"]
+    """Start a container ID with the command ARGS and return its process ID."""
+    assert runtime.create("--bundle", bundle.args(*args), ID) == 0
+    assert runtime("start", ID).returncode == 0
+    pid: int = runtime.state(ID)["pid"]
     return pid
 
 

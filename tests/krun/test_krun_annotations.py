@@ -12,7 +12,7 @@ import pytest
 
 from krun.policy import ANNOTATION, Policy
 
-from .support import FOREVER, KM, BundleFolder, Runtime
+from .support import FOREVER, ID, KM, BundleFolder, Runtime
 
 STEERING = {
     "run.oci.hooks.stdout": "{out}",
@@ -58,11 +58,11 @@ def test_annotation_writes_no_file_of_the_host(
         "io.container.manager": "libpod",
     }
     bundle.doc["hooks"] = {"poststart": [{"path": "/bin/echo", "args": ["echo", "hostile"]}]}
-    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
-    assert krun("start", "c").returncode == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
+    assert krun("start", ID).returncode == 0
 
-    assert krun.state("c")["annotations"] == {"io.container.manager": "libpod"}
-    found = json.loads(krun("diff", "--format", "json", "c").stdout)
+    assert krun.state(ID)["annotations"] == {"io.container.manager": "libpod"}
+    found = json.loads(krun("diff", "--format", "json", ID).stdout)
     left_out = {change["path"] for change in found if "does not list it" in change["why"]}
     assert left_out == {f"annotations.{name}" for name in STEERING}
     assert not out.exists()
@@ -80,6 +80,6 @@ def test_container_chooses_a_km_that_leaves_its_code_alone(
     probe = subprocess.run([KM, "--probe"], capture_output=True, text=True, check=True).stdout
     changed = 3 if "kind=software" in probe else 0
 
-    assert krun("run", "-b", bundle.args("own_code"), "c").returncode == changed
+    assert krun("run", "-b", bundle.args("own_code"), ID).returncode == changed
     bundle.doc["annotations"] = {ANNOTATION: "checked"}
-    assert krun("run", "-b", bundle.args("own_code"), "c").returncode == 0
+    assert krun("run", "-b", bundle.args("own_code"), ID).returncode == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .support import FOREVER, BundleFolder, Runtime
+from .support import FOREVER, ID, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -74,9 +74,9 @@ def test_run(krun: Runtime, bundle: BundleFolder, name: str) -> None:
     bundle.doc = doc
     where = bundle.args(*args)
 
-    theirs = krun.bare("run", "-b", where, "c")
-    krun.bare("delete", "--force", "c")
-    ours = krun("run", "-b", where, "c")
+    theirs = krun.bare("run", "-b", where, ID)
+    krun.bare("delete", "--force", ID)
+    ours = krun("run", "-b", where, ID)
     assert ours.stdout == theirs.stdout
     if name in ("missing", "not in path", "folder as program"):  # the backends differ in these
         assert ours.returncode == {"folder as program": 126}.get(name, 127)
@@ -184,7 +184,7 @@ def test_checkpoint_answers_honestly(krun: Runtime, bundle: BundleFolder, tmp_pa
 def test_nothing_is_restored(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
     """A checkpoint of processes outside VMs becomes no container that seems to be in a VM."""
     image = ["--image-path", str(tmp_path), "--bundle", bundle.args("true")]
-    for words in (["--help"], ["c"], [*image, "c"], ["--detach", *image, "c"]):
+    for words in (["--help"], [ID], [*image, ID], ["--detach", *image, ID]):
         done = krun("restore", *words)
         assert "cannot restore a container of krun" in done.stderr
         assert (done.returncode, done.stdout) == (1, "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .support import IN_A_VM, KRUN, PATIENCE, BundleFolder, Runtime
+from .support import ID, IN_A_VM, KRUN, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -46,7 +46,7 @@ def test_host_that_lacks_something(
     krun: Runtime, bundle: BundleFolder, change: str, words: str
 ) -> None:
     """A missing part is reported in words that no engine takes for a missing payload."""
-    done = on_a_host(krun, change, "run", "-b", bundle.args("true"), "c")
+    done = on_a_host(krun, change, "run", "-b", bundle.args("true"), ID)
 
     assert done.returncode == 125
     assert words in done.stderr
@@ -59,7 +59,7 @@ def test_full_file_system(krun: Runtime, bundle: BundleFolder) -> None:
     """Where the state of containers cannot be written, none is made and the fix is to make room."""
     folder = krun.root.parent / "full"
     folder.mkdir()
-    words = ["--root", f"{folder}/state", "run", "-b", bundle.args("true"), "c"]
+    words = ["--root", f"{folder}/state", "run", "-b", bundle.args("true"), ID]
     full = (
         f"mount -t tmpfs -o size=4k,nr_inodes=3 tmpfs {folder}; head -c 4096 /dev/zero >{folder}/x"
     )
@@ -80,9 +80,9 @@ def test_closed_standard_streams(krun: Runtime, bundle: BundleFolder, closed: st
     found = []
     for program in ([str(KRUN), *krun.words], [krun.backend, "--root", str(krun.root)]):
         script = f'exec "$@" {closed}'
-        command = [*krun.before, "sh", "-c", script, "sh", *program, "run", "-b", path, "c"]
+        command = [*krun.before, "sh", "-c", script, "sh", *program, "run", "-b", path, ID]
         done = subprocess.run(command, capture_output=True, timeout=60 * PATIENCE, check=False)
-        krun("delete", "--force", "c")
+        krun("delete", "--force", ID)
         found.append(done.returncode)
     assert found[0] == found[1]
 
@@ -125,7 +125,7 @@ def test_wrong_configuration(
     holder[last] = value
     bundle.write()
 
-    done = krun("run", "-b", str(bundle.path), "c")
+    done = krun("run", "-b", str(bundle.path), ID)
     assert done.returncode == 125, done.stderr
     assert words in done.stderr
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["krun", "To fix"]
@@ -138,7 +138,7 @@ def test_device_of_kvm_in_the_configuration(krun: Runtime, bundle: BundleFolder)
     bundle.doc["linux"]["devices"] = [{**device, "uid": 0, "gid": 0}]
     bundle.doc["process"]["user"] = {"uid": 1000, "gid": 1000}
 
-    done = krun("run", "-b", bundle.args("uname", "-r"), "c")
+    done = krun("run", "-b", bundle.args("uname", "-r"), ID)
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from krun import direct
 
-from .support import BUSYBOX, FOREVER, IN_A_VM, BundleFolder, Runtime, start
+from .support import BUSYBOX, FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -35,10 +35,10 @@ def test_named_program_runs_directly(krun: Runtime, bundle: BundleFolder, tmp_pa
     path = tmp_path / "process.json"
     path.write_text(json.dumps({**bundle.doc["process"], "args": ["busybox", "uname", "-r"]}))
 
-    assert krun("exec", "c", "busybox", "uname", "-r").stdout == f"{NATIVE}\n"
-    assert krun("exec", "--process", str(path), "c").stdout == f"{NATIVE}\n"
-    assert krun("exec", "c", "/bin/sh", "-c", "echo $0 $#; exit 3").returncode == 3
-    assert krun("exec", "c", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", ID, "busybox", "uname", "-r").stdout == f"{NATIVE}\n"
+    assert krun("exec", "--process", str(path), ID).stdout == f"{NATIVE}\n"
+    assert krun("exec", ID, "/bin/sh", "-c", "echo $0 $#; exit 3").returncode == 3
+    assert krun("exec", ID, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
 
 
 def test_direct_program_runs_nothing_of_the_image(krun: Runtime, bundle: BundleFolder) -> None:
@@ -46,7 +46,7 @@ def test_direct_program_runs_nothing_of_the_image(krun: Runtime, bundle: BundleF
     krun.set_policy(policy(krun))
     start(krun, bundle, "sleep", FOREVER)
 
-    done = krun("exec", "c", "/bin/sh", "-c", "/bin/busybox true")
+    done = krun("exec", ID, "/bin/sh", "-c", "/bin/busybox true")
     assert "Permission denied" in done.stderr
     assert done.returncode == 126
 
@@ -63,12 +63,12 @@ def test_environment_of_the_image_does_not_count(
     path = tmp_path / "process.json"
     wanted = {"PATH=/dev/.kontain/direct", "HOME=/dev/null", "TERM=xterm-256color"}
 
-    shown = krun("exec", "--env=ENV=/evil", "c", "busybox", "env")
+    shown = krun("exec", "--env=ENV=/evil", ID, "busybox", "env")
     assert set(shown.stdout.splitlines()) - {"SHLVL=1"} == wanted, shown.stderr
     path.write_text(json.dumps({**bundle.doc["process"], "args": ["busybox", "env"]}))
-    assert set(krun("exec", "--process", str(path), "c").stdout.splitlines()) == wanted
+    assert set(krun("exec", "--process", str(path), ID).stdout.splitlines()) == wanted
     path.write_text(json.dumps({**bundle.doc["process"], "args": ["/bin/sh", "-i"]}))
-    for words in (["--process", str(path), "c"], ["c", "/bin/sh", "-i"]):
+    for words in (["--process", str(path), ID], [ID, "/bin/sh", "-i"]):
         done = krun("exec", *words, stdin=None, input="echo env $ENV.; busybox uname -r\n")
         assert "evil ran" not in done.stdout
         assert f"env .\n{NATIVE}\n" in done.stdout, done.stderr
@@ -78,7 +78,7 @@ def test_options_of_a_direct_program(krun: Runtime, bundle: BundleFolder) -> Non
     """Its user and folder are known without a process document; the rest is reported."""
     krun.set_policy(policy(krun))
     start(krun, bundle, "sleep", FOREVER)
-    script = ["c", "/bin/sh", "-c", "busybox id -u; busybox id -g; busybox pwd"]
+    script = [ID, "/bin/sh", "-c", "busybox id -u; busybox id -g; busybox pwd"]
 
     assert krun("exec", "--user=1000:100", "--cwd=/bin", *script).stdout == "1000\n100\n/bin\n"
     assert krun("exec", *script).stdout == "0\n0\n/\n"
@@ -101,9 +101,9 @@ def test_only_exec_only_by_name_only_while_allowed(krun: Runtime, bundle: Bundle
     assert done.stdout.endswith(f"{IN_A_VM}\n")
     start(krun, bundle, "sleep", FOREVER)
     for name in ("/bin/busybox", "/bin/../bin/busybox"):
-        assert krun("exec", "c", name, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+        assert krun("exec", ID, name, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
     krun.set_policy({})
-    assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", ID, "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
 
 
 def test_container_made_before_the_policy(krun: Runtime, bundle: BundleFolder) -> None:
@@ -111,7 +111,7 @@ def test_container_made_before_the_policy(krun: Runtime, bundle: BundleFolder) -
     start(krun, bundle, "sleep", FOREVER)
     krun.set_policy(policy(krun))
 
-    assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", ID, "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
 
 
 def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
@@ -119,8 +119,8 @@ def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
     krun.set_policy(policy(krun))
     start(krun, bundle, "sleep", FOREVER)
     assert "DIRECT" not in krun("list").stdout
-    krun("exec", "c", "busybox", "true")
-    krun("exec", "c", "/bin/sh", "-c", ":\n")
+    krun("exec", ID, "busybox", "true")
+    krun("exec", ID, "/bin/sh", "-c", ":\n")
 
     lines = (krun.policy.parent / "log" / "krun.log").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
@@ -131,8 +131,8 @@ def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
     assert table[1].endswith("/bin/sh(1),busybox(1)")
     (listed,) = json.loads(krun("list", "--format", "json").stdout)
     assert [run["args"][0] for run in listed["direct"]] == ["busybox", "/bin/sh"]
-    assert krun("list", "-q").stdout == "c\n"
-    krun("delete", "--force", "c")
+    assert krun("list", "-q").stdout == f"{ID}\n"
+    krun("delete", "--force", ID)
     assert not list(krun.root.with_name("state.bundles").iterdir())
 
 
@@ -141,7 +141,7 @@ def test_no_direct_run_without_a_log(krun: Runtime, bundle: BundleFolder) -> Non
     krun.set_policy({**policy(krun), "log": str(krun.policy.parent)})
     start(krun, bundle, "sleep", FOREVER)
 
-    done = krun("exec", "c", "busybox", "true")
+    done = krun("exec", ID, "busybox", "true")
     assert "cannot run busybox directly: it cannot be written to" in done.stderr
     assert done.returncode == 125
 
@@ -151,15 +151,15 @@ def test_annotation_selects_direct_programs(krun: Runtime, bundle: BundleFolder)
     offer = {"choices": {"tools": policy(krun)}}
     krun.set_policy({**offer, "annotations": ["app.kontain.*"]})
     start(krun, bundle, "sleep", FOREVER)
-    assert krun("exec", "c", "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
-    krun("delete", "--force", "c")
+    assert krun("exec", ID, "busybox", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    krun("delete", "--force", ID)
     bundle.doc["annotations"] = {"app.kontain.policy": "tools"}
     start(krun, bundle, "sleep", FOREVER)
-    assert krun("exec", "c", "busybox", "uname", "-r").stdout == f"{NATIVE}\n"
+    assert krun("exec", ID, "busybox", "uname", "-r").stdout == f"{NATIVE}\n"
     bundle.doc["annotations"] = {"app.kontain.policy": "all"}
     done = krun("create", "-b", bundle.args("true"), "other")
     assert "asks for 'all', and this host offers tools" in done.stderr
     bundle.doc["annotations"] = {"app.kontain.policy": "tools"}
     krun.set_policy(offer)
-    for words in (["create", "-b", bundle.args("true"), "other"], ["exec", "c", "true"]):
+    for words in (["create", "-b", bundle.args("true"), "other"], ["exec", ID, "true"]):
         assert "this host lets no annotation choose" in krun(*words).stderr

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .support import KRUN, BundleFolder, Runtime
+from .support import ID, KRUN, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -30,13 +30,13 @@ def test_missing_payload(
     (bundle.rootfs / "etc").mkdir()
     words_of_log = ["--log", str(log), "--log-format=json"]
 
-    done = krun(*words_of_log, "run", "-b", bundle.args(*args), "c")
+    done = krun(*words_of_log, "run", "-b", bundle.args(*args), ID)
     entry = json.loads(log.read_text())
     assert done.returncode == status
     assert (entry["level"], entry["msg"] + "\n") == ("error", done.stderr)
     assert words in entry["msg"]
     assert not done.stdout
-    assert krun("create", "-b", str(bundle.path), "c").returncode == 1
+    assert krun("create", "-b", str(bundle.path), ID).returncode == 1
     assert not krun.root.exists() or not list(krun.root.iterdir())
 
 
@@ -47,9 +47,9 @@ def test_wrong_calls(krun: Runtime, bundle: BundleFolder) -> None:
         (["frob"], 'unknown command "frob"'),
         (["create"], "create needs one container ID, found 0"),
         (["create", "-b", str(bundle.path), "a/b"], 'invalid container ID format: "a/b"'),
-        (["create", "-b", "/nope", "c"], "cannot open the bundle /nope: it does not exist"),
-        (["create", "-b", str(bundle.path), "-f", "broken.json", "c"], "broken.json: it is not"),
-        (["create", "-b", str(bundle.rootfs), "c"], "/rootfs/config.json: it does not exist"),
+        (["create", "-b", "/nope", ID], "cannot open the bundle /nope: it does not exist"),
+        (["create", "-b", str(bundle.path), "-f", "broken.json", ID], "broken.json: it is not"),
+        (["create", "-b", str(bundle.rootfs), ID], "/rootfs/config.json: it does not exist"),
         (["start", "nope"], "container does not exist: nope"),
         (["exec", "nope", "true"], "container does not exist: nope"),
         (["state", "../etc"], "container does not exist: ../etc"),
@@ -64,7 +64,7 @@ def test_wrong_calls(krun: Runtime, bundle: BundleFolder) -> None:
 def test_no_kvm(krun: Runtime, bundle: BundleFolder) -> None:
     """A host without KVM is reported in words that no engine takes for a missing payload."""
     hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh"]
-    command = [*hide, str(KRUN), *krun.words, "run", "-b", bundle.args("true"), "c"]
+    command = [*hide, str(KRUN), *krun.words, "run", "-b", bundle.args("true"), ID]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 125

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, start
+from .support import FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -82,7 +82,7 @@ def test_entry_point_and_exec(krun: Runtime, image: BundleFolder, name: str) -> 
     done = krun("run", "-b", image.args(*COMMANDS[name]), "entry")
     judge(done.returncode, done.stdout, must_run=not may_fail)
     start(krun, image, "sleep", FOREVER)
-    done = krun("exec", "--cwd=/bin", "c", *COMMANDS[name])
+    done = krun("exec", "--cwd=/bin", ID, *COMMANDS[name])
     judge(done.returncode, done.stdout, must_run=not may_fail)
 
 
@@ -90,7 +90,7 @@ def test_payload_starts_programs(krun: Runtime, image: BundleFolder) -> None:
     """A program that a payload starts in any way runs in a VM too."""
     start(krun, image, "sleep", FOREVER)
     for way in WAYS:
-        done = krun("exec", "c", "/escapes", way, *UNAME)
+        done = krun("exec", ID, "/escapes", way, *UNAME)
         must_run = way not in ("km", "/proc/self/fd/copy")
         judge(done.returncode, done.stdout + done.stderr, must_run=must_run)
 
@@ -113,7 +113,7 @@ def test_dropped_privilege(krun: Runtime, image: BundleFolder) -> None:
     script = "/bin/busybox mount -o remount,bind,exec /; echo $?; grep CapEff /proc/self/status"
     (image.rootfs / "bin/grep").symlink_to("busybox")
 
-    done = krun("run", "-b", image.args("sh", "-c", script), "c")
+    done = krun("run", "-b", image.args("sh", "-c", script), ID)
     assert done.stdout.splitlines()[0] != "0", done.stderr
     held = int(done.stdout.split("CapEff:")[1].split()[0], 16)
     assert not held & 1 << 21

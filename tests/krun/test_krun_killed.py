@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .engines import DEBIAN, Engine
-from .support import FOREVER, PATIENCE, BundleFolder, Runtime
+from .support import FOREVER, ID, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -48,12 +48,12 @@ def test_create_that_is_killed(krun: Runtime, bundle: BundleFolder) -> None:
     mark = f"31{os.getpid()}"
     path = bundle.args("sleep", mark)
     start = time.monotonic()
-    assert krun.create("-b", path, "c") == 0
+    assert krun.create("-b", path, ID) == 0
     whole_s = time.monotonic() - start
-    krun("delete", "--force", "c")
+    krun("delete", "--force", ID)
     for point in range(POINTS):
         process = subprocess.Popen(
-            krun.command("create", "-b", path, "c"),
+            krun.command("create", "-b", path, ID),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -61,7 +61,7 @@ def test_create_that_is_killed(krun: Runtime, bundle: BundleFolder) -> None:
         time.sleep(whole_s * (0.4 + 0.7 * point / POINTS))
         process.kill()
         process.wait()
-        done = krun("delete", "--force", "c")
+        done = krun("delete", "--force", ID)
         assert (done.returncode, done.stderr) == (0, "")
         wait_until_gone(mark)
         assert not krun.root.exists() or not list(krun.root.iterdir())

@@ -14,6 +14,7 @@ import pytest
 
 from .support import (
     FOREVER,
+    ID,
     IN_A_VM,
     KM,
     KRUN,
@@ -31,10 +32,10 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
 def test_run_in_a_vm(krun: Runtime, bundle: BundleFolder) -> None:
     """The payload sees the VM's kernel, and its status and output are the container's."""
-    done = krun("run", "--bundle", bundle.args("uname", "-r"), "c")
+    done = krun("run", "--bundle", bundle.args("uname", "-r"), ID)
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
     assert done.returncode == 0
-    done = krun("run", "-b", bundle.args("sh", "-c", "echo $0 $PWD; exit 3"), "c")
+    done = krun("run", "-b", bundle.args("sh", "-c", "echo $0 $PWD; exit 3"), ID)
     assert (done.stdout, done.returncode) == ("sh /\n", 3)
 
 
@@ -55,7 +56,7 @@ def test_bundle_is_only_read(krun: Runtime, bundle: BundleFolder) -> None:
         return [entry for entry in found if "/rootfs" not in entry[0]]
 
     before, text = look(), (bundle.path / "config.json").read_bytes()
-    assert krun("run", "--bundle", path, "c").returncode == 0
+    assert krun("run", "--bundle", path, ID).returncode == 0
     assert look() == before
     assert (bundle.path / "config.json").read_bytes() == text
     left = krun.root.with_name(f"{krun.root.name}.bundles")
@@ -66,21 +67,21 @@ def test_life_of_a_container(krun: Runtime, bundle: BundleFolder) -> None:
     """create, state, list, start, kill and delete do as the specification says."""
     path = bundle.args("sleep", FOREVER)
 
-    assert krun.create("--bundle", path, "c") == 0
-    assert krun.state("c")["status"] == "created"
-    assert krun.state("c")["bundle"] == path
+    assert krun.create("--bundle", path, ID) == 0
+    assert krun.state(ID)["status"] == "created"
+    assert krun.state(ID)["bundle"] == path
     listed = json.loads(krun("list", "--format", "json").stdout)
-    assert [(entry["id"], entry["bundle"]) for entry in listed] == [("c", path)]
+    assert [(entry["id"], entry["bundle"]) for entry in listed] == [(ID, path)]
     assert path in krun("list").stdout
-    assert krun("start", "c").returncode == 0
-    assert krun.state("c")["status"] == "running"
-    assert krun("create", "--bundle", path, "c").stderr.startswith(
-        "krun: container with given ID already exists: c"
+    assert krun("start", ID).returncode == 0
+    assert krun.state(ID)["status"] == "running"
+    assert krun("create", "--bundle", path, ID).stderr.startswith(
+        f"krun: container with given ID already exists: {ID}"
     )
-    assert krun("kill", "c", "KILL").returncode == 0
-    wait_for(krun, "c", "stopped")
-    assert krun("delete", "c").returncode == 0
-    assert krun("state", "c").returncode == 1
+    assert krun("kill", ID, "KILL").returncode == 0
+    wait_for(krun, ID, "stopped")
+    assert krun("delete", ID).returncode == 0
+    assert krun("state", ID).returncode == 1
     assert not list(krun.root.iterdir())
 
 
@@ -88,25 +89,25 @@ def test_delete_by_force(krun: Runtime, bundle: BundleFolder) -> None:
     """`delete --force` ends a container that runs, and of one that is not there it says nothing."""
     start(krun, bundle, "sleep", FOREVER)
 
-    assert krun("delete", "--force", "c").returncode == 0
-    assert krun("delete", "--force", "c").returncode == 0
+    assert krun("delete", "--force", ID).returncode == 0
+    assert krun("delete", "--force", ID).returncode == 0
 
 
 def test_signal_reaches_the_payload(krun: Runtime, bundle: BundleFolder) -> None:
     """A payload that a signal ends is a container that a signal ended."""
-    command = krun.command("run", "-b", bundle.args("sleep", FOREVER), "c")
+    command = krun.command("run", "-b", bundle.args("sleep", FOREVER), ID)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         end = time.monotonic() + 20 * PATIENCE
-        while krun("state", "c").returncode != 0 or krun.state("c")["status"] != "running":
+        while krun("state", ID).returncode != 0 or krun.state(ID)["status"] != "running":
             assert time.monotonic() < end
-        assert krun("kill", "c", "KILL").returncode == 0
+        assert krun("kill", ID, "KILL").returncode == 0
         assert process.wait(20 * PATIENCE) == 128 + signal.SIGKILL
 
 
 def test_first_process_survives_what_is_sent(krun: Runtime, bundle: BundleFolder) -> None:
     """Process 1 of a container does not die of a signal that it left alone, whoever sends it."""
     sent = "for signal in TERM SEGV BUS ABRT QUIT; do kill -$signal 1; done; echo alive; exit 3"
-    done = krun("run", "-b", bundle.args("sh", "-c", sent), "c")
+    done = krun("run", "-b", bundle.args("sh", "-c", sent), ID)
     assert (done.stdout, done.returncode) == ("alive\n", 3), done.stderr
 
 
@@ -114,11 +115,11 @@ def test_exec_by_command_line(krun: Runtime, bundle: BundleFolder) -> None:
     """A program that joins a container runs in a VM, with the arguments that it was given."""
     start(krun, bundle, "sleep", FOREVER)
 
-    assert krun("exec", "c", "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
-    assert krun("exec", "c", "/bin/echo", "--", "-a").stdout == "-- -a\n"
-    assert krun("exec", "--env", "A=b", "c", "sh", "-c", "echo $A; exit 4").returncode == 4
-    assert krun("exec", "c", "nope").returncode == 127
-    assert krun("exec", "c", "/").returncode == 126
+    assert krun("exec", ID, "uname", "-r").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", ID, "/bin/echo", "--", "-a").stdout == "-- -a\n"
+    assert krun("exec", "--env", "A=b", ID, "sh", "-c", "echo $A; exit 4").returncode == 4
+    assert krun("exec", ID, "nope").returncode == 127
+    assert krun("exec", ID, "/").returncode == 126
 
 
 def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -
     path = tmp_path / "process.json"
     path.write_text(json.dumps(process))
 
-    done = krun("exec", "--process", str(path), "c")
+    done = krun("exec", "--process", str(path), ID)
     assert (done.stdout, done.returncode) == ("/script x b /bin\n", 5), done.stderr
     assert json.loads(path.read_text()) == process
 
@@ -142,9 +143,9 @@ def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -
 def test_exec_in_a_stopped_container(krun: Runtime, bundle: BundleFolder) -> None:
     """The error is the engines' word for it."""
     start(krun, bundle, "true")
-    wait_for(krun, "c", "stopped")
+    wait_for(krun, ID, "stopped")
 
-    assert "container is not running" in krun("exec", "c", "true").stderr
+    assert "container is not running" in krun("exec", ID, "true").stderr
 
 
 def test_relative_source_is_the_bundles(krun: Runtime, bundle: BundleFolder) -> None:
@@ -157,7 +158,7 @@ def test_relative_source_is_the_bundles(krun: Runtime, bundle: BundleFolder) -> 
         )
     bundle.doc["root"]["readonly"] = False
 
-    done = krun("run", "-b", bundle.args("cat", "/one/file", "/two/file"), "c", cwd="/")
+    done = krun("run", "-b", bundle.args("cat", "/one/file", "/two/file"), ID, cwd="/")
     assert done.stdout == "hello\nhello\n", done.stderr
 
 
@@ -187,6 +188,6 @@ def test_release_is_found_through_its_links(krun: Runtime, bundle: BundleFolder)
     version = subprocess.run([stable, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("krun version 1.2.3\n")
     (release / "bin" / "km").unlink()
-    command = [*krun.before, stable, *krun.words, "run", "-b", bundle.args("true"), "c"]
+    command = [*krun.before, stable, *krun.words, "run", "-b", bundle.args("true"), ID]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"neither {release}/bin/km nor" in done.stderr

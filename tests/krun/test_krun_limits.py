@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, PATIENCE, BundleFolder, Runtime
+from .support import FOREVER, ID, IN_A_VM, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
-ID = f"limits-{os.getpid()}"
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/pids")
 
 

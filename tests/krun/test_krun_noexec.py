@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, BundleFolder, Runtime, add_user_namespace, need_programs, start
+from .support import FOREVER, ID, BundleFolder, Runtime, add_user_namespace, need_programs, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -147,7 +147,7 @@ def test_exec_sees_no_noexec(krun: Runtime, bundle: BundleFolder) -> None:
     start(krun, bundle, "sleep", FOREVER)
     bundle.rootfs.joinpath("bin/cp").symlink_to("busybox")
     text = 'cp /bin/sh /own/true; /own/true -c :; echo $?; while read -r l; do echo "$l"; done </proc/mounts'
-    done = krun("exec", "c", "sh", "-c", text)
+    done = krun("exec", ID, "sh", "-c", text)
     tables = [line.split(" ")[1:4] for line in done.stdout.splitlines()[1:]]
     hidden = {point for point, _, flags in tables if "noexec" not in flags.split(",")}
     assert done.stdout.startswith("126\n"), done

@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from .support import BUSYBOX, FOREVER, KM, KRUN, BundleFolder, Runtime, add_user_namespace, start
+from .support import (
+    BUSYBOX,
+    FOREVER,
+    ID,
+    KM,
+    KRUN,
+    BundleFolder,
+    Runtime,
+    add_user_namespace,
+    start,
+)
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -98,7 +108,7 @@ def test_mounts_below_the_root(
     if users != "own":  # crun 1.8 leaves it out there
         assert "ro" in found["/v/sub"]
         assert {"ro", "noexec"} <= set(found["/bin"])
-    assert krun("exec", "c", "/sub/busybox", "test", "-x", "/sub/busybox").returncode == 0
+    assert krun("exec", ID, "/sub/busybox", "test", "-x", "/sub/busybox").returncode == 0
     assert "Permission denied" in execute(pid, "/sub/busybox")
     assert execute(pid, "/dev/.kontain/km", "--version").startswith("km")
 
@@ -140,7 +150,7 @@ def test_read_only_paths_that_come_after_the_hook(
         bundle.doc["linux"].setdefault("resources", {})["pids"] = {"limit": 8}
     bundle.doc["linux"]["readonlyPaths"].append(path)
 
-    done = krun("run", "-b", bundle.args("true"), "c")
+    done = krun("run", "-b", bundle.args("true"), ID)
     assert f"linux.readonlyPaths has {path}, whose files could be executed" in done.stderr
 
 

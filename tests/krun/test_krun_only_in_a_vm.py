@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, start
+from .support import FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -54,7 +54,7 @@ def test_kernel_refuses_the_images_programs(
             subprocess.run([*enter, "/dev/.kontain/km", "--version"], check=False).returncode == 0
         )
     finally:
-        krun("delete", "--force", "c")
+        krun("delete", "--force", ID)
         subprocess.run(["umount", volume / "sub"], check=True)
 
 
@@ -63,7 +63,7 @@ def test_root_is_writable_or_not(krun: Runtime, bundle: BundleFolder, readonly: 
     """The hook that forbids execution keeps what the configuration says of writing."""
     bundle.doc["root"]["readonly"] = readonly
 
-    done = krun("run", "-b", bundle.args("sh", "-c", "echo x > /file"), "c")
+    done = krun("run", "-b", bundle.args("sh", "-c", "echo x > /file"), ID)
     assert (done.returncode == 0) is not readonly
     assert (bundle.rootfs / "file").exists() is not readonly
 
@@ -74,7 +74,7 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
     bundle.doc["root"]["readonly"] = False
     (bundle.rootfs / "bin" / "touch").symlink_to("busybox")
 
-    done = krun("run", "-b", bundle.args("true"), "c")
+    done = krun("run", "-b", bundle.args("true"), ID)
     assert not (bundle.rootfs / "x").exists()
     assert (done.returncode, done.stdout) == (125, "")
     assert "hooks.startContainer" in done.stderr
@@ -86,7 +86,7 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
 def test_capability_by_another_name(krun: Runtime, bundle: BundleFolder, cap: str) -> None:
     """A word that crun reads as CAP_SYS_ADMIN, though none of its names, makes no process."""
     start(krun, bundle, "sleep", FOREVER)
-    assert "is not the name of a capability" in krun("exec", "--cap", cap, "c", "true").stderr
+    assert "is not the name of a capability" in krun("exec", "--cap", cap, ID, "true").stderr
     caps = bundle.doc["process"]["capabilities"]
     caps.update({name: [cap] for name in caps})
     done = krun("run", "-b", bundle.args("cat", "/proc/self/status"), "d")
@@ -100,8 +100,8 @@ def test_exec_of_a_privileged_process(krun: Runtime, bundle: BundleFolder, tmp_p
     caps = {"bounding": ["CAP_SYS_ADMIN"]}
     path.write_text(json.dumps({**bundle.doc["process"], "capabilities": caps}))
 
-    assert "it is privileged" in krun("exec", "--process", str(path), "c").stderr
-    assert "it is privileged" in krun("exec", "--cap", "CAP_SYS_ADMIN", "c", "true").stderr
+    assert "it is privileged" in krun("exec", "--process", str(path), ID).stderr
+    assert "it is privileged" in krun("exec", "--cap", "CAP_SYS_ADMIN", ID, "true").stderr
 
 
 def test_exec_in_a_container_that_krun_did_not_make(krun: Runtime, bundle: BundleFolder) -> None:
@@ -109,9 +109,9 @@ def test_exec_in_a_container_that_krun_did_not_make(krun: Runtime, bundle: Bundl
     path = bundle.args("sleep", FOREVER)
     command = [*krun.before, krun.backend, "--root", str(krun.root)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([*command, "create", "-b", path, "c"], check=True, **quiet)  # type: ignore[call-overload]
+    subprocess.run([*command, "create", "-b", path, ID], check=True, **quiet)  # type: ignore[call-overload]
 
-    done = krun("exec", "c", "true")
+    done = krun("exec", ID, "true")
     assert "it has no km at /dev/.kontain/km" in done.stderr
     assert done.returncode == 125
 
@@ -130,5 +130,5 @@ def test_init_and_its_payload_run_in_a_vm(krun: Runtime, bundle: BundleFolder) -
         }
     )
 
-    done = krun("run", "-b", bundle.args("/sbin/docker-init", "--", "uname", "-r"), "c")
+    done = krun("run", "-b", bundle.args("/sbin/docker-init", "--", "uname", "-r"), ID)
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .engines import IMAGE, Engine
-from .support import IN_A_VM, KM, KRUN, PATIENCE, BundleFolder, Runtime, need_programs
+from .support import ID, IN_A_VM, KM, KRUN, PATIENCE, BundleFolder, Runtime, need_programs
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -68,7 +68,7 @@ def probes(krun: Runtime, bundle: BundleFolder, before: str, *between: str) -> l
     logs = [krun.root.parent / f"log{i}" for i in range(len(between) + 1)]
     steps = zip((before, *between), logs, strict=True)
     script = "".join(f'{step}\nstrace -qq -f -e execve -o {log} "$@"\n' for step, log in steps)
-    done = on_a_host(krun, script, "run", "-b", bundle.args("uname", "-r"), "c")
+    done = on_a_host(krun, script, "run", "-b", bundle.args("uname", "-r"), ID)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(IN_A_VM) == len(logs)
     return [log.read_text().count('"--probe"') for log in logs]
@@ -90,7 +90,7 @@ def test_host_where_no_program_runs(krun: Runtime, bundle: BundleFolder, error: 
     for verb, status in (("run", 125), ("create", 1)):
         log.unlink(missing_ok=True)
         script = f'status=0; "$@" || status=$?; [ ! -e {STAMP} ] || status=9; exit $status'
-        done = on_a_host(krun, script, *in_log, verb, "-b", bundle.args("true"), "c", error=error)
+        done = on_a_host(krun, script, *in_log, verb, "-b", bundle.args("true"), ID, error=error)
         assert done.returncode == status, done.stderr
         name = errno.errorcode[error]
         told, remedy = done.stderr.splitlines()
@@ -182,7 +182,7 @@ def test_user_has_a_stamp_below_xdg_runtime_dir(
     script += "".join(f'strace -qq -f -e execve -o {log} {user} "$@"\n' for log in logs)
     script += "cd /run; find . -name probed -printf '%U %p'"
 
-    done = on_a_host(krun, script, "create", "-b", path, "c")
+    done = on_a_host(krun, script, "create", "-b", path, ID)
     assert done.returncode == 0, done.stderr
     assert [log.read_text().count('"--probe"') for log in logs] == [1, 0 if variable else 1]
     assert done.stdout == ("65534 ./own/kontain/probed" if variable else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, add_user_namespace, start
+from .support import FOREVER, ID, IN_A_VM, BundleFolder, Runtime, add_user_namespace, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -21,7 +21,7 @@ def test_descriptors(krun: Runtime, bundle: BundleFolder, payloads: Path) -> Non
     with_three = ["sh", "-c", 'exec "$@" 3</dev/null', "sh"]
 
     for words, wanted in [([], "0 1 2 default\n"), (["--preserve-fds=1"], "0 1 2 3 default\n")]:
-        command = [*with_three, *krun.command("run", "-b", path, *words, "c")]
+        command = [*with_three, *krun.command("run", "-b", path, *words, ID)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.stdout == wanted, done.stderr
 
@@ -31,7 +31,7 @@ def test_user_without_capabilities(krun: Runtime, bundle: BundleFolder) -> None:
     bundle.doc["process"].update(user={"uid": 1000, "gid": 1000}, capabilities={})
     bundle.doc["process"]["noNewPrivileges"] = True
 
-    done = krun("run", "-b", bundle.args("sh", "-c", "id -u; uname -r"), "c")
+    done = krun("run", "-b", bundle.args("sh", "-c", "id -u; uname -r"), ID)
     assert done.stdout.startswith("1000\n"), done.stderr
 
 
@@ -39,7 +39,7 @@ def test_user_namespace(krun: Runtime, bundle: BundleFolder) -> None:
     """KVM works in a user namespace."""
     add_user_namespace(bundle)
 
-    done = krun("run", "-b", bundle.args("uname", "-r"), "c")
+    done = krun("run", "-b", bundle.args("uname", "-r"), ID)
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
 
 
@@ -70,7 +70,7 @@ def test_null_device_stays_the_hosts(krun: Runtime, bundle: BundleFolder, tmp_pa
     command = ["unshare", "-m", "sh", "-ec", private, "sh"]
 
     done = subprocess.run(
-        [*command, *krun.command("run", "-b", bundle.args("cat"), "c")],
+        [*command, *krun.command("run", "-b", bundle.args("cat"), ID)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "0:0 666\n"), done.stderr
@@ -84,5 +84,5 @@ def test_environment_cannot_steer(krun: Runtime, bundle: BundleFolder) -> None:
     foreign = {"PYTHONPATH": str(bundle.path), "PYTHONHOME": "/nope", "PYTHONSTARTUP": "/nope"}
 
     for env in ({}, foreign):
-        done = krun("run", "-b", path, "c", env={"PATH": "/usr/bin:/bin", **env})
+        done = krun("run", "-b", path, ID, env={"PATH": "/usr/bin:/bin", **env})
         assert done.returncode == 0, done.stderr

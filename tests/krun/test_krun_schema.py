@@ -12,7 +12,7 @@ import pytest
 from krun import document, mounts, schema
 from krun.errors import KrunError
 
-from .support import FOREVER, BundleFolder, Runtime, start
+from .support import FOREVER, ID, BundleFolder, Runtime, start
 
 
 def every_member(kind: Any) -> Any:
@@ -163,7 +163,7 @@ def test_no_second_document_in_other_letters(
     bundle.doc["root"]["readonly"] = False
     bundle.doc.update(NATIVE[name])
 
-    done = krun("run", "-b", bundle.args("true"), "c")
+    done = krun("run", "-b", bundle.args("true"), ID)
     assert "but for the case of its letters" in done.stderr
     assert done.returncode == 125
     assert not (bundle.rootfs / "reached").exists()
@@ -180,7 +180,7 @@ def test_capabilities_in_other_letters(
     path = tmp_path / "process.json"
     for process in ({"Capabilities": caps}, {"capabilities": {"Bounding": ["CAP_SYS_ADMIN"]}}):
         path.write_text(json.dumps({**bundle.doc["process"], **process}))
-        done = krun("exec", "--process", str(path), "c")
+        done = krun("exec", "--process", str(path), ID)
         assert "but for the case of its letters" in done.stderr
         assert done.returncode == 125
     bundle.doc["process"]["Capabilities"] = caps
@@ -196,10 +196,10 @@ def test_limits_of_an_update(krun: Runtime, bundle: BundleFolder, tmp_path: Path
     path = tmp_path / "limits.json"
     path.write_text('{"pids":{"limit":50},"unknown":1}')
 
-    assert krun("update", "--resources", str(path), "c").returncode == 0
+    assert krun("update", "--resources", str(path), ID).returncode == 0
     with path.open() as file:
-        assert krun("update", "--resources=-", "c", stdin=file).returncode == 0
+        assert krun("update", "--resources=-", ID, stdin=file).returncode == 0
     path.write_text('{"pids":{"limit":50,"Limit":-1}}')
-    done = krun("update", "-r", str(path), "c")
+    done = krun("update", "-r", str(path), ID)
     assert "pids.Limit' is limit but for the case" in done.stderr
     assert done.returncode == 1

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,9 +15,8 @@ from krun import seccomp
 from krun.errors import KrunError
 from krun.syscalls import NUMBERS
 
-from .support import FOREVER, KM, BundleFolder, Runtime, need_programs, start
+from .support import FOREVER, ID, KM, BundleFolder, Runtime, need_programs, start
 
-ID = f"seccomp-{os.getpid()}"
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 
 _TRACED = """
@@ -115,7 +113,7 @@ def test_exec_is_judged_too(krun: Runtime, trying: BundleFolder) -> None:
     """A later `exec` has the container's profile."""
     trying.doc["linux"]["seccomp"] = PROFILES["traced"]
     start(krun, trying, "sleep", FOREVER)
-    done = krun("exec", "c", "sh", "-c", TRY)
+    done = krun("exec", ID, "sh", "-c", TRY)
     assert "Seccomp:\t2" in done.stdout
     assert "last 1" in done.stdout
     assert "Operation not permitted" in done.stderr

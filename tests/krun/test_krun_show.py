@@ -9,7 +9,7 @@ import pytest
 
 from krun.show import changes
 
-from .support import FOREVER, BundleFolder, Runtime
+from .support import FOREVER, ID, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 def test_diff_is_what_krun_changed(krun: Runtime, bundle: BundleFolder) -> None:
     """Applying the changes to the bundle's configuration gives the container's."""
     path = bundle.args("sleep", FOREVER)
-    assert krun.create("-b", path, "c") == 0
+    assert krun.create("-b", path, ID) == 0
 
-    found = json.loads(krun("diff", "--format", "json", "c").stdout)
+    found = json.loads(krun("diff", "--format", "json", ID).stdout)
     by_path = {change["path"]: change for change in found}
     assert by_path["process.args"]["before"] == ["sleep", FOREVER]
     assert by_path["process.args"]["after"][0] == "/dev/.kontain/km"
@@ -30,16 +30,16 @@ def test_diff_is_what_krun_changed(krun: Runtime, bundle: BundleFolder) -> None:
         "process.args", "root.path", "root.readonly", "mounts", "hooks",
     }  # fmt: skip
     assert all("since" not in change["why"] for change in found)
-    text = krun("diff", "c").stdout
+    text = krun("diff", ID).stdout
     assert f'  - ["sleep","{FOREVER}"]\n  + ["/dev/.kontain/km",' in text
 
 
 def test_diff_has_what_was_left_out(krun: Runtime, bundle: BundleFolder) -> None:
     """A member that krun does not know did not reach the backend, and a user can see it."""
     bundle.doc["process"]["commandLine"] = "x"
-    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
 
-    found = json.loads(krun("diff", "--format", "json", "c").stdout)
+    found = json.loads(krun("diff", "--format", "json", ID).stdout)
     (change,) = (change for change in found if change["path"] == "process.commandLine")
     assert (change["before"], change["after"]) == ("x", None)
     assert change["why"] == "no member that the OCI runtime specification has for Linux"
@@ -47,10 +47,10 @@ def test_diff_has_what_was_left_out(krun: Runtime, bundle: BundleFolder) -> None
 
 def test_diff_without_the_bundle(krun: Runtime, bundle: BundleFolder) -> None:
     """When the engine has removed the bundle there is nothing to compare with."""
-    assert krun.create("-b", bundle.args("sleep", FOREVER), "c") == 0
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
     (bundle.path / "config.json").unlink()
 
-    assert "config.json: it does not exist" in krun("diff", "c").stderr
+    assert "config.json: it does not exist" in krun("diff", ID).stderr
 
 
 def test_timing_tells_each_phase(krun: Runtime, bundle: BundleFolder) -> None:
@@ -59,14 +59,14 @@ def test_timing_tells_each_phase(krun: Runtime, bundle: BundleFolder) -> None:
     assert krun.create("-b", path, "untimed") == 0
     assert "were not timed" in krun("timing", "untimed").stderr
     krun.set_policy({"timing": True})
-    assert krun.create("-b", path, "c") == 0
+    assert krun.create("-b", path, ID) == 0
 
-    phases = json.loads(krun("timing", "--format=json", "c").stdout)
+    phases = json.loads(krun("timing", "--format=json", ID).stdout)
     assert list(phases) == [
         "interpreter", "policy and bundle", "payload and configuration", "writing", "backend",
     ]  # fmt: skip
     assert all(0 <= ms < 10_000 for ms in phases.values()), phases
-    assert krun("timing", "c").stdout.count(" ms\n") == 5
+    assert krun("timing", ID).stdout.count(" ms\n") == 5
 
 
 @pytest.mark.parametrize("verb", ["diff", "timing"])

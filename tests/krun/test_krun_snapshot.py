@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import BUSYBOX, FOREVER, IN_A_VM, BundleFolder, Runtime, start
+from .support import BUSYBOX, FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -46,7 +46,7 @@ def test_snapshot_is_executed(krun: Runtime, bundle: BundleFolder, tmp_path: Pat
     subprocess.run([KM, "--snapshot", snapshot, BUSYBOX, "sh", "-c", script], cwd="/", check=True)
     shutil.copy(snapshot, bundle.rootfs / "bin" / "warm")
     start(krun, bundle, "sleep", FOREVER)
-    assert krun("exec", "c", "warm").stdout.endswith(f"{IN_A_VM}\n")
+    assert krun("exec", ID, "warm").stdout.endswith(f"{IN_A_VM}\n")
 
 
 def test_damaged_snapshot_ends_its_container(krun: Runtime, image: BundleFolder) -> None:
@@ -55,6 +55,6 @@ def test_damaged_snapshot_ends_its_container(krun: Runtime, image: BundleFolder)
     content = bytearray(path.read_bytes())
     content[8] = 99
     path.write_bytes(content)
-    done = krun("run", "-b", image.args(SNAPSHOT), "c")
+    done = krun("run", "-b", image.args(SNAPSHOT), ID)
     assert done.returncode == ELSEWHERE
     assert "km: cannot resume" in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, IN_A_VM, BundleFolder, Runtime, add_user_namespace, start
+from .support import FOREVER, ID, IN_A_VM, BundleFolder, Runtime, add_user_namespace, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -21,17 +21,17 @@ TIMEOUT_S = 60
 def test_trace_writes_each_call(krun: Runtime, bundle: BundleFolder) -> None:
     """The calls of a program in the container are on standard error; its status is krun's."""
     start(krun, bundle, "sleep", FOREVER)
-    done = krun("trace", "c", "busybox", "uname", "-r")
+    done = krun("trace", ID, "busybox", "uname", "-r")
     assert done.stdout.endswith(f"{IN_A_VM}\n"), done.stderr
     assert 'uname({sysname="Linux", ' in done.stderr
     assert "+++ exited with 0 +++" in done.stderr
-    assert krun("trace", "c", "sh", "-c", "exit 3").returncode == 3
+    assert krun("trace", ID, "sh", "-c", "exit 3").returncode == 3
 
 
 def test_trace_of_some_calls_as_another_user(krun: Runtime, bundle: BundleFolder) -> None:
     """The options of exec hold, and --calls limits what is written."""
     start(krun, bundle, "sleep", FOREVER)
-    done = krun("trace", "--calls=getuid", "--user=1000:100", "c", "busybox", "id", "-u")
+    done = krun("trace", "--calls=getuid", "--user=1000:100", ID, "busybox", "id", "-u")
     assert done.stdout == "1000\n", done.stderr
     assert "getuid() = 1000" in done.stderr
     assert "write(" not in done.stderr
@@ -44,7 +44,7 @@ def test_trace_of_the_containers_own_program(krun: Runtime, bundle: BundleFolder
     made, end = Path(f"/proc/{pid}/root/dev/shm/first"), time.monotonic() + TIMEOUT_S
     while not made.exists() and time.monotonic() < end:
         time.sleep(0.05)
-    done = krun("trace", "--calls=mkdir", "c")
+    done = krun("trace", "--calls=mkdir", ID)
     assert done.stdout == "again\n", done.stderr
     assert 'mkdir("/dev/shm/first", ' in done.stderr
 
@@ -58,7 +58,7 @@ def test_gdb_debugs_a_program(users: str, krun: Runtime, bundle: BundleFolder) -
         add_user_namespace(bundle)
     pid = start(krun, bundle, "sleep", FOREVER)
     with subprocess.Popen(
-        krun.command("gdb", "c", "busybox", "uname", "-r"),
+        krun.command("gdb", ID, "busybox", "uname", "-r"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -84,8 +84,8 @@ def test_gdb_debugs_a_program(users: str, krun: Runtime, bundle: BundleFolder) -
 def test_what_cannot_be_watched(verb: str, krun: Runtime, bundle: BundleFolder) -> None:
     """No container, and no program, are krun's errors, and leave nothing behind."""
     assert "needs a container ID" in krun(verb).stderr
-    assert "container does not exist: c" in krun(verb, "c", "true").stderr
+    assert f"container does not exist: {ID}" in krun(verb, ID, "true").stderr
     start(krun, bundle, "sleep", FOREVER)
-    done = krun(verb, "c", "/nope")
+    done = krun(verb, ID, "/nope")
     assert done.returncode == 127, done.stderr
     assert "/nope" in done.stderr

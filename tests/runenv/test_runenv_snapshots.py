@@ -193,11 +193,14 @@ def test_container_with_users_of_its_own(container: Container) -> None:
 def test_it_is_shown(container: Container) -> None:
     """`krun diff` shows the snapshot among what is different."""
     (container.bundle.rootfs / "app" / "wait.py").write_text("import time; time.sleep(60)")
-    assert container.krun.create("--bundle", container.bundle.args("python3", "wait.py"), "c") == 0
+    assert (
+        container.krun.create("--bundle", container.bundle.args("python3", "wait.py"), "shown")
+        == 0
+    )
     try:
-        assert "/dev/.kontain/snapshot" in container.krun("diff", "c").stdout
+        assert "/dev/.kontain/snapshot" in container.krun("diff", "shown").stdout
     finally:
-        container.krun("delete", "--force", "c")
+        container.krun("delete", "--force", "shown")
 
 
 def test_options_of_python_are_pythons(container: Container) -> None:
