@@ -12,8 +12,8 @@
  * them: at least all that the payload does not block. They wait where they are, of the process or
  * of the thread, whether they would be ignored, handled, or would kill. After the exit the host's
  * thread blocks the same signals as the payload, and the kernel does with the others as it does
- * without a VM. A signal that the payload has blocked meanwhile waits on, and KVM holds it back from
- * then on. The guest cannot unblock itself a signal that KVM holds back: that call leaves.
+ * without a VM. A signal that the payload has blocked meanwhile waits on, and KVM holds it back
+ * from then on. The guest cannot unblock itself a signal that KVM holds back: that call leaves.
  */
 #include "base/base.h"
 #include "machine/machine.h"
