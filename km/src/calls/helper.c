@@ -391,7 +391,7 @@ void helper_count(struct vcpu *vcpu, uint64_t number)
 
 bool helper_is(pid_t tid)
 {
-    return helper.vcpu && tid == helper.tid;
+    return tid > 0 && helper.vcpu && tid == helper.tid; /* it has none before it starts */
 }
 
 /* There is no helper. */
