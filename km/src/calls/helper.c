@@ -49,7 +49,7 @@
 #define CALLS_START 4U        /* that wake it while a program starts */
 #define CALLS_MIN 16U         /* that wake it */
 #define CALLS_MAX 16384U      /* likewise, when it often had little to do */
-#define SPINS 600             /* of the guest, some 20 us, then it leaves */
+#define SPINS 1800            /* of the guest, some 60 us, then it leaves */
 #define WAIT_SPINS 2000       /* of the vCPU's thread, then it sleeps */
 #define SERVED_ENOUGH 64U     /* requests for which waking it paid */
 
