@@ -218,8 +218,8 @@ def test_working_directory_that_a_read_only_root_lacks(
         (bundle.rootfs / "far" / "dir").rmdir()
         return done.returncode, [word for line in words for word in line]
 
-    mine = look(krun("run", "-b", path, "c"))
-    assert mine == look(krun.bare("run", "-b", path, "c"))
+    mine = look(krun("run", "-b", path, ID))
+    assert mine == look(krun.bare("run", "-b", path, ID))
     assert "drwxr-xr-x" in mine[1]
 
 
@@ -241,7 +241,7 @@ def test_working_directory_that_the_container_may_not_make(
     add_user_namespace(bundle)
 
     for call in (krun, krun.bare):
-        done = call("run", "-b", bundle.args("true"), "c")
+        done = call("run", "-b", bundle.args("true"), ID)
         assert done.returncode == 1, done.stderr
         assert not list((tmp_path / "data").iterdir())
 
@@ -258,7 +258,7 @@ def test_notify_socket_in_a_read_only_root(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(address))
         path = bundle.args("sh", "-c", "ls $NOTIFY_SOCKET")
-        done = krun("run", "-b", path, "c", env={**os.environ, "NOTIFY_SOCKET": str(address)})
+        done = krun("run", "-b", path, ID, env={**os.environ, "NOTIFY_SOCKET": str(address)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("/notify")
 
