@@ -109,6 +109,10 @@ def test_a_limit_that_is_seldom_reached_stays(
     limits.write_text('{"pids": {"limit": 20}}')
     done = krun("update", "--resources", str(limits), ID)
     assert of_group(krun, "pids.max") == ["22\n"], done.stderr
+    for asked, found in (("30", "32\n"), ("300", "300\n")):
+        done = krun("update", f"--pids-limit={asked}", ID)
+        assert of_group(krun, "pids.max") == [found], done.stderr
+    assert krun("update", "--pids-limit", "few", ID).returncode == 1
 
 
 @pytest.mark.parametrize("name", ["RLIMIT_DATA", "RLIMIT_AS"])

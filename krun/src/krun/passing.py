@@ -38,7 +38,7 @@ def run(call: Call) -> int:
         from krun import features  # noqa: PLC0415 - a daemon asks for it once
 
         return features.show(backend)
-    if call.verb == "update" and call.options.has("resources"):
+    if call.verb == "update" and any(map(call.options.has, ("pids-limit", "resources"))):
         _update(call, backend)
     own = _own_folders(call) if call.verb in ("list", "state") else []
     if not own:
@@ -50,10 +50,27 @@ def run(call: Call) -> int:
 
 
 def _update(call: Call, backend: Backend) -> NoReturn:
-    """Become BACKEND, which reads what krun knows of the caller's document of limits."""
-    from krun import bundle, document, rewrite, schema  # noqa: PLC0415 - only here a document is read
+    """Become BACKEND, whose limits are the caller's, with room for KVM where processes are few."""
+    from krun import rewrite  # noqa: PLC0415 - only here limits are read
 
-    path = call.options.get("resources") or ""
+    options = call.options.without("pids-limit")
+    for value in call.options.all("pids-limit"):
+        limit = (
+            {"limit": int(value)} if value.isdecimal() else {}
+        )  # of other words the backend tells
+        roomy = rewrite.with_room({"pids": limit})["pids"].get("limit", value)
+        options.items.append(("pids-limit", str(roomy)))
+    path = options.get("resources")
+    if path is not None:
+        options = options.without("resources")
+        options.items.append(("resources", _known_limits(path)))
+    call.become(backend, [*options.words(), *call.arguments])
+
+
+def _known_limits(path: str) -> str:
+    """Return the place of a document with what krun knows of the limits in the file PATH."""
+    from krun import bundle, document, rewrite, schema  # noqa: PLC0415 - likewise
+
     try:
         text = document.read_open(0, "standard input") if path == "-" else document.read(path)
     except OSError as reason:
@@ -62,9 +79,7 @@ def _update(call: Call, backend: Backend) -> NoReturn:
             "name a file that has them with --resources, or - for standard input",
         ) from None
     doc = rewrite.with_room(schema.known(document.parse(text, path), schema.RESOURCES))
-    options = call.options.without("resources")
-    options.items.append(("resources", f"/proc/self/fd/{document.in_memory(doc, above=2)}"))
-    call.become(backend, [*options.words(), *call.arguments])
+    return f"/proc/self/fd/{document.in_memory(doc, above=2)}"
 
 
 def _default(call: Call) -> Backend:
