@@ -111,7 +111,7 @@ static void serve_port(struct vcpu *vcpu)
         serve_syscall(vcpu);
     } else if (port - PORT_EXCEPTION < VECTOR_COUNT &&
                cpu_leave_exception(vcpu, port - PORT_EXCEPTION, &exception)) {
-        if (stub_settle_mask(vcpu)) { /* a pointer that the monitor shall judge */
+        if (vcpu->mask_was_lent && stub_settle_mask(vcpu)) { /* a pointer for us to judge */
             signal_set_mask(vcpu, stub_data(vcpu)->mask);
             vcpu->mask_is_asked = true;
         } else {
@@ -367,18 +367,18 @@ static bool run(struct vcpu *vcpu)
 /* Enter the guest until it comes back. False when KVM_RUN failed, with errno set. */
 static bool enter(struct vcpu *vcpu)
 {
-    bool entered, lends;
+    bool entered;
     int error;
 
     if (!vcpu->vm->has_run) {
         run_elsewhere(vcpu);
     }
     vcpu->mm_seen = mm_changes();
-    lends = guest_mask_lend(vcpu);
+    vcpu->mask_was_lent = guest_mask_lend(vcpu);
     helper_let(vcpu);
     entered = run(vcpu);
     error = errno;
-    if (lends) {
+    if (vcpu->mask_was_lent) {
         (void)stub_settle_mask(vcpu);
         guest_mask_take(vcpu, !entered && error == EINTR);
     }

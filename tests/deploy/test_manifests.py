@@ -45,7 +45,7 @@ def mounts(container: dict[str, Any]) -> set[str]:
 
 
 def test_what_is_privileged_reads_nothing_of_others() -> None:
-    """What a container with rights on the node mounts no container without them may write."""
+    """No container without rights on the node may write to a volume of one that has them."""
     shared = 0
     for pod, container in containers():
         if container["securityContext"].get("privileged"):

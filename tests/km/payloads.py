@@ -335,6 +335,7 @@ HOSTILE = (
     Payload("personality", judge=ITSELF),
     Payload("hostile_helper", judge=ITSELF),
     Payload("filtered_helper", judge=ITSELF, flags=("-pthread",)),
+    Payload("filtered_mask", judge=ITSELF),
     Payload("terminal_takeover", judge=ITSELF),
     Payload("monitor_heap", STATIC, judge=ITSELF),
     Payload("filtered_exec"),

@@ -69,6 +69,8 @@ struct vcpu {
     uint64_t signal_mask; /* what the payload's thread blocks */
     bool mask_lent;       /* signal_mask is for one call only; own_mask is the thread's */
     bool mask_in_guest;   /* the guest runs, and may change the mask in its stub's data */
+    bool mask_was_lent;   /* the guest could, when it was last entered: else it has come there by
+                             itself, and its filters say whether it may */
     bool mask_is_asked;   /* the next such call leaves */
     bool holds_back;      /* KVM has been told of held_back */
     uint64_t held_back;   /* signals that do not end KVM_RUN; all of these are in signal_mask */
