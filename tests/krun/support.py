@@ -73,10 +73,10 @@ class Runtime:
         return [*self.before, str(KRUN), *self.words, *words]
 
     def bare(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Call the backend alone."""
+        """Call the backend alone, with a pipe: crun gives the container's user the host's null device."""
         command = [*self.before, self.backend, "--root", str(self.root), *words]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=60 * PATIENCE, check=False
+            command, input="", capture_output=True, text=True, timeout=60 * PATIENCE, check=False
         )
 
     def create(self, *words: str) -> int:
