@@ -196,6 +196,7 @@ THREADS = (
     Payload("helped", runs=_each(HELPED)),
     Payload("helped_waits", ("musl", "dynamic"), _each(HELPED_WAITS), flags=("-pthread",)),
     Payload("helped_self", runs=_each(HELPED_SELF)),
+    Payload("helped_shapes", runs=_each(["", "user"])),
     Payload(
         "helped_kinds",
         ("musl", "dynamic"),

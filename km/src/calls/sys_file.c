@@ -306,8 +306,8 @@ HANDLER(fcntl)
                                                                                          : -EINVAL;
     }
     switch (fcntl_argument((uint32_t)args[1])) { /* as the kernel takes it */
-    case FCNTL_UNKNOWN:
-        return -EINVAL;
+    case FCNTL_UNKNOWN: /* nor does a closed one, or a name of a file, know whose signals are */
+        return fcntl((int)args[0], F_GETOWN) < 0 && errno == EBADF ? -EBADF : -EINVAL;
     case FCNTL_FD:
         return fd_is_hidden(args[2]) ? -EBADF : host_syscall(__NR_fcntl, args);
     case FCNTL_LOCK:
