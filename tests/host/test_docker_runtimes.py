@@ -200,7 +200,7 @@ def daemon(host: SmallHost, start: Start) -> dockerd.Dockerd:
 
 def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     subprocess.run(["umount", str(folder / "data")], capture_output=True, check=False)
     shutil.rmtree(folder)
 

@@ -125,11 +125,11 @@ def test_the_keeper_closes_what_it_is_sent(keeper: tuple[Path, int]) -> None:
 
 
 def _lingering() -> tuple[socket.socket, socket.socket]:
-    """Two ends of a connection: closing the first waits for a minute, since nobody reads."""
+    """Two ends of a connection: closing the first waits for ten minutes, since nobody reads."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         one = socket.create_connection(server.getsockname())
         other, _ = server.accept()
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 600))
     one.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -155,7 +155,7 @@ def test_nobody_stalls_the_keeper(keeper: tuple[Path, int]) -> None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         assert pipe.read() == b""
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 200
     for other in others:
         other.close()
 

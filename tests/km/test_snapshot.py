@@ -110,7 +110,7 @@ def test_program_is_asked_for_from_outside(km: Path, tmp_path: Path) -> None:
         assert program.stdout
         assert program.stdout.readline() == b"ready\n"
         assert run([km, "--snapshot-now", program.pid]).returncode == 0
-        assert (program.wait(30), program.stdout.read()) == (0, b"")
+        assert (program.wait(120), program.stdout.read()) == (0, b"")
     for word in ("one", "two"):
         assert run([km, snapshot], input=f"{word}\n").stdout == f"and {word}\n"
 

@@ -257,7 +257,7 @@ def before_others() -> list[str]:
 
 def test_an_interrupted_run_leaves_no_process(on: MadeUpHost) -> None:
     """Programs whose version nobody asked for any more are ended with the report."""
-    on.write("/usr/bin/crun", "#!/bin/sh\nexec sleep 60\n")
+    on.write("/usr/bin/crun", "#!/bin/sh\nexec sleep 600\n")
     began = time.monotonic()
     run_checks(on, CHECKS[:1])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 300

@@ -191,7 +191,7 @@ def docker(prefix: Path, tmp_path: Path) -> Iterator[str]:
             yield f"{folder}/docker.sock"
         finally:
             daemon.terminate()
-            daemon.wait(30)
+            daemon.wait(120)
             shutil.rmtree(folder)
 
 
@@ -307,7 +307,7 @@ state = "{folder}/state"
             }
         finally:
             daemon.terminate()
-            daemon.wait(30)
+            daemon.wait(120)
             shutil.rmtree(folder)
 
 
