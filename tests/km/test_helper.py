@@ -134,6 +134,21 @@ def test_a_program_that_starts_is_helped_again(km: Path, helped: Path, tmp_path:
         assert int(status[status.index("voluntary_ctxt_switches:") + 1]) >= 6
 
 
+def test_a_server_that_waits_for_clients_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
+    """A program that makes some calls, waits a moment, and makes some again, is helped throughout."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    with calling([*before_others(), km, helped], tmp_path, b"done\n", "serving") as pid:
+        tid = wait_for_helper(pid)
+        wanted = reads(pid, tid) + 10000
+        for _ in range(500):
+            if reads(pid, tid) > wanted:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the helper makes few of a server's calls")
+
+
 def test_pipes_that_wait_are_served_too(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -37,21 +37,28 @@
 #define STACK_SIZE (256UL << 10)
 #define STACK (places.stacks + VCPUS_MAX * STACK_SIZE) /* behind those of thread.c */
 
-/* Times are in cycles of the time stamp counter, which has 1.5 to 5 to the nanosecond. */
-#define GAP 250000UL          /* calls no further apart are in a row: so long the helper looks */
-#define START_GAP 1000000UL   /* likewise, while a program starts, */
-#define START (256UL << 20)   /* which is for some 0.1 s: it loads, opens and looks for files */
-#define DISTURBED 1000000UL   /* so long it did not run: no CPU is free for it */
-#define REST_MIN (25UL << 20) /* then it sleeps, some 10 ms at first */
-#define REST_MAX (2UL << 30)  /* and a second at most */
-#define REST_SHARE 4UL        /* it rested long enough when it then ran so many times as long */
-#define CALLS_FIRST 32U       /* calls in a row that make it: a small program ends before */
-#define CALLS_START 4U        /* that wake it while a program starts */
-#define CALLS_MIN 16U         /* that wake it */
-#define CALLS_MAX 16384U      /* likewise, when it often had little to do */
-#define SPINS 1800            /* of the guest, some 60 us, then it leaves */
-#define WAIT_SPINS 2000       /* of the vCPU's thread, then it sleeps */
-#define SERVED_ENOUGH 64U     /* requests for which waking it paid */
+/*
+ * When it looks is a matter of processor time, which must not be more than it saves. Times are in
+ * cycles of the time stamp counter, which has 1.5 to 5 to the nanosecond.
+ */
+#define SAVED 40000L  /* by a call: an exit, less what the helper's work and the spins cost */
+#define MISSED 60000L /* lost by a call that it did not look at, but should have */
+#define WAKING 30000L /* what it costs to wake it */
+#define CREDIT_FIRST 20000000L /* some 8 ms: a program loads and looks for files as it starts */
+#define CREDIT_MAX 5000000L    /* so much is kept of what it has saved, */
+#define CREDIT_MUCH 1500000L   /* it is worth waking for a single call */
+#define CREDIT_TRY 300000L     /* it is tried, */
+#define TRIES 64L              /* which may cost one part in so many of the time */
+#define LOOK 1000000L          /* so long it looks after a call */
+#define ABSENT 30000L          /* between two looks: it was not on a CPU, which costs nothing */
+#define CROWDED 2500000UL      /* likewise: a program that computes wants that CPU; */
+#define KEEPING 50000000UL     /* for so long after that it does not offer it */
+#define YIELD 5000UL           /* so long after a call it offers its CPU to others */
+#define GAP 1000000UL          /* calls no further apart are in a row */
+#define CALLS_FIRST 32U        /* calls in a row that make it: a small program ends before */
+#define CALLS_TRY 16U          /* that wake it, or make it again */
+#define SPINS 1800             /* of the guest, some 60 us, then it leaves */
+#define WAIT_SPINS 2000        /* of the vCPU's thread, then it sleeps */
 
 enum { TURN_MONITOR, TURN_GUEST, TURN_HELPER, TURN_HELPER_WAITED };
 
@@ -60,19 +67,17 @@ static struct {
     pthread_t thread;
     pid_t tid;
     bool has_stack;
-    bool refused;      /* it cannot be had */
-    uint32_t turn;     /* a futex */
-    uint32_t awake;    /* a futex: the helper looks for requests, or is about to */
-    bool starts;       /* it may not know yet what it is */
-    bool ends;         /* it shall end */
-    bool missed;       /* it did not look while it should have */
-    uint64_t begin;    /* when the program made its first call of these */
-    uint64_t last;     /* when the last call left the guest that it could have made */
-    uint64_t rest_end; /* it is not woken before */
-    uint64_t rest;     /* how long it rests next time */
-    unsigned calls;    /* in a row, that left */
-    uint32_t wanted;   /* so many wake it */
-} helper = {.rest = REST_MIN, .wanted = CALLS_FIRST};
+    bool refused;    /* it cannot be had */
+    uint32_t turn;   /* a futex */
+    uint32_t awake;  /* a futex: the helper looks for requests, or is about to */
+    bool starts;     /* it may not know yet what it is */
+    bool ends;       /* it shall end */
+    bool missed;     /* it did not look while it should have */
+    uint64_t last;   /* when the last call left the guest that it could have made */
+    uint64_t asleep; /* since when it does not look */
+    int64_t credit;  /* how long it may look */
+    unsigned calls;  /* in a row, that left */
+} helper = {.credit = CREDIT_FIRST};
 
 static _Thread_local bool is_helper;
 
@@ -99,12 +104,6 @@ static void futex_wait(uint32_t *word, uint32_t value)
 static void futex_wake(uint32_t *word)
 {
     (void)syscall(__NR_futex, word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-/* How far apart calls are that follow each other. */
-static uint64_t gap(uint64_t now)
-{
-    return now - helper.begin < START ? START_GAP : GAP;
 }
 
 /* ---- the helper's side ---- */
@@ -156,8 +155,10 @@ static bool serve(void)
 }
 
 /* Look no more. False when there was a request after all. */
-static bool doze(void)
+static bool doze(int64_t credit)
 {
+    __atomic_store_n(&helper.credit, credit, __ATOMIC_RELAXED);
+    __atomic_store_n(&helper.asleep, __rdtsc(), __ATOMIC_RELAXED);
     store(&helper.awake, 0);
     if (turn_take()) {
         if (is_posted()) {
@@ -171,46 +172,58 @@ static bool doze(void)
     return true;
 }
 
-/* Other work wants the CPU. Rest the longer, the less time there was since it last did. */
-static void rest(uint64_t now, uint64_t ran)
+/* What it has cost to look, `passed` cycles after the last look, and a call that it missed by not
+ * being on a CPU. */
+static int64_t cost_of(uint64_t passed)
 {
-    helper.rest = ran > REST_SHARE * helper.rest ? REST_MIN : 2 * helper.rest;
-    helper.rest = helper.rest < REST_MAX ? helper.rest : REST_MAX;
-    __atomic_store_n(&helper.rest_end, now + helper.rest, __ATOMIC_RELAXED);
-    (void)doze();
+    int64_t cost = passed < ABSENT ? (int64_t)passed : ABSENT;
+
+    if (__atomic_load_n(&helper.missed, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&helper.missed, false, __ATOMIC_RELAXED);
+        cost += MISSED;
+    }
+    return cost;
 }
 
-/* Serve what comes, as long as something does. */
+/*
+ * Serve what comes, for as long as it pays. Between calls the CPU is for who else wants it: for a
+ * server's client, and for the vCPU, on whose own CPU the helper may have been woken. A program
+ * that computes would keep it to the end of its time, so that one gets its share, and no more.
+ */
 static void watch(void)
 {
-    uint64_t begin = __rdtsc(), seen = begin, last = begin, now;
-    uint32_t served = 0, wanted;
+    static uint64_t crowded; /* when others last had its CPU for long */
+    int64_t credit = __atomic_load_n(&helper.credit, __ATOMIC_RELAXED), left = LOOK, cost;
+    uint64_t seen = __rdtsc(), last = 0, now;
 
     while (!__atomic_load_n(&helper.ends, __ATOMIC_ACQUIRE)) {
         if (is_posted() && turn_take()) {
-            bool made = serve();
-
-            seen = __rdtsc();
-            last = made ? seen : last;
-            served += made;
+            if (serve()) {
+                credit += credit < CREDIT_MAX ? SAVED : 0;
+                left = LOOK;
+            }
+            seen = last = __rdtsc();
             continue;
         }
         now = __rdtsc();
-        if (now - seen > DISTURBED) {
-            rest(now, seen - begin);
-            return;
-        }
-        if (__atomic_load_n(&helper.missed, __ATOMIC_RELAXED)) {
-            __atomic_store_n(&helper.missed, false, __ATOMIC_RELAXED);
-        }
+        crowded = now - seen > CROWDED ? now : crowded;
+        cost = cost_of(now - seen);
         seen = now;
-        if (now - last > gap(now) && doze()) {
-            break;
+        credit -= cost;
+        left -= cost;
+        if (credit < 0 || left < 0) {
+            if (doze(credit)) {
+                return;
+            }
+            left = LOOK;
         }
-        __builtin_ia32_pause();
+        if (now - last > YIELD && now - crowded > KEEPING) {
+            (void)sched_yield();
+        } else {
+            __builtin_ia32_pause();
+        }
     }
-    wanted = served >= SERVED_ENOUGH ? CALLS_MIN : 2 * load(&helper.wanted);
-    store(&helper.wanted, wanted < CALLS_MAX ? wanted : CALLS_MAX);
+    __atomic_store_n(&helper.credit, credit, __ATOMIC_RELAXED);
 }
 
 static void *helper_main(void *unused)
@@ -359,24 +372,34 @@ static bool is_unwanted(const struct vcpu *vcpu)
            options.gdb || options.gdb_session;
 }
 
+/* Whether the helper, which sleeps, is worth waking: for what it has saved, or as a try, for calls
+ * in a row. */
+static bool is_worth_it(uint64_t now)
+{
+    int64_t credit = __atomic_load_n(&helper.credit, __ATOMIC_RELAXED), try;
+
+    if (!helper.vcpu || credit < CREDIT_MUCH) {
+        try = credit + (int64_t)(now - __atomic_load_n(&helper.asleep, __ATOMIC_RELAXED)) / TRIES;
+        credit = credit > CREDIT_TRY || try < CREDIT_TRY ? credit : CREDIT_TRY;
+        if (credit < CREDIT_TRY || helper.calls < (helper.has_stack ? CALLS_TRY : CALLS_FIRST)) {
+            return false;
+        }
+    }
+    __atomic_store_n(&helper.credit, credit - WAKING, __ATOMIC_RELAXED);
+    return true;
+}
+
 void helper_count(struct vcpu *vcpu, uint64_t number)
 {
-    uint32_t wanted;
     uint64_t now;
 
     if (!helper_may_make(number) || is_unwanted(vcpu)) {
         return;
     }
     now = __rdtsc();
-    helper.begin = helper.begin ? helper.begin : now;
-    helper.calls = now - helper.last < gap(now) ? helper.calls + 1 : helper.calls / 2;
+    helper.calls = now - helper.last < GAP ? helper.calls + 1 : helper.calls / 2;
     helper.last = now;
-    wanted = load(&helper.wanted);
-    if (helper.vcpu && now - helper.begin < START && wanted > CALLS_START) {
-        wanted = CALLS_START;
-    }
-    if (helper.calls < wanted || load(&helper.awake) ||
-        now < __atomic_load_n(&helper.rest_end, __ATOMIC_RELAXED)) {
+    if (load(&helper.awake) || !is_worth_it(now)) {
         return;
     }
     helper.calls = 0;
@@ -422,5 +445,5 @@ void helper_end(const struct vcpu *vcpu)
 void helper_after_fork(void)
 {
     forget();
-    helper.begin = 0;
+    helper.credit = CREDIT_FIRST;
 }

@@ -409,6 +409,25 @@ static void until_told(bool with_others)
     printf("signals: %d\n", signals > 0);
 }
 
+/* Works as a server does, whose clients ask some at a time, until its input ends. */
+static void serving(void)
+{
+    char block[64];
+    int fd;
+
+    burst(ROUNDS);
+    fd = open(name, O_RDONLY);
+    CHECK(fcntl(0, F_SETFL, O_NONBLOCK) == 0);
+    printf("ready\n");
+    (void)fflush(stdout);
+    for (char byte; read(0, &byte, 1) != 0;) {
+        CHECK(usleep(300) == 0);
+        for (unsigned i = 0; i < 40; i++) {
+            CHECK(pread(fd, block, sizeof(block), SIZE - 10) == 10);
+        }
+    }
+}
+
 static void compute(uint64_t cycles)
 {
     uint64_t then = __builtin_ia32_rdtsc();
@@ -466,6 +485,8 @@ int main(int argc, char **argv)
         on_one_cpu();
     } else if (is_case(argv, "until-told") || is_case(argv, "until-told-beside")) {
         until_told(is_case(argv, "until-told-beside"));
+    } else if (is_case(argv, "serving")) {
+        serving();
     } else if (is_case(argv, "starting") || is_case(argv, "starting-in-groups")) {
         starting(is_case(argv, "starting-in-groups"));
     } else {
