@@ -174,10 +174,13 @@ class Sandbox:
         """
         log = (self._folder / "dockerd.log").open("w")
         start = self.command(*user, *(command or DOCKERD))
-        subprocess.Popen(start, stdout=log, stderr=log, start_new_session=True)
-        for _ in range(100):
+        daemon = subprocess.Popen(start, stdout=log, stderr=log, start_new_session=True)
+        for _ in range(300):
             if self.run(*user, "docker", "version").returncode == 0:
                 return
+            if daemon.poll() is not None:
+                # It gives its containerd 15 s, on whatever CPU; the next one finds that running.
+                daemon = subprocess.Popen(start, stdout=log, stderr=log, start_new_session=True)
             time.sleep(0.2)
         raise RuntimeError((self._folder / "dockerd.log").read_text(encoding="utf-8"))
 
