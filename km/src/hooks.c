@@ -15,6 +15,7 @@
 static void after_fork(struct vcpu *vcpu)
 {
     fd_after_fork();
+    fd_kind_forget(0, UINT32_MAX); /* in a child of a vfork's child they are others */
     pin_after_fork();
     opening_after_fork();
     gdb_after_fork(vcpu);

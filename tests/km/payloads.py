@@ -333,6 +333,7 @@ HOSTILE = (
     Payload("children_apart", runs=_each(["exec", "fork", "vfork"]), judge=ITSELF),
     Payload("few_descriptors", judge=ITSELF),
     Payload("vfork_robust", judge=ITSELF),
+    Payload("vfork_kinds", judge=ITSELF),
     Payload("personality", judge=ITSELF),
     Payload("hostile_helper", judge=ITSELF),
     Payload("filtered_helper", judge=ITSELF, flags=("-pthread",)),
