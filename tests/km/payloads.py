@@ -337,7 +337,7 @@ HOSTILE = (
     Payload("personality", judge=ITSELF),
     Payload("hostile_helper", judge=ITSELF),
     Payload("filtered_helper", judge=ITSELF, flags=("-pthread",)),
-    Payload("filtered_mask", judge=ITSELF),
+    Payload("filtered_mask", runs=((), ("others",)), judge=ITSELF, flags=("-pthread",)),
     Payload("terminal_takeover", judge=ITSELF),
     Payload("monitor_heap", STATIC, judge=ITSELF),
     Payload("filtered_exec"),

@@ -104,6 +104,15 @@ static int64_t attach(struct vcpu *vcpu, struct filter *filter, uint64_t flags)
     return 0;
 }
 
+/* What the stub may do for a thread is known when its guest is entered: stub.c, guest_mask.c. */
+static void let_others_leave(const struct vcpu *vcpu)
+{
+    if (!vcpu->vforked && thread_several()) {
+        freeze_all(freeze_of(vcpu));
+        freeze_thaw();
+    }
+}
+
 static int64_t set_filter(struct vcpu *vcpu, uint64_t flags, uint64_t addr)
 {
     static const uint64_t known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG |
@@ -138,10 +147,13 @@ static int64_t set_filter(struct vcpu *vcpu, uint64_t flags, uint64_t addr)
     }
     if (result) {
         filter_free(filter);
-    } else {
-        hot_end();
+        return result;
     }
-    return result;
+    hot_end();
+    if (flags & SECCOMP_FILTER_FLAG_TSYNC) {
+        let_others_leave(vcpu);
+    }
+    return 0;
 }
 
 static int64_t set_strict(struct vcpu *vcpu, uint64_t flags, uint64_t addr)

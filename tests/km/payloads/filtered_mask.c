@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Jumps to the code of its stub that changes its signal mask, past its own filter, with a pointer
- * that faults: km's stub_code.S. Where it cannot read that code, as on hardware, it says no more.
+ * Jumps to the code of its stub that changes its signal mask, past its own filter: with a pointer
+ * that faults, or after another thread has given it the filter, as its argument says; km's
+ * stub_code.S. Where it cannot read that code, as on hardware, it says no more.
  */
 #include "payload.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,6 +31,7 @@ static sigjmp_buf back;
 static const unsigned char *code;
 static struct data *data;
 static volatile sig_atomic_t came;
+static atomic_bool runs, filtered;
 
 static void on_fault(int signo)
 {
@@ -67,7 +71,21 @@ static void jump(void)
     }
 }
 
-int main(void)
+/* Change the mask there, by a pointer that does not fault. */
+static void change(void)
+{
+    static const uint64_t all = ~0UL;
+
+    data->held_back = 0;
+    data->flags = FLAGS;
+    data->by_site = 0;
+    __asm__ volatile("leaq 1f(%%rip), %%rax; movq %%rax, (%0); movl $8, %%r10d; jmp *%1; 1:"
+                     :
+                     : "r"(&data->next), "r"(code), "D"(SIG_SETMASK), "S"(&all), "d"(0)
+                     : "rax", "rcx", "r10", "r11", "memory", "cc");
+}
+
+static void forbid(unsigned flags)
 {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -76,20 +94,60 @@ int main(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {LEN(rules), rules};
+
+    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    CHECK(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
+}
+
+static void *forbid_all(void *unused)
+{
+    while (!runs) {
+    }
+    forbid(SECCOMP_FILTER_FLAG_TSYNC);
+    filtered = true;
+    return unused;
+}
+
+/* With no call of its own from before the filter is set until after the jump. */
+static void be_forbidden(void)
+{
+    pthread_t other;
+    sigset_t none;
+
+    CHECK(!pthread_create(&other, NULL, forbid_all, NULL));
+    (void)sigemptyset(&none);
+    for (int i = 0; i < CALLS; i++) { /* until it has its mask there */
+        CHECK(!syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(uint64_t)));
+    }
+    runs = true;
+    while (!filtered) {
+    }
+    if (data) {
+        change();
+    }
+    CHECK(!pthread_join(other, NULL));
+}
+
+int main(int argc, char **argv)
+{
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 
+    (void)argc;
     CHECK(!sigaction(SIGSEGV, &action, NULL) && !sigaction(SIGBUS, &action, NULL));
     CHECK(signal(SIGUSR1, on_signal) != SIG_ERR);
     for (int i = 0; i < CALLS; i++) { /* until its calls jump, and it has the stub there */
         (void)syscall(SYS_getppid);
     }
     find_code();
-    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    CHECK(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
-    if (data) {
-        jump();
+    if (is_case(argv, "others")) {
+        be_forbidden();
+    } else {
+        forbid(0);
+        if (data) {
+            jump();
+        }
     }
-    CHECK(!syscall(SYS_kill, syscall(SYS_getpid), SIGUSR1));
+    CHECK(!syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1));
     CHECK(came == SIGUSR1); /* it is not blocked */
     return 0;
 }
