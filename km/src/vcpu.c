@@ -14,6 +14,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -26,6 +27,9 @@
 #include <unistd.h>
 
 #define HOST_FAULTS_MAX 100
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13 /* since Linux 5.14 */
+#endif
 
 _Noreturn static void die_of_exit(const struct vcpu *vcpu, const char *what, uint64_t detail)
 {
@@ -46,6 +50,17 @@ static void restart_syscall(struct vcpu *vcpu, uint64_t number)
 static enum waiting waits(uint64_t number)
 {
     return number < SYSCALL_COUNT ? syscall_table[number].waits : WAITS_NOT;
+}
+
+/* Whether a call that the waiting signal ended is made again: of futex(2) a wait without an end in
+ * time, after a handler with SA_RESTART, and one for a lock with an owner after any. */
+static bool is_made_again(uint64_t number, const uint64_t *args)
+{
+    int command = number == __NR_futex ? (int)args[1] & FUTEX_CMD_MASK : -1;
+
+    return command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2 ||
+           signal_restarts(waits(number) == RESTARTS ||
+                           ((command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && !args[3]));
 }
 
 /* Whether it is a call that may wait for ever; of another number than a call's it may be one. */
@@ -87,7 +102,7 @@ static void serve_syscall(struct vcpu *vcpu)
     }
     regs->rax = (uint64_t)result;
     if (result == NOT_STARTED ||
-        (result == -EINTR && signal_waiting && signal_restarts(waits(number) == RESTARTS))) {
+        (result == -EINTR && signal_waiting && is_made_again(number, args))) {
         restart_syscall(vcpu, number);
     }
     if (regs->r11 & FLAG_TF) { /* SYSRET would trap before the payload's next instruction */

@@ -134,6 +134,7 @@ SIGNALS = (
     Payload("signal_nested"),
     Payload("signal_stack", STATIC),
     Payload("signal_restart"),
+    Payload("restarted_waits", ("musl", "dynamic"), flags=("-pthread",)),
     Payload("signal_context"),
     Payload("signal_registers"),
     Payload("signal_at_fault", STATIC),

@@ -855,6 +855,7 @@ HANDLER(execveat);
 /* sys_signal.c */
 HANDLER(rt_sigaction);
 HANDLER(rt_sigprocmask);
+HANDLER(rt_sigpending);
 HANDLER(rt_sigreturn);
 HANDLER(rt_sigqueueinfo);
 HANDLER(rt_tgsigqueueinfo);

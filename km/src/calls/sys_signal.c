@@ -68,6 +68,22 @@ HANDLER(rt_sigprocmask)
     return args[2] ? guest_write(args[2], &old, sizeof(old)) : 0;
 }
 
+/* int rt_sigpending(sigset_t *set, size_t sigsetsize): also what the host does not keep */
+HANDLER(rt_sigpending)
+{
+    int64_t result = host_syscall(__NR_rt_sigpending, args);
+    uint64_t set = 0;
+
+    if (result < 0 || !vcpu->signals_held) {
+        return result;
+    }
+    if (guest_read(&set, args[0], args[1]) < 0) {
+        return -EFAULT;
+    }
+    set |= vcpu->signals_held;
+    return guest_write(args[0], &set, args[1]);
+}
+
 /* int rt_sigreturn(void): the frame decides about everything */
 HANDLER(rt_sigreturn)
 {
