@@ -126,12 +126,11 @@ def test_a_program_that_starts_is_helped(km: Path, helped: Path, tmp_path: Path)
 
 
 def test_a_program_that_starts_is_helped_again(km: Path, helped: Path, tmp_path: Path) -> None:
-    """The helper of a program that starts wakes for a few calls in a row, however often it slept."""
+    """The helper of a program that starts makes most of its calls, which come a few at a time."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path, b"done\n", "starting-in-groups") as pid:
-        status = Path(f"/proc/{pid}/task/{wait_for_helper(pid)}/status").read_text().split()
-        assert int(status[status.index("voluntary_ctxt_switches:") + 1]) >= 6
+        assert reads(pid, wait_for_helper(pid)) > 40
 
 
 def test_a_server_that_waits_for_clients_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
