@@ -159,7 +159,7 @@ def test_namespaces_of_the_node_are_given(containerd: Containerd) -> None:
 def test_containers_of_a_pod_share_their_processes(pods: dict[str, Pod]) -> None:
     """With shareProcessNamespace a container sees the other's processes, and its signals reach them."""
     said: dict[str, tuple[Outcome, bytes | int]] = {}
-    script = "ps -e -o comm= | sort; kill -TERM $(ps -e -o pid=,comm= | sed -n 's/sleep$//p' | tail -n 1)"
+    script = "ps -e -o comm= >/ps; sort /ps; kill -TERM $(ps -e -o pid=,comm= | sed -n 's/sleep$//p' | tail -n 1)"
     for runtime in RUNTIMES:
         pod = Pod(pods[runtime].containerd, runtime, f"shared-{runtime}", pid=POD)
         pod.start()
