@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Interrupts children once the kernel says that they sleep: each is then in the call that it has
- * made, which ends; none still waits for anything else before it. The kernel says so for an instant
- * of who only asks whether a child has ended, as km does before: so it must say it twice.
+ * made, which ends; none still waits for anything else before it. A process that only asks whether
+ * its child has ended, as km does before, sleeps for an instant: so the kernel must say it twice.
  */
 #include "payload.h"
 
