@@ -4,16 +4,12 @@
  * first one posts calls to it past its stub: km's stub.h. Where the page is not its to write, as on
  * hardware, it makes the calls by SYSCALL alone.
  */
-#include "payload.h"
+#include "deny.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -98,19 +94,10 @@ __attribute__((noinline, aligned(PAGE))) static unsigned post(void)
 
 __attribute__((aligned(PAGE))) static void *filter_all(void *unused)
 {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_umask, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {LEN(code), code};
-
     while (stage != WANTED) {
         (void)usleep(PAUSE_US);
     }
-    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    CHECK(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program));
+    deny(SYS_umask, SECCOMP_FILTER_FLAG_TSYNC);
     stage = FILTERED;
     return unused;
 }

@@ -4,16 +4,12 @@
  * that faults, or after another thread has given it the filter, as its argument says; km's
  * stub_code.S. Where it cannot read that code, as on hardware, it says no more.
  */
-#include "payload.h"
+#include "deny.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #define STUB 0x7f8000000000UL
@@ -85,25 +81,11 @@ static void change(void)
                      : "rax", "rcx", "r10", "r11", "memory", "cc");
 }
 
-static void forbid(unsigned flags)
-{
-    struct sock_filter rules[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {LEN(rules), rules};
-
-    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    CHECK(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
-}
-
 static void *forbid_all(void *unused)
 {
     while (!runs) {
     }
-    forbid(SECCOMP_FILTER_FLAG_TSYNC);
+    deny(SYS_rt_sigprocmask, SECCOMP_FILTER_FLAG_TSYNC);
     filtered = true;
     return unused;
 }
@@ -142,7 +124,7 @@ int main(int argc, char **argv)
     if (is_case(argv, "others")) {
         be_forbidden();
     } else {
-        forbid(0);
+        deny(SYS_rt_sigprocmask, 0);
         if (data) {
             jump();
         }

@@ -4,18 +4,16 @@
  * else happens, as its argument says. Each result must be right. Its file is in the working
  * directory.
  */
-#include "payload.h"
+#include "interrupted.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
 #define SIZE 5000
@@ -26,30 +24,6 @@
 #define GROUPS_APART 4000000UL /* cycles: some 1.5 ms */
 
 static const char name[] = "helped.file";
-static volatile sig_atomic_t signals;
-
-static void count_signal(int signo)
-{
-    (void)signo;
-    signals++;
-}
-
-/* Again and again: the first may come before the call that is to be interrupted. */
-static void set_alarms(suseconds_t us)
-{
-    struct itimerval often = {{0, us}, {0, us}};
-
-    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
-}
-
-/* A call that waits for good until a signal. */
-#define INTERRUPTED(call)                                                                          \
-    do {                                                                                           \
-        signals = 0;                                                                               \
-        set_alarms(30000);                                                                         \
-        CHECK((call) < 0 && errno == EINTR && signals > 0);                                        \
-        set_alarms(0);                                                                             \
-    } while (0)
 
 /* One file, read and written in ways whose results are known. */
 static void use_file(int fd, unsigned seed)

@@ -4,21 +4,19 @@
  * and events, as its argument says. Data that is there comes at once and whole, a call for other
  * data waits until a signal, and each signal is the thread's own.
  */
-#include "payload.h"
+#include "interrupted.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -27,14 +25,7 @@
 #define ROUNDS 200
 #define MUCH 300000 /* more than a pipe holds */
 
-static volatile sig_atomic_t signals;
 static void *volatile nowhere = (void *)16;
-
-static void count_signal(int signo)
-{
-    (void)signo;
-    signals++;
-}
 
 static void handle(int signo, int flags)
 {
@@ -42,23 +33,6 @@ static void handle(int signo, int flags)
 
     CHECK(sigaction(signo, &action, NULL) == 0);
 }
-
-/* Again and again: the first may come before the call that is to be interrupted. */
-static void set_alarms(suseconds_t us)
-{
-    struct itimerval often = {{0, us}, {0, us}};
-
-    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
-}
-
-/* What a call returns that waits until the signal. */
-#define INTERRUPTED(call)                                                                          \
-    do {                                                                                           \
-        signals = 0;                                                                               \
-        set_alarms(30000);                                                                         \
-        CHECK((call) < 0 && errno == EINTR && signals > 0);                                        \
-        set_alarms(0);                                                                             \
-    } while (0)
 
 /* So that a helper is there, and looks for requests. */
 static void warm(void)
