@@ -4,8 +4,8 @@
 A program in it sees this machine's files, writes to a layer of its own, and dies with it. The
 network is this machine's, and so are the kernel, /dev and /sys. Needs root; see `why_not`.
 
-Where this machine is a Kontain host, the copy begins as a host without Kontain: a first layer takes
-it away. So the tests are the same on any machine.
+Where this machine is, or was, a Kontain host, the copy begins as a host without Kontain: it is taken
+away there first. So the tests are the same on any machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NETWORK = ("--net", "--uts", "--ipc")
 INIT = """
 set -e
 mount --make-rprivate /
-mount -t overlay overlay -o "lowerdir=$4,upperdir=$1/$5,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$4,upperdir=$1/upper,workdir=$1/work" "$1/root"
 for folder in $2; do
     mkdir -p "$1/state$folder" "$1/root$folder"
     mount --bind "$1/state$folder" "$1/root$folder"
@@ -118,20 +118,24 @@ class Sandbox:
         self._folder = Path(tempfile.mkdtemp(prefix="kontain-sandbox-", dir="/var/tmp"))
         for name in ("bare", "upper", "work", "root", "state"):
             (self._folder / name).mkdir(mode=0o755)
-        lower = str(base or "/")
-        if not base and any(os.path.lexists(path) for path in KONTAIN):
-            self._begin("/", "bare")
-            bare = self.run("sh", "-ec", TAKE_AWAY, "sh", str(ROOT), *KONTAIN)
-            self._end()
-            assert bare.returncode == 0, bare.stdout + bare.stderr
-            lower = f"{self._folder}/bare:/"
-        self._begin(lower, "upper")
         self.upper = self._folder / "upper"
+        self._begin(str(base or "/"))
         self._start = set(self._layer())
+        if not base and any(os.path.lexists(path) for path in KONTAIN):
+            self._take_away()
 
-    def _begin(self, lower: str, upper: str) -> None:
-        """Start PID 1 over these layers."""
-        arguments = [str(self._folder), " ".join(self._own), sys.prefix, lower, upper]
+    def _take_away(self) -> None:
+        """Make the copy a host without Kontain, and remember that as its beginning."""
+        # In the one layer: overlayfs takes no lower folder that is within another one.
+        bare = self.run("sh", "-ec", TAKE_AWAY, "sh", str(ROOT), *KONTAIN)
+        if bare.returncode:
+            self.close()
+            raise RuntimeError(f"Kontain could not be taken away: {bare.stdout}{bare.stderr}")
+        subprocess.run(["cp", "-a", f"{self.upper}/.", str(self._folder / "bare")], check=True)
+
+    def _begin(self, lower: str) -> None:
+        """Start PID 1 over this root."""
+        arguments = [str(self._folder), " ".join(self._own), sys.prefix, lower]
         self._init = subprocess.Popen(
             [*UNSHARE, *self._spaces, "sh", "-c", INIT, "init", *arguments],
             stdout=subprocess.PIPE,
@@ -199,7 +203,7 @@ class Sandbox:
                 yield f"/{Path(folder, name).relative_to(self.upper)}"
 
     def _below(self, path: str) -> Path | None:
-        """Return what the copy began with at a path, in the first layer or on this machine."""
+        """Return what the copy began with at a path, without Kontain or as on this machine."""
         place = self._folder / "bare"
         for part in Path(path).parts[1:]:
             place /= part

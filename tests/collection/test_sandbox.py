@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import closing
+
 import pytest
 
-from .sandbox import KONTAIN, Sandbox
+from . import sandbox as sandboxes
+from .sandbox import KONTAIN, Sandbox, why_not
 
 pytestmark = pytest.mark.needs_root
 
@@ -17,6 +21,18 @@ def test_it_begins_without_kontain(sandbox: Sandbox) -> None:
     named = sandbox.run("grep", "-rl", "/opt/kontain", "/etc/containers", "/etc/docker")
     assert named.stdout == ""
     assert sandbox.changes() == {}
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_what_an_uninstallation_left_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of Kontain that this machine's own file system has is gone, and that is no change."""
+    with tempfile.TemporaryDirectory(prefix="kontain-left-", dir="/var/tmp") as left:
+        monkeypatch.setattr(sandboxes, "KONTAIN", (*KONTAIN, left))
+        with closing(Sandbox()) as bare:
+            assert bare.run("ls", "-d", left).returncode != 0
+            assert bare.changes() == {}
+            assert bare.run("mkdir", left).returncode == 0
+            assert bare.changes() == {left: "new"}
 
 
 def test_it_tells_what_was_changed(sandbox: Sandbox) -> None:
