@@ -15,7 +15,7 @@ import ansible_runner  # type: ignore[import-untyped]  # it has no types
 from kontain_preflight.errors import WRONG_USAGE, HostError
 from kontain_preflight.programs import Process
 
-from .record import CHANGED, FAILED, GOOD, UNREACHABLE, Outcome
+from .record import CHANGED, FAILED, GOOD, INTERRUPTED, UNREACHABLE, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout or an installed collection
 PLAYBOOK = "kontain.platform.fleet"
@@ -36,6 +36,10 @@ KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "result
 NO_COLLECTION = f"the playbook: {PLAYBOOK} could not be found"
 UNREADABLE = "Module result deserialization failed"
 REACH = "see that the inventory is right and that Ansible reaches its hosts"
+CANCEL_AFTER = (
+    0.2  # seconds until ansible-runner sees an interruption: its own 5 begin further waves
+)
+CUT_OFF = "the run was interrupted while this host was being worked on: it may have changed"
 NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say of a program
 
 
@@ -83,9 +87,12 @@ class Play:
                 cmdline=shlex.join(cmdline),
                 envvars=environment(Path(folder)),
                 forks=self.forks,
+                settings={"pexpect_timeout": CANCEL_AFTER},
                 quiet=True,
                 event_handler=hearer.hear,
             )
+        if ended.status == "canceled":
+            hearer.interrupt()
         if not hearer.wave and ended.status != "canceled":
             raise did_not_begin(hearer.said.strip() or str(ended.status))
         return str(ended.status)
@@ -111,6 +118,7 @@ class _Hearer:
         self.wave = 0
         self.said = ""
         self._on_wave, self._on_host = on_wave, on_host
+        self._begun: Dict[str, int] = {}  # hosts that are being worked on, and their wave
 
     def hear(self, event: Dict[str, Any]) -> bool:
         """Take an event; return False, so that none is written to the disk."""
@@ -118,11 +126,19 @@ class _Hearer:
         if kind == "playbook_on_play_start":
             self.wave += 1
             self._on_wave(self.wave)
+        elif kind == "runner_on_start":
+            self._begun[data["host"]] = self.wave
         elif kind in ENDS:
+            self._begun.pop(data["host"], None)
             self._on_host(outcome(kind, data, self.wave))
         elif not self.wave:
             self.said += event.get("stdout", "") + "\n"
         return False
+
+    def interrupt(self) -> None:
+        """Give the hosts that were being worked on their outcome: a module that was begun may end later."""
+        for host, wave in self._begun.items():
+            self._on_host(Outcome(host, INTERRUPTED, wave, message=CUT_OFF))
 
 
 def outcome(kind: str, data: Dict[str, Any], wave: int) -> Outcome:

@@ -11,7 +11,8 @@ from typing import Any, Dict, List
 from kontain_preflight.errors import FIX, WRONG_USAGE, HostError
 
 GOOD, CHANGED, FAILED, UNREACHABLE = "good", "changed", "failed", "unreachable"
-BAD = (FAILED, UNREACHABLE)
+INTERRUPTED = "interrupted"  # while the host was being worked on: it may have changed
+BAD = (FAILED, UNREACHABLE, INTERRUPTED)
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Outcome:
         fixes = [line[len(FIX) :] for line in lines if line.startswith(FIX)]
         if not fixes and self.outcome == UNREACHABLE:
             return f"see why `ssh {self.host}` fails."
+        if not fixes and self.outcome == INTERRUPTED:
+            return "run the same command with --resume."
         return "\n".join(fixes) or "see what Ansible says with -vvv, then run this again."
 
 
