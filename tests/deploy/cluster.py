@@ -269,9 +269,9 @@ class Cluster:
         return done.stdout + done.stderr
 
     def shell(self, command: str) -> None:
-        """Run a command of a page in the checkout, as an operator of the cluster."""
+        """Run commands of a page in the checkout, as an operator of the cluster; each must be good."""
         path = f"{self._programs}:/usr/bin:/bin"
-        script = f"cd {ROOT} && export PATH={path} KUBECONFIG={LAB}/admin.conf && {command}"
+        script = f"set -e\ncd {ROOT}\nexport PATH={path} KUBECONFIG={LAB}/admin.conf\n{command}"
         self.run("sh", "-c", script)
 
     def apply(self, manifest: str) -> None:

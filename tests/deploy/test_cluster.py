@@ -92,7 +92,7 @@ def test_a_node_that_cannot_run_vms_gets_no_label(cluster: Cluster) -> None:
     assert "To fix: " in words
     assert cluster.run("cat", CONFIG) == cluster.run("cat", f"{LAB}/before.toml")
     assert cluster.call("ls", "/opt/kontain", "/var/lib/kontain").returncode != 0
-    cluster.wait("a rollout may go on", lambda: "Ready" in node_pods(cluster).values())
+    cluster.wait("a rollout may continue", lambda: "Ready" in node_pods(cluster).values())
 
     cluster.run("umount", "/dev/kvm")
     cluster.wait("the label", lambda: cluster.labels().get("runtime") == "kontain")
@@ -105,6 +105,14 @@ def page_commands() -> list[str]:
     lines = block[block.index("```bash") :].splitlines()[1:3]
     assert all(line.startswith("kubectl apply ") for line in lines)
     return lines
+
+
+def upgrade_commands(title: str) -> list[str]:
+    """Return the commands below a title of the page on upgrades."""
+    page = (ROOT / "docs/how-to/upgrade-a-cluster.md").read_text()
+    block = page[page.index(f"## {title}") :]
+    block = block[block.index("```bash\n") + 8 :]
+    return block[: block.index("```")].splitlines()
 
 
 def install(cluster: Cluster) -> None:
@@ -236,7 +244,7 @@ def an_upgrade_leaves_pods_alone(cluster: Cluster) -> None:
 
 def a_rollback_stays(cluster: Cluster) -> None:
     """A Job goes back to the version before, and the DaemonSet does not undo that."""
-    cluster.apply(manifests.built("rollback", NEXT))
+    cluster.shell("\n".join(upgrade_commands("Roll back")))
     cluster.wait("the version", lambda: has(cluster, manifests.VERSION))
     for name in node_pods(cluster):
         cluster.kubectl("-n", "kontain-system", "delete", "pod", name)
@@ -261,9 +269,12 @@ def uninstallation_is_refused_under_pods(cluster: Cluster) -> None:
 def uninstallation_is_exact(cluster: Cluster) -> None:
     """When the pods are gone it leaves nothing: the configuration is what it was, byte for byte."""
     cluster.kubectl("delete", "deployment/web", "statefulset/store", "pod/hello", "--wait=true")
-    cluster.apply(manifests.built("uninstall"))
-    cluster.wait("the news", lambda: "KontainGone" in cluster.events())
+    daemonset, *commands = upgrade_commands("Uninstall")
+    assert daemonset == "kubectl -n kontain-system delete daemonset kontain-node"
+    cluster.shell("\n".join(commands))
+    assert "KontainGone" in cluster.events()
     assert cluster.labels() == {}
+    assert cluster.get("namespace", "kontain-system") == {}
     assert cluster.run("cat", CONFIG) == cluster.run("cat", f"{LAB}/before.toml")
     for path in ("/opt/kontain", "/etc/kontain", "/var/lib/kontain", "/var/lib/kontain-node"):
         assert cluster.call("ls", path).returncode != 0, path

@@ -112,6 +112,31 @@ def test_images_are_of_this_version() -> None:
     assert {container["image"] for _, container in containers()} == {IMAGE}
 
 
+def test_a_registry_is_named_by_one_command(tmp_path: Path) -> None:
+    """The page's command lets every manifest name the registry's image, those of the Jobs too."""
+    page = (ROOT / "docs/how-to/use-kubernetes.md").read_text()
+    (command,) = (line for line in page.splitlines() if line.startswith("sed "))
+    shutil.copytree(FOLDER, tmp_path / "deploy/kubernetes")
+    subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
+    files = [tmp_path / path.relative_to(ROOT) for path in PATHS]
+    found = {
+        line.split()[-1]
+        for file in files
+        for line in file.read_text().splitlines()
+        if "image:" in line
+    }
+    assert found == {f"registry.example/kontain/kubernetes:{VERSION}"}
+
+
+def test_a_job_that_rolls_back_says_which_it_is() -> None:
+    """The rollback's container has its Job's name of the API server's, which differs each time."""
+    (job,) = (one for one in documents() if one["metadata"]["name"] == "kontain-rollback")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (variable,) = container["env"]
+    assert variable["name"] == "KONTAIN_JOB"
+    assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['controller-uid']"
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_kustomize_builds_it(folder: Path) -> None:
     """`kubectl kustomize` takes every folder; test_cluster.py has kubectl 1.20 do so."""

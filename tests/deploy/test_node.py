@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 import tarfile
 import threading
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from kontain_node import engine, status
+from kontain_node import engine, jobs, status
+from kontain_node import node as on_node
 from kontain_node.api import Api
 from kontain_node.cluster import Node, is_ready, knows_handler
+from kontain_node.outcome import Outcome
 from kontain_node.status import FAILED, INSTALLED, INSTALLING, Status
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -138,6 +141,43 @@ def test_a_failure_is_told_and_holds_a_rollout(
     assert node(api).follow(found) is goes_on
     assert api.labels == labels
     assert api.events == [("KontainFailed", found.words)]
+
+
+def test_a_failure_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that fails at each attempt stays so, and its cluster gets no event a minute."""
+    written: list[Status] = []
+    attempts = iter([Status(FAILED, "", "kvm: no")] * 3 + [Status(INSTALLED, "1", usable=True)])
+
+    def attempt(_outcome: Outcome) -> Status:
+        return next(attempts)
+
+    monkeypatch.setattr(on_node, "_bring", attempt)
+    monkeypatch.setattr(on_node, "_wait", lambda _ended: None)
+    monkeypatch.setattr(engine, "current_version", lambda: "")
+    monkeypatch.setattr(status, "write", written.append)
+    monkeypatch.setenv("KONTAIN_NODE", "n")
+    with pytest.raises(StopIteration):
+        on_node.install()
+    assert [one.state for one in written[:5]] == ["installing", *["failed"] * 3, "installed"]
+
+
+def test_a_job_rolls_a_node_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second pod of one Job on a node only verifies it; the next Job goes back again."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var/lib").mkdir(parents=True)
+    said: list[str] = []
+
+    def kontain(verb: str) -> subprocess.CompletedProcess[str]:
+        said.append(verb)
+        return subprocess.CompletedProcess([], 0, "", "")
+
+    monkeypatch.setattr(engine, "NODE", tmp_path)
+    monkeypatch.setattr(engine, "installed", lambda: kontain)
+    monkeypatch.setattr(jobs, "_MESSAGE", str(tmp_path / "message"))
+    for job in ("one", "one", "two"):
+        monkeypatch.setenv("KONTAIN_JOB", job)
+        assert jobs.rollback() == 0
+    assert said == ["rollback", "verify", "verify", "rollback", "verify"]
 
 
 def test_the_containers_meet_in_a_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,13 @@ def test_a_run_is_a_line_with_its_tests_and_time() -> None:
     assert "| Debian 11 (bullseye) |  | 3.9.2 | 3.0.1 | 20.10.5 |" in page
 
 
+def test_a_run_without_a_record_is_shown() -> None:
+    """A scenario that was never recorded has a line that says so, and each recorded one has none."""
+    page = support_matrix.render({"install@bullseye": a_run()}, TABLE)
+    assert "| `pods_on_svm` | Debian 13 | not recorded |" in page
+    assert "| `install` | Debian 11 | not recorded |" not in page
+
+
 def test_what_was_compared_is_shown() -> None:
     """A run that compares programs shows how many, and how often they ran by km and on the host."""
     figures = {"programs": 214, "runs by km": 1200, "runs on the host": 900}

@@ -4,7 +4,7 @@
 The command is `python3 -m tools.docs.support_matrix`.
 
 The runs come from docs/reference/support-matrix.json, where `tools/vm/scenarios --record` keeps
-each outcome; families without a run come from the roles' table of packages.
+each outcome; a run of its list that is not there is shown without one; families without a run come from the roles' table of packages.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from tools.vm.scenarios import RUNS
 
 from . import role_readme
 
@@ -101,7 +103,7 @@ def _hosts(record: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a row for each run: its outcome."""
+    """Return a row for each run: its outcome; then those of which none is recorded."""
     rows = [["scenario", "release", "result", "tests", "time", "date"]]
     for run in _sorted(record):
         tests = [step for step in run["steps"] if "passed" in step]
@@ -117,6 +119,8 @@ def _runs(record: dict[str, dict[str, Any]]) -> list[list[str]]:
                 run["date"],
             ]
         )
+    missing = sorted((run.scenario, run.image) for run in RUNS if run.name not in record)
+    rows += [[f"`{name}`", RELEASES[image], "not recorded", "", "", ""] for name, image in missing]
     return rows
 
 

@@ -12,15 +12,24 @@ from .status import GONE, INSTALLED, Status
 _IN_USE = 7
 _LOOK_S = 5
 _MESSAGE = "/dev/termination-log"
+_ROLLED_BACK = "run/kontain-rolled-back"
+"""A file of the node's, which has the Job by which the node was rolled back."""
 _GONE = "this node is what it was before Kontain"
 
 
 def rollback() -> int:
-    """Make the version before the node's again, and prove it."""
+    """Return the node to its previous version, and prove that.
+
+    A second rollback would undo the first, and a Job may bring two pods to one node: when its first
+    one has ended, nothing keeps the scheduler from it. So each node notes the Job, until it boots.
+    """
+    job, note = os.environ["KONTAIN_JOB"], engine.NODE / _ROLLED_BACK
     with engine.alone():
-        done = engine.installed()("rollback")
-    if done.returncode:
-        return _tell(engine.reason(done), done.returncode)
+        if not (note.exists() and note.read_text(encoding="ascii") == job):
+            done = engine.installed()("rollback")
+            if done.returncode:
+                return _tell(engine.reason(done), done.returncode)
+            note.write_text(job, encoding="ascii")
     verified = engine.installed()("verify")
     return _tell(f"this node has {engine.current_version()} again", verified.returncode)
 
@@ -36,6 +45,7 @@ def undo() -> int:
     if version:
         status.write(Status(INSTALLED, version, words))
         return _tell(words, 1)
+    (engine.NODE / _ROLLED_BACK).unlink(missing_ok=True)
     status.write(Status(GONE, words=_GONE))
     return _tell(words or _GONE, 0)
 

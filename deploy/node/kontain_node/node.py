@@ -24,9 +24,14 @@ _LOOK_S = 5
 
 
 def install() -> int:
-    """Bring the node to this image's version, say how it went, and look after it; never return."""
+    """Bring the node to this image's version, say how it went, and look after it; never return.
+
+    A node that failed keeps that status while it is tried again: the same failure is no second event.
+    """
+    ended = None
     while True:
-        status.write(Status(INSTALLING, engine.current_version()))
+        if not ended or ended.state != FAILED:
+            status.write(Status(INSTALLING, engine.current_version()))
         outcome = Outcome(os.environ["KONTAIN_NODE"])
         ended = _bring(outcome)
         status.write(ended)
