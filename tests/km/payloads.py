@@ -325,6 +325,7 @@ HOSTILE = (
     Payload("socket_pointers", judge=ITSELF),
     Payload("false_proc", judge=ITSELF),
     Payload("proc_roots", judge=ITSELF),
+    Payload("root_left", runs=(), judge=ITSELF),
     Payload("proc_paths", judge=ITSELF),
     Payload("copy_race", judge=ITSELF),
     Payload("copy_helped"),

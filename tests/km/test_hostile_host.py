@@ -141,6 +141,25 @@ def test_a_process_under_another_name_shows_no_monitor(
     assert (done.returncode, done.stdout) == (0, ""), done
 
 
+@pytest.mark.parametrize("way", ["alone", "threads", "exec", "vfork", "limit"])
+def test_no_path_leads_out_of_a_root_by_the_monitors_folders(
+    way: str, km: Path, build: Callable[..., Path], tmp_path: Path
+) -> None:
+    """In a root with a /proc of its own, no folder of the monitor's leads to the one outside."""
+    jail, outside = tmp_path / "jail", tmp_path / "outside"
+    (jail / "proc").mkdir(parents=True)
+    outside.touch()
+    program = build("root_left", "musl")
+    shutil.copy(program, jail / "payload")
+    done = subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "sh", "-ec",
+         'mount -t proc proc "$1/proc"; mount -t proc proc /proc; shift; exec "$@"', "sh", jail, km,
+         program, jail, outside, way],
+        cwd="/", capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
 def test_files_are_opened_without_a_proc(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:

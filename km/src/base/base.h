@@ -144,6 +144,10 @@ void complain(const char *fix, const char *what, ...) __attribute__((format(prin
 /* Close one that fd_hide() returned. */
 void fd_close_hidden(int fd);
 
+/* Let one be a copy of `fd`, whatever the payload's soft limit; false, with errno: it is above the
+ * hard one. */
+bool fd_replace_hidden(int hidden_fd, int fd);
+
 /*
  * The payload's limit on descriptors is not for the monitor's: raise it as far as it may be, and
  * return what it was, for fd_lower_limit(); 0 when that does not help.

@@ -172,6 +172,18 @@ int fd_hide(int fd)
     return fd;
 }
 
+bool fd_replace_hidden(int hidden_fd, int fd)
+{
+    bool done = dup3(fd, hidden_fd, O_CLOEXEC) == hidden_fd;
+    uint64_t limit = done || errno != EBADF ? 0 : fd_raise_limit();
+
+    if (limit) {
+        done = dup3(fd, hidden_fd, O_CLOEXEC) == hidden_fd;
+        fd_lower_limit(limit);
+    }
+    return done;
+}
+
 void fd_close_hidden(int fd)
 {
     __atomic_fetch_and(&hidden[fd / 64], ~(1UL << fd % 64), __ATOMIC_RELAXED);

@@ -236,6 +236,13 @@ void pin_before_threads(void);
 void pin_after_fork(void);
 void pin_first_ends(void);
 
+/*
+ * chroot: the root is another, which vcpu->pin holds, and the other threads stand still. A path can
+ * go through /proc/self/fd to the monitor's folders: none of them leads out of the new root, but a
+ * proc(5) that is not at /proc there.
+ */
+void pin_follow_root(struct vcpu *vcpu);
+
 /* ---- umip.c ---- */
 
 /*
@@ -257,6 +264,9 @@ int opening_root(void);
 /* Threads will have roots and working folders of their own; the root will be another. */
 void opening_part(void);
 void opening_leaves_root(void);
+
+/* The folders that this part holds become that of `fd`. */
+void opening_follow_root(int fd);
 
 /* What open(2) knows; openat2(2) refuses others. */
 #define OPEN_LARGE 0100000UL /* O_LARGEFILE, which open(2) always has */

@@ -106,6 +106,17 @@ void opening_leaves_root(void)
     __atomic_store_n(&root_is_ours, false, __ATOMIC_SEQ_CST);
 }
 
+void opening_follow_root(int fd)
+{
+    const int all[] = {root, here};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (all[i] >= 0 && !fd_replace_hidden(all[i], fd)) {
+            (void)close(all[i]);
+        }
+    }
+}
+
 static int64_t move(uint64_t number, const uint64_t *args)
 {
     int64_t result = host_syscall(number, args);

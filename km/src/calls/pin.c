@@ -29,7 +29,7 @@
 static int proc = -1;      /* the root of a proc(5) that shows this process, or -1 */
 static dev_t proc_dev;     /* which it is */
 static bool proc_is_roots; /* it is /proc in the root that the payload has at its start */
-static int blank = -1;     /* what a pin is that holds no file */
+static int blank = -1;     /* what a pin is that holds no file: no folder, see pin_follow_root() */
 
 int pin_proc(void)
 {
@@ -57,24 +57,39 @@ static bool shows_us(int fd)
            st.st_ino == PROC_ROOT_INODE && readlinkat(fd, "thread-self", self, sizeof(self)) > 0;
 }
 
+/* The folder `name` below `from`, where it is such a root; or -1. */
+static int open_proc(int from, const char *name)
+{
+    int fd = openat(from, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0 && !shows_us(fd)) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Another root may be the payload's since it was carried: one that has its own comes first, from
+ * which no path leads out of that root. */
 void pin_init(struct vcpu *vcpu)
 {
-    int carried = options.proc_fd, fd;
+    int carried = options.proc_fd, fd = open_proc(AT_FDCWD, "/proc");
+    struct stat st;
 
-    fd = carried >= 0 ? carried : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && shows_us(fd)) {
-        struct stat st, named;
-
+    proc_is_roots = fd >= 0;
+    if (fd < 0 && carried >= 0 && shows_us(carried)) {
+        fd = carried;
+    } else if (carried >= 0) {
+        (void)close(carried);
+    }
+    if (fd >= 0) {
         proc_dev = fstat(fd, &st) == 0 ? st.st_dev : 0;
-        proc_is_roots = carried < 0 || (stat("/proc", &named) == 0 && named.st_dev == st.st_dev &&
-                                        named.st_ino == st.st_ino);
         proc = fd_hide(fd);
-    } else if (fd >= 0) {
-        (void)close(fd);
     }
     fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    blank = fd < 0 ? proc : fd_hide(fd);
-    opening_init(blank, vcpu);
+    fd = fd < 0 ? -1 : fd_hide(fd);
+    opening_init(fd, vcpu);
+    blank = self_fd() >= 0 ? self_fd() : fd;
     pin_make(vcpu);
 }
 
@@ -89,28 +104,22 @@ void pin_make(struct vcpu *vcpu)
 
 int64_t pin_set(struct vcpu *vcpu, int fd)
 {
-    uint64_t limit;
-    int set;
+    bool set;
 
     pin_make(vcpu); /* if there was no descriptor for it when the thread began */
     if (!vcpu->pin) {
         return -EMFILE;
     }
-    set = dup3(fd, vcpu->pin, O_CLOEXEC);
-    if (set < 0 && errno == EBADF) { /* the payload's limit is not for the monitor's */
-        limit = fd_raise_limit();
-        set = limit ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
-        fd_lower_limit(limit);
-    }
-    /* It was lowered for good since the pin was made; what is hidden is its parent's to say in the
-     * child of a vfork. */
-    if (set < 0 && errno == EBADF && !vcpu->vforked) {
+    set = fd_replace_hidden(vcpu->pin, fd);
+    /* The limit was lowered for good since the pin was made; what is hidden is its parent's to say
+     * in the child of a vfork. */
+    if (!set && errno == EBADF && !vcpu->vforked) {
         fd_close_hidden(vcpu->pin);
         vcpu->pin = 0;
         pin_make(vcpu);
-        set = vcpu->pin ? dup3(fd, vcpu->pin, O_CLOEXEC) : -1;
+        set = vcpu->pin && fd_replace_hidden(vcpu->pin, fd);
     }
-    return set < 0 ? -EMFILE : 0;
+    return set ? 0 : -EMFILE;
 }
 
 void pin_clear(const struct vcpu *vcpu)
@@ -155,6 +164,41 @@ void pin_after_fork(void)
     fds_asked = fds_are_ours = first_ended = false;
     proc_forget_self();
     proc_after_fork();
+}
+
+/* Let the monitor's proc(5) be the one at `fd`, which is closed: in the child of a vfork its alone.
+ */
+static void become_proc(const struct vcpu *vcpu, int fd)
+{
+    bool replaced = fd_replace_hidden(proc, fd);
+    struct stat st;
+
+    if (!vcpu->vforked) {
+        proc_dev = fstat(fd, &st) == 0 ? st.st_dev : 0;
+        proc_forget_self();
+        if (!replaced) {
+            fd_close_hidden(proc);
+            proc = fd_hide(dup(fd));
+        }
+    }
+    (void)close(fd);
+}
+
+void pin_follow_root(struct vcpu *vcpu)
+{
+    int fd = proc < 0 ? -1 : open_proc(vcpu->pin, "proc");
+
+    if (fds >= 0 && !fd_replace_hidden(fds, blank)) {
+        (void)close(fds);
+    }
+    if (fd >= 0) {
+        become_proc(vcpu, fd);
+    }
+    if (!vcpu->vforked && fds_asked) {
+        fds_asked = fds_are_ours = false;
+        open_fds();
+    }
+    opening_follow_root(vcpu->pin);
 }
 
 void pin_first_ends(void)

@@ -69,6 +69,9 @@ HANDLER(chroot)
         freeze_all(freeze_of(vcpu));
     }
     result = proc_has(vcpu->pin) && !is_of_numbers(vcpu) ? -EACCES : enter_root(vcpu);
+    if (!result) {
+        pin_follow_root(vcpu);
+    }
     if (!vcpu->vforked) {
         freeze_thaw();
     }
