@@ -135,7 +135,8 @@ def _add_engines(group: Any) -> None:
     parser.add_argument("--force", action="store_true", help="even while containers use it")
     for name in ("register", "unregister"):
         parser = group.choices[name]
-        parser.add_argument("engine", metavar="ENGINE", nargs="+", choices=ENGINES)
+        names = f"one or several of {', '.join(ENGINES)}"
+        parser.add_argument("engine", metavar="ENGINE", nargs="+", choices=ENGINES, help=names)
         _add_dry_run(parser)
 
 

@@ -23,12 +23,16 @@ PROBE = "import ansible, ansible_runner, jinja2"
 
 
 def main(argv: List[str]) -> int:
-    """Become the controller's Python with these arguments; return only when there is none."""
+    """Become the controller's Python with these arguments; without one, print the help or an error."""
     for python in candidates():
         if has_runner(python):
             path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
             command = [python, "-c", START, os.pathsep.join(LIBRARIES), *argv]
             os.execve(python, command, {**os.environ, "PATH": path})  # noqa: S606  no shell is meant
+    if {"-h", "--help"} & set(argv):
+        from .cli import main as show  # noqa: PLC0415  the controller's Python imports it otherwise
+
+        return show(argv)
     error = HostError(
         "cannot run Ansible",
         "no Python with ansible-core, ansible-runner and jinja2 was found in VIRTUAL_ENV, behind "

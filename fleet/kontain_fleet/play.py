@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
-import ansible_runner  # type: ignore[import-untyped]  # it has no types
-
 from kontain_preflight.errors import WRONG_USAGE, HostError
 from kontain_preflight.programs import Process
 
@@ -73,6 +71,8 @@ class Play:
         on_host: Callable[[Outcome], None],
     ) -> str:
         """Run on these hosts; return what ansible-runner calls the end: successful, failed, canceled."""
+        import ansible_runner  # type: ignore[import-untyped]  # noqa: PLC0415  --help needs none
+
         hearer = _Hearer(on_wave, on_host)
         with tempfile.TemporaryDirectory(prefix="kontain-fleet-") as folder:
             limit = Path(folder, "hosts")

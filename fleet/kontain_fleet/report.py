@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, List
 from xml.etree import ElementTree as ET
 
-import jinja2
-
 from .record import Outcome
 
 SCHEMA = 1
@@ -77,6 +75,8 @@ class Report:
 
 def html(report: Report) -> str:
     """Return the page; it needs no other file, and whatever a host said is only text in it."""
+    import jinja2  # noqa: PLC0415  --help needs none
+
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,23 @@ def run(program: Path, folder: Path, *words: str) -> subprocess.CompletedProcess
         text=True,
         check=False,
     )
+
+
+def test_help_needs_no_ansible(tmp_path: Path) -> None:
+    """On a host without Ansible `kontain fleet --help` prints the usage; a verb names what is missing."""
+    (tmp_path / "python3").symlink_to(shutil.which("python3", path="/usr/bin") or "missing")
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    program = [sys.executable, "-IS", ROOT / "command/bin/kontain", "fleet"]
+    shown = subprocess.run(
+        [*program, "--help"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "--rollback-failed" in shown.stdout
+    refused = subprocess.run(
+        [*program, "check"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 5
+    assert "ansible-runner" in refused.stderr
 
 
 @pytest.mark.slow
