@@ -21,7 +21,15 @@ WHOLE = [ROOT / "docs/getting-started.md", ROOT / "README.md"]
 PAGES = [*WHOLE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in PAGES)
 RUN = [page for page in PAGES if any(not block.reason for block in find_blocks(page, ROOT))]
-LINK = re.compile(r"\[[^]]*\]\((?!https?://)(?P<path>[^)#]+)[^)]*\)")
+TRACKED = subprocess.run(
+    ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.splitlines()
+LINKING = [ROOT / name for name in TRACKED if name.endswith(".md")] or PAGES
+LINK = re.compile(r"\[[^]]*\]\((?!https?://)(?P<path>[^)#]*)(?:#(?P<title>[^)]*))?\)")
+NAMED = re.compile(r"(?<![\w/.-])(?:tests|bench|tools|deploy|molecule|examples)/[\w./-]*\w")
+"""A path of this tree in a text."""
+NOT_HERE = {"tests/FOLDER", "tests/test_helper.tcl"}
+"""What stands for a folder, and a file of another project's."""
 
 # A host without the right to raise limits cannot run podman's defaults, and one without sudo is root's.
 PREPARE = f"""
@@ -81,11 +89,36 @@ def test_commands_run_as_written(host: Sandbox, page: Path) -> None:
         assert block.prints(ran.stdout), f"{block.page}:{block.line}: printed\n{ran.stdout}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's titles, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    words = (re.sub(r"[^\w -]", "", LINK.sub("", title.lower())) for title in titles)
+    return {text.strip().replace(" ", "-") for text in words}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page: Path) -> None:
-    """A link to a place in this repository leads to a file or folder."""
+    """A link to a place in this repository leads to a file or folder, and to a title that it has."""
     for link in LINK.finditer(page.read_text(encoding="utf-8")):
-        assert (page.parent / link["path"]).exists(), f"{page.name}: {link[0]}"
+        there = page.parent / link["path"] if link["path"] else page
+        assert there.exists(), f"{page.name}: {link[0]}"
+        assert not link["title"] or link["title"] in anchors(there), f"{page.name}: {link[0]}"
+
+
+def test_named_files_are_there() -> None:
+    """A test, program or folder that a page or a manifest names by its path is in the tree.
+
+    Decisions and the changelog may name what was there.
+    """
+    texts = [page for page in LINKING if not {"decisions", "CHANGELOG.md"} & set(page.parts)]
+    texts += [ROOT / name for name in TRACKED if name.startswith("deploy/")]
+    missing = {
+        f"{text.relative_to(ROOT)}: {name}"
+        for text in texts
+        for name in NAMED.findall(text.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists() and name not in NOT_HERE
+    }
+    assert not missing
 
 
 def test_blocks_are_found_with_what_the_page_says_of_them(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_help_needs_no_ansible(tmp_path: Path) -> None:
     """On a host without Ansible `kontain fleet --help` prints the usage; a verb names what is missing."""
     (tmp_path / "python3").symlink_to(shutil.which("python3", path="/usr/bin") or "missing")
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
-    program = [sys.executable, "-IS", ROOT / "command/bin/kontain", "fleet"]
+    program = [sys.executable, "-IS", str(ROOT / "command/bin/kontain"), "fleet"]
     shown = subprocess.run(
         [*program, "--help"], env=environment, capture_output=True, text=True, check=False
     )
