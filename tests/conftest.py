@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each test is in one lane, and none of Hypothesis' fails since others keep the machine busy."""
+"""Each test is in one lane, and none fails since others run beside it."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from .lanes import TABLES, names_of
+
+OWN_FOLDER = "kontain-tests-"
 
 with contextlib.suppress(ImportError):  # where tests run that need none of it
     from hypothesis import HealthCheck, settings
@@ -24,3 +29,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for lane in TABLES:
             if names_of(item.nodeid, lane):
                 item.add_marker(lane)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this run a temporary folder of its own.
+
+    Each run of pytest closes the folder /tmp/pytest-of-USER to other users as it begins, and so to the
+    containers' users of a run that goes on.
+    """
+    if not config.option.basetemp:
+        config.option.basetemp = tempfile.mkdtemp(prefix=OWN_FOLDER)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove the folder, but where a failure may be looked into."""
+    folder = Path(session.config.option.basetemp)
+    if exitstatus == pytest.ExitCode.OK and folder.name.startswith(OWN_FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
