@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each test is in one lane, and none fails since others run beside it."""
+"""Each test is in one lane, and none fails because others run at the same time."""
 
 from __future__ import annotations
 
