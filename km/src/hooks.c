@@ -26,7 +26,7 @@ static void after_fork(struct vcpu *vcpu)
 
 static void before_thread(const struct vcpu *parent)
 {
-    helper_end(parent);
+    helper_before_thread(parent);
     pin_before_threads();
 }
 

@@ -91,7 +91,7 @@ static void serve_syscall(struct vcpu *vcpu)
         if (!seccomp_is_off(vcpu) && !seccomp_allows(vcpu, regs->rcx, number, args)) {
             return;
         }
-        helper_count(vcpu, number);
+        helper_count(vcpu, number, args);
         if (options.carried[CARRIED_FEW] && may_wait(regs)) { /* meanwhile it would be one more */
             helper_end(vcpu);
         }

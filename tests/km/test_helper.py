@@ -148,6 +148,24 @@ def test_a_server_that_waits_for_clients_is_helped(km: Path, helped: Path, tmp_p
             pytest.fail("the helper makes few of a server's calls")
 
 
+def test_the_helper_stays_while_threads_come_and_go(
+    km: Path, helped: Path, tmp_path: Path
+) -> None:
+    """A program that makes some calls, makes a thread, and so on, keeps the helper that it has."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a helper needs two CPUs: give this process another")
+    command = [*before_others(), km, helped]
+    with calling(command, tmp_path, b"done\n", "serving-by-threads") as pid:
+        tid = wait_for_helper(pid)
+        wanted = reads(pid, tid) + 10000
+        for _ in range(500):
+            if reads(pid, tid) > wanted:
+                break
+            time.sleep(0.02)
+        else:
+            pytest.fail("the helper makes few calls of a program that makes threads")
+
+
 def test_pipes_that_wait_are_served_too(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -545,10 +545,13 @@ void helper_hold(struct vcpu *vcpu);
 bool helper_has_made(const struct vcpu *vcpu, bool taken, int64_t *result);
 
 /* The vCPU left the guest for this call, which then costs most: see whether a helper would pay. */
-void helper_count(struct vcpu *vcpu, uint64_t number);
+void helper_count(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
 
-/* It must be gone: there will be other threads, or this one changes what it took over from it. */
+/* It must be gone: the thread ends, or changes what the helper took over from it. */
 void helper_end(const struct vcpu *vcpu);
+
+/* The thread makes another: it must be gone unless it may help a thread of several. */
+void helper_before_thread(const struct vcpu *vcpu);
 
 /* In the child of fork(): it stayed with the parent. */
 void helper_after_fork(void);
@@ -561,8 +564,10 @@ bool helper_passes_on(int signo, const void *info);
 
 /* ---- helper_call.c ---- */
 
-/* Whether the helper may make this call; make it. False when the payload's thread must. */
+/* Whether the helper may make this call, as far as its number says, and as far as these arguments
+ * do; make it. False when the payload's thread must. */
 bool helper_may_make(uint64_t number);
+bool helper_may_make_so(uint64_t number, const uint64_t *args);
 bool helper_make(struct vcpu *vcpu, uint32_t number, uint64_t *args, int64_t *result);
 
 /* ---- fd_kind.c: what a descriptor is open at ---- */

@@ -389,11 +389,11 @@ static bool is_worth_it(uint64_t now)
     return true;
 }
 
-void helper_count(struct vcpu *vcpu, uint64_t number)
+void helper_count(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
 {
     uint64_t now;
 
-    if (!helper_may_make(number) || is_unwanted(vcpu)) {
+    if (!helper_may_make_so(number, args) || is_unwanted(vcpu)) {
         return;
     }
     now = __rdtsc();
@@ -440,6 +440,15 @@ void helper_end(const struct vcpu *vcpu)
         (void)sched_yield();
     }
     forget();
+}
+
+/* One that may not know yet what it is could not be told from the thread that begins, where a
+ * signal comes: helper_passes_on(). */
+void helper_before_thread(const struct vcpu *vcpu)
+{
+    if (vcpu->id || __atomic_load_n(&helper.starts, __ATOMIC_ACQUIRE)) {
+        helper_end(vcpu);
+    }
 }
 
 void helper_after_fork(void)

@@ -153,6 +153,17 @@ static bool command_waits_not(int command)
            command == F_DUPFD || command == F_DUPFD_CLOEXEC;
 }
 
+static bool wakes(int operation)
+{
+    return (operation & FUTEX_CMD_MASK) == FUTEX_WAKE ||
+           (operation & FUTEX_CMD_MASK) == FUTEX_WAKE_BITSET;
+}
+
+bool helper_may_make_so(uint64_t number, const uint64_t *args)
+{
+    return helper_may_make(number) && (number != __NR_futex || wakes((int)args[1]));
+}
+
 /* Whether a call does not wait that is not judged by what its first argument is open at. */
 static bool is_ready(const struct vcpu *vcpu, uint32_t number, const uint64_t *args)
 {
@@ -162,8 +173,7 @@ static bool is_ready(const struct vcpu *vcpu, uint32_t number, const uint64_t *a
     case __NR_fcntl:
         return command_waits_not((int)args[1]);
     case __NR_futex:
-        return ((int)args[1] & FUTEX_CMD_MASK) == FUTEX_WAKE ||
-               ((int)args[1] & FUTEX_CMD_MASK) == FUTEX_WAKE_BITSET;
+        return wakes((int)args[1]);
     case __NR_sendto:
     case __NR_recvfrom:
         return args[3] & MSG_DONTWAIT;

@@ -384,9 +384,16 @@ static void until_told(bool with_others)
     printf("signals: %d\n", signals > 0);
 }
 
-/* Works as a server does, whose clients ask some at a time, until its input ends. */
-static void serving(void)
+static void *do_nothing(void *unused)
 {
+    return unused;
+}
+
+/* Works as a server does, whose clients ask some at a time, until its input ends: it waits for
+ * them, or for a thread that it makes. */
+static void serving(bool by_threads)
+{
+    pthread_t thread;
     char block[64];
     int fd;
 
@@ -396,7 +403,12 @@ static void serving(void)
     printf("ready\n");
     (void)fflush(stdout);
     for (char byte; read(0, &byte, 1) != 0;) {
-        CHECK(usleep(300) == 0);
+        if (by_threads) {
+            CHECK(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
+            CHECK(pthread_join(thread, NULL) == 0);
+        } else {
+            CHECK(usleep(300) == 0);
+        }
         for (unsigned i = 0; i < FIRST; i++) {
             CHECK(pread(fd, block, sizeof(block), SIZE - 10) == 10);
         }
@@ -461,8 +473,8 @@ int main(int argc, char **argv)
         on_one_cpu();
     } else if (is_case(argv, "until-told") || is_case(argv, "until-told-beside")) {
         until_told(is_case(argv, "until-told-beside"));
-    } else if (is_case(argv, "serving")) {
-        serving();
+    } else if (is_case(argv, "serving") || is_case(argv, "serving-by-threads")) {
+        serving(is_case(argv, "serving-by-threads"));
     } else if (is_case(argv, "starting") || is_case(argv, "starting-in-groups")) {
         starting(is_case(argv, "starting-in-groups"));
     } else {
