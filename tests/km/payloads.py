@@ -288,6 +288,7 @@ HOSTILE = (
     Payload("signal_everybody"),
     Payload("unknown_calls"),
     Payload("monitor_descriptors"),
+    Payload("hidden_paths"),
     Payload("own_memory_file", judge=ITSELF),
     Payload("open_race", runs=_each(["refused", "swapped", "replaced", "vcpu"]), judge=ITSELF),
     Payload(

@@ -173,6 +173,11 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
 /* The bytes that argument number i, a pointer, spans; UINT64_MAX when the product overflows. */
 uint64_t syscall_arg_length(const struct syscall *call, unsigned i, const uint64_t *args);
 
+/* path_number.c: whether a path of the call leads to a descriptor of the monitor's: with the
+ * result, that there is none. */
+bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
+                       const uint64_t *args, int64_t *result);
+
 /* Room for a copy of guest structures, valid until the call ends; NULL when it is too much. */
 void *scratch_alloc(struct vcpu *vcpu, uint64_t size);
 

@@ -166,6 +166,7 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
 {
     syscall_handler handler = syscall_handlers[number];
     uint64_t checked[6];
+    int64_t result;
 
     memcpy(checked, args, sizeof(checked));
     vcpu->scratch_used = 0;
@@ -175,6 +176,9 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
         if (error < 0) {
             return has_closed(call, checked, i) ? -EBADF : error;
         }
+    }
+    if (path_number_serve(vcpu, call, number, checked, &result)) {
+        return result;
     }
     return handler ? handler(vcpu, checked) : host_syscall(number, checked);
 }
