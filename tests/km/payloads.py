@@ -303,6 +303,7 @@ HOSTILE = (
     Payload(
         "hunt", runs=_each(f"{seed} 20" for seed in range(1, 4)), source="hunter", judge=ITSELF
     ),
+    Payload("replaced_numbers", runs=_each(["read", "open", "empty", "execute"]), judge=ITSELF),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),

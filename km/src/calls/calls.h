@@ -209,6 +209,13 @@ bool pin_is_on_proc(const struct stat *st);
 int64_t pin_set(struct vcpu *vcpu, int fd);
 void pin_clear(const struct vcpu *vcpu);
 
+/*
+ * Let the pin be a new file in memory, made with these flags of memfd_create(2) and for this
+ * process only: 0 or -errno. What the monitor writes, it writes by its pin alone: at a number that
+ * the payload may give to another file it would write to that.
+ */
+int64_t pin_memory(struct vcpu *vcpu, const char *name, unsigned flags);
+
 /* sealed.c: let the pin be a new file of these bytes, which nobody can change. False: it is clear.
  */
 bool sealed_make(struct vcpu *vcpu, const void *bytes, size_t size);
@@ -385,28 +392,30 @@ int64_t copy_pin_other(struct vcpu *vcpu, int access);
 /* Make a call on descriptor args[0], or on such a file where that is a copy. */
 int64_t copy_call(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
 
-/* ---- text.c: a text that is written to a file ---- */
+/* ---- text.c: a text that becomes a file's ---- */
 
 #define TEXT_PRINTED 512 /* bytes that text_print() may add, with a zero */
 
 struct text {
     const struct vcpu *reader; /* whose thread asks, or waits for the helper which does */
-    int fd;
     bool failed;
-    size_t used;
+    size_t used, room;
+    char *more; /* where it is longer than the piece */
     char piece[8192];
 };
 
-void text_begin(struct text *text, const struct vcpu *reader, int fd);
+void text_begin(struct text *text, const struct vcpu *reader);
+void text_clear(struct text *text);
 void text_add(struct text *text, const void *bytes, size_t count);
 void text_line(struct text *text, const char *line);
 __attribute__((format(printf, 2, 3))) void text_print(struct text *text, const char *format, ...);
-bool text_end(struct text *text); /* false: it could not be written whole */
+bool text_put(struct text *text, int fd); /* false: the file could not be made to say that alone */
+void text_end(struct text *text);
 
 /* ---- proc_text.c: such a file's content ---- */
 
-/* Write what it shall say. False when the host does not say it to this process. */
-bool proc_write(const struct vcpu *reader, int to, const struct proc_file *what);
+/* Add what it shall say. False when the host does not say it to this process. */
+bool proc_write(struct text *to, const struct proc_file *what);
 
 /* Must be called before there is a second thread; in the child of fork(). */
 void proc_open_lists(void);

@@ -20,6 +20,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -127,6 +128,41 @@ void pin_clear(const struct vcpu *vcpu)
     if (vcpu->pin) {
         (void)dup3(blank, vcpu->pin, O_CLOEXEC);
     }
+}
+
+/* ---- a new file in memory ---- */
+
+#define MEMORY_TRIES 100
+
+/* What is written to the pin must not get into a file of the payload's. */
+static bool is_new_memory(int fd, const char *name)
+{
+    char path[PATH_MAX], wanted[PATH_MAX];
+    struct stat st;
+
+    (void)snprintf(wanted, sizeof(wanted), "/memfd:%s (deleted)", name);
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !st.st_nlink && !st.st_size &&
+           (proc < 0 || (fd_path(fd, path) > 0 && !strcmp(path, wanted)));
+}
+
+int64_t pin_memory(struct vcpu *vcpu, const char *name, unsigned flags)
+{
+    int64_t error = 0;
+
+    for (int tries = 0; !error && tries < MEMORY_TRIES; tries++) {
+        int fd = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC | flags);
+
+        if (fd < 0) {
+            return -errno;
+        }
+        error = pin_set(vcpu, fd);
+        (void)close(fd);
+        if (!error && is_new_memory(vcpu->pin, name)) {
+            return 0;
+        }
+    }
+    pin_clear(vcpu);
+    return error ? error : -EAGAIN; /* a thread that attacks, or that was lucky a hundred times */
 }
 
 /* ---- what it leads to ---- */

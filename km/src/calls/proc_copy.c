@@ -31,19 +31,20 @@ static const char begin[] = "/memfd:/proc/";
 int64_t proc_rewrite(struct vcpu *vcpu, const struct proc_file *file)
 {
     char name[PROC_AT];
+    struct text text;
     int64_t error;
-    int text;
 
     (void)snprintf(name, sizeof(name), "/proc/%s/%s", file->folder, file->last);
-    text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    if (text < 0 && errno == EINVAL) {
-        text = (int)syscall(__NR_memfd_create, name, MFD_CLOEXEC);
+    text_begin(&text, vcpu);
+    error = proc_write(&text, file) ? pin_memory(vcpu, name, MFD_NOEXEC_SEAL) : -EACCES;
+    if (error == -EINVAL) {
+        error = pin_memory(vcpu, name, 0);
     }
-    if (text < 0) {
-        return -errno;
+    if (!error && !text_put(&text, vcpu->pin)) {
+        pin_clear(vcpu);
+        error = -ENOMEM;
     }
-    error = proc_write(vcpu, text, file) ? pin_set(vcpu, text) : -EACCES;
-    (void)close(text);
+    text_end(&text);
     return error;
 }
 
@@ -80,21 +81,6 @@ bool proc_copy_at(int fd, struct proc_file *file)
 
 /* ---- its text, again ---- */
 
-/* Let the file that is open for writing at `to` have the pin's content. */
-static void copy_text(int to, int from)
-{
-    char part[4096];
-    off_t at = 0;
-    ssize_t n;
-
-    while ((n = pread(from, part, sizeof(part), at)) > 0 && pwrite(to, part, (size_t)n, at) == n) {
-        at += n;
-    }
-    if (!n) {
-        (void)ftruncate(to, at);
-    }
-}
-
 /* Whether it is a copy of what this host's monitors have, whose text can be made again. */
 static bool is_renewed(int fd, struct proc_file *file)
 {
@@ -105,6 +91,7 @@ void proc_copy_renew(struct vcpu *vcpu, int fd)
 {
     struct proc_file file;
     char name[FD_NAME];
+    struct text text;
     int to, folder;
 
     if (!is_renewed(fd, &file)) {
@@ -112,12 +99,17 @@ void proc_copy_renew(struct vcpu *vcpu, int fd)
     }
     folder = fd_name(vcpu, fd, name);
     to = openat(folder, name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    /* another thread may have put another file there, such as its program */
-    if (to >= 0 && is_renewed(to, &file) && proc_rewrite(vcpu, &file) == 0) {
-        copy_text(to, vcpu->pin);
+    if (to < 0) {
+        return;
+    }
+    text_begin(&text, vcpu);
+    /* another thread may have put another file at one of the two numbers, but none at the pin */
+    if (pin_set(vcpu, to) == 0) {
+        if (is_renewed(vcpu->pin, &file) && proc_write(&text, &file)) {
+            (void)text_put(&text, vcpu->pin);
+        }
         pin_clear(vcpu);
     }
-    if (to >= 0) {
-        (void)close(to);
-    }
+    text_end(&text);
+    (void)close(to);
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- threads ---- */
@@ -524,41 +525,55 @@ static bool write_mappings(struct text *to, const struct proc_file *what, bool o
     return apart_run(signal_vcpu(), write_apart, &writing) && writing.done;
 }
 
-/* Read what the host says, and write what the payload shall read. */
-static bool write_read(struct text *to, const struct proc_file *what, bool own)
+static void write_opened(struct text *to, int fd, const struct proc_file *what, bool own)
 {
-    struct maps text;
+    struct maps text = {.fd = fd};
 
-    if (strstr(what->last, "maps")) {
-        return write_mappings(to, what, own);
-    }
-    text = (struct maps){.fd = open_text(what, what->last)};
-    if (text.fd < 0) {
-        return false;
-    }
     if (!strcmp(what->last, "auxv")) {
-        write_others_auxv(to, text.fd);
+        write_others_auxv(to, fd);
     } else if (strstr(what->last, "mount")) {
         mounts_write(to, &text, what);
     } else {
         write_lines(to, &text, what, own);
     }
-    (void)close(text.fd);
-    return true;
 }
 
-bool proc_write(const struct vcpu *reader, int to, const struct proc_file *what)
+#define READ_TRIES 100
+
+/* Read what the host says, and write what the payload shall read. What was opened has been read
+ * where it is still there: another thread may have put its own file at the number. */
+static bool write_read(struct text *to, const struct proc_file *what, bool own)
+{
+    bool is_read = false;
+    struct stat st;
+
+    if (strstr(what->last, "maps")) {
+        return write_mappings(to, what, own);
+    }
+    for (int tries = 0; !is_read && tries < READ_TRIES; tries++) {
+        int fd = open_text(what, what->last);
+
+        if (fd < 0) {
+            return false;
+        }
+        text_clear(to);
+        write_opened(to, fd, what, own);
+        is_read = fstat(fd, &st) == 0 && pin_is_on_proc(&st);
+        (void)close(fd);
+    }
+    return is_read;
+}
+
+bool proc_write(struct text *to, const struct proc_file *what)
 {
     bool own = what->pid == proc_self(), locked = own && strstr(what->last, "maps"), done;
-    struct text text;
 
-    text_begin(&text, reader, to);
     if (locked) {
         mm_lock();
     }
-    done = write_fixed(&text, what->last, own) || write_read(&text, what, own);
+    done = write_fixed(to, what->last, own) || write_read(to, what, own);
     if (locked) {
         mm_unlock();
     }
-    return text_end(&text) && done;
+    return done;
 }

@@ -40,12 +40,8 @@ static bool has_bytes(int fd, const void *bytes, size_t size)
 
 bool sealed_make(struct vcpu *vcpu, const void *bytes, size_t size)
 {
-    int fd = memfd_create("km", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    bool pinned = fd >= 0 && pin_set(vcpu, fd) == 0;
+    bool pinned = pin_memory(vcpu, "km", MFD_ALLOW_SEALING) == 0;
 
-    if (fd >= 0) {
-        (void)close(fd);
-    }
     if (pinned && pwrite(vcpu->pin, bytes, size, 0) == (ssize_t)size &&
         fcntl(vcpu->pin, F_ADD_SEALS, SEALS) == 0 && has_bytes(vcpu->pin, bytes, size)) {
         return true;

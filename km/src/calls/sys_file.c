@@ -21,23 +21,23 @@
 
 /* ---- open ---- */
 
-/* Whether a file that is opened like this may be a program that runs: who asks opens it. */
-static bool may_run(uint64_t dirfd, uint64_t path, uint64_t flags)
+/* Whether a file that is opened like this may be a program that runs: who asks opens it. Its stat
+ * is left in *st. */
+static bool may_run(uint64_t dirfd, uint64_t path, uint64_t flags, struct stat *st)
 {
-    struct stat st;
-
     return flags & (OPEN_ACCESS | O_TRUNC) && !(flags & (O_EXCL | O_PATH)) &&
            !options.carried[CARRIED_LOCKS] &&
-           host_syscall(__NR_newfstatat, (uint64_t[6]){dirfd, path, (uint64_t)&st}) == 0 &&
-           S_ISREG(st.st_mode) && st.st_mode & 0111;
+           host_syscall(__NR_newfstatat, (uint64_t[6]){dirfd, path, (uint64_t)st}) == 0 &&
+           S_ISREG(st->st_mode) && st->st_mode & 0111;
 }
 
 bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
 {
+    struct stat st;
     int64_t fd;
     bool found;
 
-    if (!may_run(dirfd, path, flags)) {
+    if (!may_run(dirfd, path, flags, &st)) {
         return false;
     }
     fd = open_at(vcpu, dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
@@ -49,24 +49,48 @@ bool file_runs(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags)
     return found;
 }
 
-/* A file that was opened to write, without O_TRUNC; or an error: it runs, or cannot be made empty.
+#define IS_ANOTHER 1 /* no error */
+
+/*
+ * The pin is a file that was opened to write, without O_TRUNC: 0; or an error, where it runs or
+ * cannot be made empty; or IS_ANOTHER than the one that was looked at, `judged`.
  */
-static int64_t unless_it_runs(const struct vcpu *vcpu, int64_t fd, uint64_t flags)
+static int64_t judge_idle(const struct vcpu *vcpu, uint64_t flags, const struct stat *judged)
 {
-    int64_t error = 0;
+    struct stat st;
+
+    if (fstat(vcpu->pin, &st) < 0 || st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) {
+        return IS_ANOTHER;
+    }
+    if (program_runs(vcpu->pin)) {
+        return -ETXTBSY;
+    }
+    return flags & O_TRUNC && ftruncate(vcpu->pin, 0) < 0 ? -errno : 0;
+}
+
+static int64_t open_as(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, const uint64_t how[3],
+                       bool older)
+{
+    return older ? open_at(vcpu, dirfd, path, how[0], how[1]) : open_at2(vcpu, dirfd, path, how);
+}
+
+static void close_opened(const struct vcpu *vcpu, int64_t fd)
+{
+    (void)change_descriptor(vcpu, __NR_close, (uint64_t[6]){(uint64_t)fd}, 0);
+}
+
+/* Let the kernel make empty what is at the path now. */
+static int64_t make_empty(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, const uint64_t how[3],
+                          bool older)
+{
+    int64_t fd =
+        file_runs(vcpu, dirfd, path, how[0]) ? -ETXTBSY : open_as(vcpu, dirfd, path, how, older);
 
     if (fd < 0) {
         return fd;
     }
-    if (program_runs((int)fd)) {
-        error = -ETXTBSY;
-    } else if (flags & O_TRUNC && ftruncate((int)fd, 0) < 0 && errno != EINVAL) { /* no file */
-        error = -errno;
-    }
-    if (error) {
-        (void)change_descriptor(vcpu, __NR_close, (uint64_t[6]){(uint64_t)fd}, 0);
-    }
-    return error ? error : fd;
+    close_opened(vcpu, fd);
+    return 0;
 }
 
 /*
@@ -79,15 +103,31 @@ static int64_t open_idle(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint6
 {
     uint64_t flags = how[0], access = flags & OPEN_ACCESS;
     bool tells = access == O_WRONLY || access == O_RDWR;
-    int64_t fd;
+    struct stat judged;
+    int64_t fd, error;
 
     if (!tells && file_runs(vcpu, dirfd, path, flags)) {
         return -ETXTBSY;
     }
-    tells = tells && may_run(dirfd, path, flags);
+    tells = tells && may_run(dirfd, path, flags, &judged);
     how[0] &= tells ? ~(uint64_t)O_TRUNC : ~0UL;
-    fd = older ? open_at(vcpu, dirfd, path, how[0], how[1]) : open_at2(vcpu, dirfd, path, how);
-    return tells ? unless_it_runs(vcpu, fd, flags) : fd;
+    fd = open_as(vcpu, dirfd, path, how, older);
+    if (!tells || fd < 0) {
+        return fd;
+    }
+    error = pin_set(vcpu, (int)fd); /* at its number another thread may put a file of its own */
+    if (!error) {
+        error = judge_idle(vcpu, flags, &judged);
+        pin_clear(vcpu);
+    }
+    how[0] = flags;
+    if (error == IS_ANOTHER) {
+        error = flags & O_TRUNC ? make_empty(vcpu, dirfd, path, how, older) : 0;
+    }
+    if (error < 0) {
+        close_opened(vcpu, fd);
+    }
+    return error < 0 ? error : fd;
 }
 
 static int64_t open_any(struct vcpu *vcpu, uint64_t dirfd, uint64_t path, uint64_t flags,

@@ -1,45 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * text.c: a text that is put together in memory and written to a file piece by piece: stdio would
- * ask the host for memory, and what kind of file it is, each time.
+ * text.c: a text that is put together in memory: stdio would ask the host for memory, and what kind
+ * of file it is, each time. The caller writes it, to a file that nobody can exchange meanwhile.
  */
 #include "base/base.h"
 #include "calls/calls.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static void write_out(struct text *text)
+static char *bytes_of(struct text *text)
 {
-    text->failed = text->failed ||
-                   (text->used && write(text->fd, text->piece, text->used) != (ssize_t)text->used);
-    text->used = 0;
+    return text->more ? text->more : text->piece;
 }
 
-void text_begin(struct text *text, const struct vcpu *reader, int fd)
+/* Have room for `count` bytes more. */
+static bool grow(struct text *text, size_t count)
+{
+    size_t room = text->room;
+    char *more;
+
+    while (room - text->used < count) {
+        room *= 2;
+    }
+    if (room == text->room) {
+        return true;
+    }
+    more = realloc(text->more, room);
+    if (!more) {
+        text->failed = true;
+        return false;
+    }
+    if (!text->more) {
+        memcpy(more, text->piece, text->used);
+    }
+    text->more = more;
+    text->room = room;
+    return true;
+}
+
+void text_begin(struct text *text, const struct vcpu *reader)
 {
     text->reader = reader;
-    text->fd = fd;
+    text->more = NULL;
     text->used = 0;
+    text->room = sizeof(text->piece);
     text->failed = false;
+}
+
+void text_clear(struct text *text)
+{
+    text->used = 0;
 }
 
 void text_add(struct text *text, const void *bytes, size_t count)
 {
-    const char *from = bytes;
-
-    while (count) {
-        size_t part = sizeof(text->piece) - text->used;
-
-        part = part < count ? part : count;
-        memcpy(text->piece + text->used, from, part);
-        text->used += part;
-        from += part;
-        count -= part;
-        if (text->used == sizeof(text->piece)) {
-            write_out(text);
-        }
+    if (grow(text, count)) {
+        memcpy(bytes_of(text) + text->used, bytes, count);
+        text->used += count;
     }
 }
 
@@ -65,8 +85,20 @@ void text_print(struct text *text, const char *format, ...)
     }
 }
 
-bool text_end(struct text *text)
+bool text_put(struct text *text, int fd)
 {
-    write_out(text);
-    return !text->failed;
+    size_t at = 0;
+    ssize_t n = 1;
+
+    while (!text->failed && n > 0 && at < text->used) {
+        n = pwrite(fd, bytes_of(text) + at, text->used - at, (off_t)at);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return !text->failed && at == text->used && ftruncate(fd, (off_t)at) == 0;
+}
+
+void text_end(struct text *text)
+{
+    free(text->more);
+    text->more = NULL;
 }

@@ -5,6 +5,7 @@
  */
 #include "snapshot/snapshot.h"
 #include "base/base.h"
+#include "calls/calls.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"
@@ -40,17 +41,22 @@ bool snapshot_is_asked(uint64_t path)
 /* A file to read, with these words. */
 static int64_t answer(char *const *word, uint64_t open_flags)
 {
-    int fd = memfd_create("snapshot", open_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    struct vcpu *vcpu = signal_vcpu();
+    int64_t fd = pin_memory(vcpu, "snapshot", 0);
+    struct text text;
 
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
+    text_begin(&text, vcpu);
     for (; *word; word++) {
-        if (write(fd, *word, strlen(*word) + 1) < 0) {
-            break;
-        }
+        text_add(&text, *word, strlen(*word) + 1);
     }
-    (void)lseek(fd, 0, SEEK_SET);
+    (void)text_put(&text, vcpu->pin);
+    text_end(&text);
+    fd = fcntl(vcpu->pin, open_flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+    fd = fd < 0 ? -errno : fd;
+    pin_clear(vcpu);
     return fd;
 }
 
