@@ -200,6 +200,10 @@ extern _Thread_local int signal_waiting;
  */
 #define NOT_STARTED (-513) /* ERESTARTNOINTR */
 
+/* Set where it did so on this thread: who makes several calls for one of the payload's may have
+ * taken that for an error of the host's. */
+extern _Thread_local int host_put_off;
+
 /* The host kernel's own system call: a result, or -errno. */
 int64_t host_syscall(uint64_t number, const uint64_t *args);
 

@@ -33,6 +33,8 @@ host_syscall_begin:
 host_syscall_end:
     ret
 host_syscall_abort:
+    movq host_put_off@GOTTPOFF(%rip), %rcx
+    movl $1, %fs:(%rcx)
     movq $-513, %rax /* NOT_STARTED */
     ret
 
@@ -50,4 +52,12 @@ host_restorer:
     .size signal_waiting, 4
     .balign 4
 signal_waiting:
+    .zero 4
+
+/* Whether host_syscall_abort was come to. */
+    .globl host_put_off
+    .type host_put_off, @object
+    .size host_put_off, 4
+    .balign 4
+host_put_off:
     .zero 4

@@ -242,7 +242,13 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     }
     hooks.executes(vcpu);
     keep_open(vcpu, program, gdb_fd, filters, true);
+    if (!vcpu->vforked) {
+        freeze_executes(vcpu, true);
+    }
     error = self_execute((char *const *)to.at, (char *const *)(to.at + environment));
+    if (!vcpu->vforked) {
+        freeze_executes(vcpu, false);
+    }
     keep_open(vcpu, program, gdb_fd, filters, false);
     return error;
 }

@@ -183,6 +183,18 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
     return handler ? handler(vcpu, checked) : host_syscall(number, checked);
 }
 
+/* A call that fails because a signal has kept one of those that are made for it from being made is
+ * made again. */
+static int64_t serve_whole(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
+                           const uint64_t *args)
+{
+    int64_t result;
+
+    host_put_off = 0;
+    result = serve(vcpu, call, number, args);
+    return host_put_off && result < 0 && result >= -4095 ? NOT_STARTED : result;
+}
+
 /* Whether the call may read what was just lent to the host's kernel: vdso_lend(). */
 static bool lent(const struct syscall *call, const uint64_t *args)
 {
@@ -211,9 +223,9 @@ int64_t syscall_serve(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
         if (call->helped == ENDS_HELPER) {
             helper_end(vcpu);
         }
-        result = serve(vcpu, call, number, args);
+        result = serve_whole(vcpu, call, number, args);
         if (result == -EFAULT && lent(call, args)) {
-            result = serve(vcpu, call, number, args);
+            result = serve_whole(vcpu, call, number, args);
         }
         result = pid_map_of_result(number, result);
         stub_after_call(vcpu, number);

@@ -113,6 +113,14 @@ void freeze_back(const struct vcpu *vcpu)
     freeze_unlock();
 }
 
+void freeze_executes(const struct vcpu *vcpu, bool executes)
+{
+    freeze_lock();
+    freeze_of(vcpu)->executes = executes;
+    freeze_unlock();
+    (void)syscall(__NR_gettid); /* what was sent before comes at the end of a call */
+}
+
 /* ---- a thread stands still ---- */
 
 void freeze_point_locked(struct freezable *thread)
@@ -184,7 +192,7 @@ void freeze_all(struct freezable *self)
         thread->was_held = thread->held;
         if (thread != self) {
             __atomic_store_n(&thread->held, true, __ATOMIC_RELEASE);
-            if (thread->tid && !thread->stopped) {
+            if (thread->tid && !thread->stopped && !thread->executes) { /* it ends, or comes */
                 kick(thread);
             }
         }

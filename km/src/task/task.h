@@ -203,6 +203,10 @@ void freeze_after_fork(struct vcpu *vcpu);
 void freeze_away(const struct vcpu *vcpu, struct cpu_state *state);
 void freeze_back(const struct vcpu *vcpu);
 
+/* Its thread begins to execute a program: no signal of another thread's may come until it has
+ * failed, for it would wait for the new program, and end it. */
+void freeze_executes(const struct vcpu *vcpu, bool executes);
+
 /* Whether this signal is task/freeze.c's own; whether the thread is to stop. */
 bool freeze_is_kick(const void *signal_info);
 bool freeze_is_wanted(const struct vcpu *vcpu);
@@ -214,6 +218,7 @@ struct freezable {
     bool held;              /* it must not enter the guest */
     bool was_held;          /* before freeze_all() */
     bool stopped;           /* it stands still */
+    bool executes;          /* it is about to become another program */
     struct cpu_state *away; /* where its state is while its vCPU is that of a vfork's child */
     struct gdb_thread *gdb; /* what gdb.c knows of it */
 };
