@@ -26,7 +26,7 @@ def test_it_begins_without_kontain(sandbox: Sandbox) -> None:
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
 def test_what_an_uninstallation_left_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part of Kontain that this machine's own file system has is gone, and that is no change."""
-    with tempfile.TemporaryDirectory(prefix="kontain-left-", dir="/var/tmp") as left:
+    with tempfile.TemporaryDirectory(prefix="kontain-left-", dir="/opt") as left:
         monkeypatch.setattr(sandboxes, "KONTAIN", (*KONTAIN, left))
         with closing(Sandbox()) as bare:
             assert bare.run("ls", "-d", left).returncode != 0
