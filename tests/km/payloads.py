@@ -324,6 +324,7 @@ HOSTILE = (
         judge=HELD,
     ),
     Payload("bad_bases", runs=_each(NOWHERE)),
+    Payload("own_segments"),
     Payload("wide_commands", judge=ITSELF),
     Payload("socket_pointers", judge=ITSELF),
     Payload("false_proc", judge=ITSELF),

@@ -242,6 +242,9 @@ void cpu_init(struct vcpu *vcpu, struct kvm_sregs sregs)
         .type = 0xb,
         .present = 1,
     };
+    /* A CPU that is reset has a table of segments at address 0, where it would take the payload's
+     * memory for descriptors. */
+    sregs.ldt = (struct kvm_segment){.unusable = 1};
     sregs.gdt = (struct kvm_dtable){.base = (uint64_t)sys.gdt, .limit = 0x3f};
     sregs.idt = (struct kvm_dtable){.base = (uint64_t)sys.idt,
                                     .limit = VECTOR_COUNT * sizeof(struct gate) - 1};
