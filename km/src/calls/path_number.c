@@ -7,7 +7,7 @@
  * unjudged.
  *
  * The number must stand in the path itself: the text of a symbolic link on the way is not looked
- * at. What such a link leads to is judged where it is opened.
+ * at. The file at its end is judged where it is opened.
  */
 #include "base/base.h"
 #include "calls/calls.h"
