@@ -188,6 +188,7 @@ THREADS = (
     Payload("vfork", STATIC),
     Payload("vfork_folder"),
     Payload("vfork_beside_signals", STATIC),
+    Payload("exec_beside_stops"),
     Payload("exec", ALL),
     Payload("spawn", STATIC),
     Payload("job_control"),
@@ -304,7 +305,6 @@ HOSTILE = (
         "hunt", runs=_each(f"{seed} 20" for seed in range(1, 4)), source="hunter", judge=ITSELF
     ),
     Payload("replaced_numbers", runs=_each(["read", "open", "empty", "execute"]), judge=ITSELF),
-    Payload("exec_beside_stops"),
     Payload("refused_calls", judge=ITSELF),
     Payload("refused_settings", judge=ITSELF),
     Payload("remembered_pointers", runs=_with_and_without(NOWHERE, "use")),

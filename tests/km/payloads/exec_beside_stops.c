@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A thread executes a program while others map files in a process with locks, for which a monitor
- * lets all threads stand still: what it stops them with must not end the new program.
+ * lets all threads stand still: the signal that stops them must not end the new program.
  */
 #include "payload.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A thread puts its file at each number that is free, while another reads a file of /proc from its
- * begin, opens one, makes a program empty, or executes one under a filter: what a monitor writes
- * meanwhile, to files of its own, must not get into the payload's.
+ * begin, opens one, makes a program empty, or executes one under a filter: a text that a monitor
+ * writes meanwhile, to a file of its own, must not get into the payload's.
  */
 #include "deny.h"
 #include "payload.h"
