@@ -16,7 +16,7 @@ from .support import PATIENCE
 
 IMAGE = f"localhost/{DEBIAN}"
 RUNNING, EXITED = 1, 2
-POD, CONTAINER, NODE = 0, 1, 2  # NamespaceMode
+POD, CONTAINER, NODE, TARGET = 0, 1, 2, 3  # NamespaceMode
 _WAIT_S = 30
 
 
@@ -24,7 +24,8 @@ _WAIT_S = 30
 class Options:
     """A container's settings besides its command: fields of its config, resources and security.
 
-    `pid` and `ipc` say whose processes and System V objects it sees.
+    `pid` and `ipc` say whose processes and System V objects it sees; with `pid` TARGET it sees those
+    of the container `target`, as an ephemeral container of `kubectl debug --target` does.
     """
 
     config: Sequence[Field] = ()
@@ -32,6 +33,7 @@ class Options:
     security: Sequence[Field] = ()
     pid: int = CONTAINER
     ipc: int = POD
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Pod:
 
     def create(self, name: str, command: Sequence[str], options: Options = Options()) -> str:
         """Create a container; return its ID."""
-        spaces = message((1, NODE), (2, options.pid), (3, options.ipc))
+        spaces = message((1, NODE), (2, options.pid), (3, options.ipc), (4, options.target))
         security = message(*options.security, (3, spaces))
         linux = message((1, message(*options.resources)), (2, security))
         words = [(3, word) for word in command]
@@ -112,10 +114,10 @@ class Pod:
         words = [line.split(" ", 3) for line in lines]
         return "".join(f"{parts[1]}: {parts[3]}\n" for parts in sorted(words, key=lambda w: w[1]))
 
-    def execute(self, identity: str, *words: str) -> tuple[int, str, str]:
-        """Return status, output and errors of a command in a container."""
+    def execute(self, identity: str, *words: str, limit_s: int = 20) -> tuple[int, str, str]:
+        """Return status, output and errors of a command in a container, which has a time limit."""
         call = [(2, word) for word in words]
-        answer = self.containerd.cri("ExecSync", (1, identity), *call, (3, 20))
+        answer = self.containerd.cri("ExecSync", (1, identity), *call, (3, limit_s))
         return int(answer.get(3, 0)), text(answer.get(1, b"")), text(answer.get(2, b""))
 
     def stop(self) -> None:

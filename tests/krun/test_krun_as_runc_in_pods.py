@@ -13,7 +13,7 @@ import pytest
 
 from .containerd import Containerd, OfSuite, message
 from .engines import PrivateHost
-from .pods import NODE, POD, RUNNING, Options, Outcome, Pod
+from .pods import NODE, POD, RUNNING, TARGET, Options, Outcome, Pod
 from .support import IN_A_VM, need_programs, wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -171,6 +171,40 @@ def test_containers_of_a_pod_share_their_processes(pods: dict[str, Pod]) -> None
         pod.stop()
     assert said["kontain"] == said["runc"]
     assert said["runc"][1] == 128 + 15
+
+
+def test_an_ephemeral_container_sees_its_target(pods: dict[str, Pod]) -> None:
+    """`kubectl debug --target` joins a running container: its processes, files and signals are there."""
+    said: dict[str, tuple[Outcome, bytes | int]] = {}
+    app = sh("echo kept >/tmp/file; trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done")
+    script = "cat /proc/1/comm /proc/1/root/tmp/file; readlink /proc/1/exe; kill -TERM 1"
+    for runtime, pod in pods.items():
+        target = pod.create("app", app)
+        pod.containerd.cri("StartContainer", (1, target))
+        wait_until(partial(says, pod, "app", "up"))
+        looks = pod.run("debugger", sh(script), Options(pid=TARGET, target=target))
+        pod.wait(target)
+        said[runtime] = looks, pod.status(target)[7]
+    assert said["kontain"] == said["runc"]
+    assert said["runc"][1] == 9
+
+
+def has_no_probe(pod: Pod, identity: str) -> bool:
+    """Return whether the probe of the next test runs in a container no more."""
+    look = "! grep -qs 60[.]5 /proc/[0-9]*/cmdline"
+    return pod.execute(identity, "/bin/sh", "-c", look)[0] == 0
+
+
+def test_a_probe_that_takes_too_long_ends(pods: dict[str, Pod]) -> None:
+    """At the time limit of an exec probe its process is killed, and the container runs on."""
+    for runtime, pod in pods.items():
+        one = pod.create("probed", ["/bin/sleep", "1000"])
+        pod.containerd.cri("StartContainer", (1, one))
+        with pytest.raises(AssertionError, match=r"grpc-status: 4|imeout|eadline"):
+            pod.execute(one, "/bin/sleep", "60.5", limit_s=1)
+        wait_until(partial(has_no_probe, pod, one))
+        assert pod.status(one)[3] == RUNNING, runtime
+        pod.containerd.cri("StopContainer", (1, one), (2, 0))
 
 
 def test_kontain_refuses_rights_over_the_host(pods: dict[str, Pod]) -> None:
