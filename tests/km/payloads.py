@@ -127,6 +127,7 @@ SIGNALS = (
     Payload("signal_actions", STATIC),
     Payload("signal_info"),
     Payload("signal_mask", STATIC),
+    Payload("fault_signals", ("musl", "dynamic"), flags=("-pthread",)),
     Payload(
         "guest_mask",
         runs=_each(["calls", "pending", "killed", "killed-at-once", "routed", "ticks"]),

@@ -885,6 +885,7 @@ HANDLER(execveat);
 HANDLER(rt_sigaction);
 HANDLER(rt_sigprocmask);
 HANDLER(rt_sigpending);
+HANDLER(rt_sigtimedwait);
 HANDLER(rt_sigreturn);
 HANDLER(rt_sigqueueinfo);
 HANDLER(rt_tgsigqueueinfo);

@@ -245,7 +245,9 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     if (!vcpu->vforked) {
         freeze_executes(vcpu, true);
     }
+    held_hand_on(vcpu);
     error = self_execute((char *const *)to.at, (char *const *)(to.at + environment));
+    held_take_back();
     if (!vcpu->vforked) {
         freeze_executes(vcpu, false);
     }

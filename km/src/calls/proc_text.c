@@ -139,17 +139,39 @@ unsigned proc_filters(pid_t pid, const struct vcpu *own)
     return seccomp_shown(own, host);
 }
 
-static void write_status(struct text *to, const char *line, pid_t pid, bool own)
+/* With what the host does not know of the thread's signals. False for another line. */
+static bool write_signals(struct text *to, const char *line, pid_t tid)
 {
-    static const char threads[] = "Threads:\t", handled[] = "SigCgt:\t";
-    static const char seccomp[] = "Seccomp:\t";
+    static const char pending[] = "SigPnd:\t", blocked[] = "SigBlk:\t", handled[] = "SigCgt:\t";
+    uint64_t held, also, host = strtoul(line + strlen(pending), NULL, 16);
+
+    held_of_thread(tid, &also, &held);
+    if (!strncmp(line, pending, strlen(pending))) {
+        host |= held;
+    } else if (!strncmp(line, blocked, strlen(blocked))) {
+        host |= also;
+    } else if (!strncmp(line, handled, strlen(handled))) {
+        host = caught(host);
+    } else {
+        return false;
+    }
+    text_print(to, "%.8s%016lx\n", line, host);
+    return true;
+}
+
+static void write_status(struct text *to, const char *line, const struct proc_file *what, bool own)
+{
+    static const char threads[] = "Threads:\t", seccomp[] = "Seccomp:\t";
+    const char *slash = strrchr(what->folder, '/');
+    pid_t pid = what->pid;
     unsigned shown;
 
     if (!strncmp(line, threads, strlen(threads))) {
         text_print(to, "%s%lu\n", threads,
                    count_threads(pid, strtoul(line + strlen(threads), NULL, 10)));
-    } else if (own && !strncmp(line, handled, strlen(handled))) {
-        text_print(to, "%s%016lx\n", handled, caught(strtoul(line + strlen(handled), NULL, 16)));
+    } else if (own && !strncmp(line, "Sig", 3) &&
+               write_signals(to, line, slash ? (pid_t)strtol(slash + 1, NULL, 10) : pid)) {
+        return;
     } else if (!strncmp(line, seccomp, strlen(seccomp))) { /* the monitor's own is not shown */
         shown = proc_filters(pid, own ? to->reader : NULL);
         text_print(to, "%s%u\n", seccomp,
@@ -444,7 +466,7 @@ static void write_lines(struct text *to, struct maps *text, const struct proc_fi
         } else if (!strcmp(what->last, "limits")) {
             write_limit(to, line, own);
         } else {
-            write_status(to, line, what->pid, own);
+            write_status(to, line, what, own);
         }
     }
 }

@@ -26,7 +26,7 @@ static int64_t wait_under_mask(struct vcpu *vcpu, uint64_t number, const uint64_
     uint64_t mask, with_copy[6];
 
     if (!args[i]) {
-        return host_syscall(number, args);
+        return held_call(vcpu, number, args);
     }
     if (args[i + 1] != sizeof(mask)) {
         return -EINVAL;
@@ -63,7 +63,7 @@ static int64_t poll_copy(struct vcpu *vcpu, uint64_t number, const uint64_t *arg
     memcpy(with_copy, args, sizeof(with_copy));
     with_copy[0] = (uint64_t)copy;
     result = number == __NR_ppoll ? wait_under_mask(vcpu, number, with_copy, 3)
-                                  : host_syscall(number, with_copy);
+                                  : held_call(vcpu, number, with_copy);
     for (uint64_t i = 0; i < count && result >= 0; i++) {
         if (guest_write(args[0] + i * sizeof(*copy) + offsetof(struct pollfd, revents),
                         &copy[i].revents, sizeof(copy[i].revents)) < 0) {
@@ -136,8 +136,7 @@ static int64_t select_copies(struct vcpu *vcpu, uint64_t number, const uint64_t 
 
 static int64_t make_select(struct vcpu *vcpu, uint64_t number, const uint64_t *args)
 {
-    (void)vcpu;
-    return host_syscall(number, args);
+    return held_call(vcpu, number, args);
 }
 
 /* int select(int nfds, fd_set *, fd_set *, fd_set *, struct timeval *) */
@@ -152,7 +151,7 @@ static int64_t make_pselect6(struct vcpu *vcpu, uint64_t number, const uint64_t 
     uint64_t mask, pair[2], with_copy[6];
 
     if (!args[5]) {
-        return host_syscall(number, args);
+        return held_call(vcpu, number, args);
     }
     if (guest_read(pair, args[5], sizeof(pair)) < 0) {
         return -EFAULT;
@@ -160,7 +159,7 @@ static int64_t make_pselect6(struct vcpu *vcpu, uint64_t number, const uint64_t 
     memcpy(with_copy, args, sizeof(with_copy));
     with_copy[5] = (uint64_t)pair;
     if (!pair[0]) {
-        return host_syscall(number, with_copy);
+        return held_call(vcpu, number, with_copy);
     }
     if (pair[1] != sizeof(mask)) {
         return -EINVAL;
@@ -200,12 +199,11 @@ HANDLER(epoll_ctl)
 {
     int64_t error;
 
-    (void)vcpu;
     if (args[1] != EPOLL_CTL_DEL && !guest_ok(args[3], 12)) {
         return -EFAULT;
     }
-    error = host_syscall(__NR_epoll_ctl, args);
+    error = held_call(vcpu, __NR_epoll_ctl, args);
     return error == -EPERM && args[1] == EPOLL_CTL_ADD && mounts_unwrite((int)args[2])
-               ? host_syscall(__NR_epoll_ctl, args)
+               ? held_call(vcpu, __NR_epoll_ctl, args)
                : error;
 }

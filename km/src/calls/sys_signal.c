@@ -74,6 +74,7 @@ HANDLER(rt_sigpending)
     int64_t result = host_syscall(__NR_rt_sigpending, args);
     uint64_t set = 0;
 
+    held_gather(vcpu, vcpu->signal_mask);
     if (result < 0 || !vcpu->signals_held) {
         return result;
     }
@@ -82,6 +83,42 @@ HANDLER(rt_sigpending)
     }
     set |= vcpu->signals_held;
     return guest_write(args[0], &set, args[1]);
+}
+
+/* int rt_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *, size_t) */
+HANDLER(rt_sigtimedwait)
+{
+    uint64_t set, with_copies[6];
+    uint8_t info[128];
+    int64_t result;
+    bool lent;
+
+    if (args[3] != sizeof(set)) {
+        return -EINVAL;
+    }
+    if (guest_read(&set, args[0], sizeof(set)) < 0) {
+        return -EFAULT;
+    }
+    memcpy(with_copies, args, sizeof(with_copies));
+    with_copies[0] = (uint64_t)&set;
+    with_copies[1] = (uint64_t)info;
+    __atomic_store_n(&vcpu->signals_wanted, set, __ATOMIC_SEQ_CST);
+    held_gather(vcpu, set);
+    lent = held_lend(vcpu, set); /* then it does not wait */
+    result = host_syscall(__NR_rt_sigtimedwait, with_copies);
+    __atomic_store_n(&vcpu->signals_wanted, 0, __ATOMIC_SEQ_CST);
+    if (lent) {
+        held_take(vcpu);
+    }
+    if (result <= 0) {
+        return result;
+    }
+    if (freeze_is_kick(info)) {
+        return NOT_STARTED;
+    }
+    signal_undisguise((int)result, info);
+    pid_map_of_info(info);
+    return args[1] && guest_write(args[1], info, sizeof(info)) < 0 ? -EFAULT : result;
 }
 
 /* int rt_sigreturn(void): the frame decides about everything */

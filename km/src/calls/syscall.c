@@ -180,7 +180,7 @@ static int64_t serve(struct vcpu *vcpu, const struct syscall *call, uint64_t num
     if (path_number_serve(vcpu, call, number, checked, &result)) {
         return result;
     }
-    return handler ? handler(vcpu, checked) : host_syscall(number, checked);
+    return handler ? handler(vcpu, checked) : held_call(vcpu, number, checked);
 }
 
 /* A call that fails because a signal has kept one of those that are made for it from being made is

@@ -76,6 +76,8 @@ struct vcpu {
     uint64_t held_back;   /* signals that do not end KVM_RUN; all of these are in signal_mask */
     uint64_t own_mask;
     uint64_t signals_held;     /* SIGSEGV or SIGBUS that came from outside while blocked */
+    uint64_t signals_wanted;   /* what the thread waits for in sigtimedwait(2) */
+    uint64_t signals_lent;     /* of those what the host has for a call: held.c */
     uint8_t held_info[2][128]; /* siginfo of what is held: SIGSEGV's, SIGBUS's */
     uint8_t signal_info[128];  /* siginfo of the waiting or the forced signal */
     struct exception fault;    /* of the forced signal, for its frame */

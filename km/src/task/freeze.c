@@ -4,8 +4,8 @@
  *
  * A thread is held where it is about to enter the guest: its state is whole there, and it holds no
  * lock. A system call that it waits in is broken off, and made again when it resumes. The signal
- * that brings a thread there is SIGBUS, which the host never blocks (signal.c), with a value that
- * tells it from all others.
+ * that brings a thread there is SIGBUS, or SIGSEGV while the host blocks that (held.c), with a
+ * value that tells it from all others.
  */
 #include "machine/machine.h"
 #include "task/task.h"
@@ -144,7 +144,7 @@ bool freeze_is_kick(const void *signal_info)
 {
     const siginfo_t *info = signal_info;
 
-    return info->si_signo == SIGBUS && info->si_code == SI_QUEUE && info->si_ptr == threads;
+    return info->si_code == SI_QUEUE && info->si_ptr == threads;
 }
 
 bool freeze_is_wanted(const struct vcpu *vcpu)
@@ -156,11 +156,13 @@ bool freeze_is_wanted(const struct vcpu *vcpu)
 
 static void kick(const struct freezable *thread)
 {
-    siginfo_t info = {.si_signo = SIGBUS, .si_code = SI_QUEUE};
+    uint64_t lent = __atomic_load_n(&thread->vcpu->signals_lent, __ATOMIC_SEQ_CST);
+    int signo = lent & SIGNAL_BIT(SIGBUS) ? SIGSEGV : SIGBUS;
+    siginfo_t info = {.si_signo = signo, .si_code = SI_QUEUE};
 
     info.si_pid = getpid();
     info.si_ptr = threads;
-    (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), thread->tid, SIGBUS, &info);
+    (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), thread->tid, signo, &info);
 }
 
 /* The first thread but `self` that still runs, or NULL. */

@@ -184,6 +184,7 @@ static int vfork_main(void *argument)
     }
     cpu_load(vcpu, how->state);
     vcpu->vforked = true;
+    vcpu->signals_held = 0; /* those that wait are the parent's */
     vcpu->children_apart = false;
     if (how->clone->flags & CLONE_CLEAR_SIGHAND) {
         signal_clear_handlers();

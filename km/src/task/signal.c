@@ -53,23 +53,6 @@ static bool rip_in(greg_t rip, const char *begin, const char *end)
     return (uint64_t)rip >= (uint64_t)begin && (uint64_t)rip < (uint64_t)end;
 }
 
-/*
- * A signal that the payload has just blocked, which the host did not know yet: it goes back to
- * where blocked signals wait. The monitor's own two are never blocked there and wait here.
- */
-static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
-{
-    if (current && SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
-        if (!(current->signals_held & SIGNAL_BIT(signo))) { /* the first one counts */
-            current->signals_held |= SIGNAL_BIT(signo);
-            memcpy(current->held_info[signo == SIGBUS], info, sizeof(current->held_info[0]));
-        }
-        return;
-    }
-    *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
-    (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo, info);
-}
-
 /* Let the thread come to signal_deliver() before anything else of the payload. */
 static void interrupt(greg_t *rip, int signo)
 {
@@ -78,6 +61,25 @@ static void interrupt(greg_t *rip, int signo)
     }
     signal_waiting = signo;
     current->run->immediate_exit = 1;
+}
+
+/*
+ * A signal that the payload has just blocked, which the host did not know yet: it goes back to
+ * where blocked signals wait. The monitor's own two are never blocked there and wait here.
+ */
+static void postpone(int signo, const siginfo_t *info, ucontext_t *host)
+{
+    greg_t *rip = &host->uc_mcontext.gregs[REG_RIP];
+
+    if (current && SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
+        held_keep(current, signo, info);
+        if (rip_in(*rip, host_syscall_begin, host_syscall_end + 1) && !signal_waiting) {
+            interrupt(rip, SIGNAL_STOP); /* the call does not end by it, and may look for it */
+        }
+        return;
+    }
+    *(uint64_t *)&host->uc_sigmask |= SIGNAL_BIT(signo);
+    (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo, info);
 }
 
 /* The host's handler of every signal that the payload handles, and of the monitor's own faults. */
@@ -227,6 +229,7 @@ void signal_actions_use(struct actions *these)
 
 void signal_after_fork(void)
 {
+    current->signals_held = 0; /* those that wait are the parent's */
     if (actions != &of_process) {
         of_process = *actions;
         actions = &of_process;
@@ -297,13 +300,13 @@ void signal_init(struct vcpu *vcpu)
     forbid_core();
     current = vcpu;
     (void)syscall(__NR_rt_sigprocmask, SIG_BLOCK, NULL, &vcpu->signal_mask, sizeof(uint64_t));
-    if (vcpu->signal_mask & SIGNALS_OF_MONITOR) {
-        host_set_mask(vcpu->signal_mask);
-    }
     (void)signal_action(SIGSEGV);
     (void)signal_action(SIGBUS);
     (void)host_handle(SIGSEGV, 0);
     (void)host_handle(SIGBUS, 0);
+    if (vcpu->signal_mask & SIGNALS_OF_MONITOR) { /* some may wait, which held_hand_on() left */
+        host_set_mask(vcpu->signal_mask);
+    }
     watch_signals();
     memset(&vcpu->altstack, 0, sizeof(vcpu->altstack));
 }
@@ -335,6 +338,9 @@ int64_t signal_set_action(int signo, const struct action *action)
     actions->of[signo].mask &= ~SIGNALS_UNBLOCKABLE;
     actions->of[signo].flags &= (uint32_t)SA_KEPT;
     if (SIGNAL_BIT(signo) & SIGNALS_OF_MONITOR) {
+        if (current && action->handler == (uint64_t)SIG_IGN) { /* what waits is gone */
+            held_forget(current, signo);
+        }
         return 0;
     }
     if (action->handler == (uint64_t)SIG_IGN ||
@@ -364,12 +370,8 @@ void signal_clear_handlers(void)
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask)
 {
     vcpu->signal_mask = mask & ~SIGNALS_UNBLOCKABLE;
-    for (int signo = 1; signo <= SIGNAL_MAX && !signal_waiting; signo++) {
-        if (vcpu->signals_held & ~vcpu->signal_mask & SIGNAL_BIT(signo)) {
-            vcpu->signals_held &= ~SIGNAL_BIT(signo);
-            (void)syscall(__NR_rt_tgsigqueueinfo, getpid(), syscall(__NR_gettid), signo,
-                          vcpu->held_info[signo == SIGBUS]);
-        }
+    if (!signal_waiting) {
+        held_release(vcpu);
     }
     if (!signal_waiting) {
         host_set_mask(vcpu->signal_mask);

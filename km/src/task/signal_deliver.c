@@ -23,13 +23,19 @@ static void take_mask_back(struct vcpu *vcpu)
 int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t number,
                                const uint64_t *args)
 {
-    int64_t result;
+    bool lent = held_lend_one(vcpu);
+    int64_t result = NOT_STARTED;
 
     vcpu->own_mask = vcpu->signal_mask;
     vcpu->mask_lent = true;
-    vcpu->signal_mask = *mask & ~SIGNALS_UNBLOCKABLE; /* what on_signal() looks at */
-    *mask &= ~SIGNALS_OF_MONITOR;                     /* which the host may not block */
-    result = host_syscall(number, args);
+    vcpu->signal_mask = *mask & ~SIGNALS_UNBLOCKABLE;     /* what on_signal() looks at */
+    *mask &= ~(SIGNALS_OF_MONITOR & ~vcpu->signals_lent); /* which the host may not block */
+    if (!lent || !freeze_is_wanted(vcpu)) {
+        result = host_syscall(number, args);
+    }
+    if (lent) {
+        held_take(vcpu);
+    }
     if (!signal_waiting) {
         take_mask_back(vcpu);
     }
@@ -111,7 +117,7 @@ bool signal_disguise(int signo, uint8_t info[128])
     return true;
 }
 
-static void undisguise(int signo, uint8_t info[128])
+void signal_undisguise(int signo, uint8_t info[128])
 {
     uint32_t code;
 
@@ -173,7 +179,7 @@ static void deliver(struct vcpu *vcpu, int signo)
         signal_set_mask(vcpu, vcpu->signal_mask);
         return;
     }
-    undisguise(signo, vcpu->signal_info);
+    signal_undisguise(signo, vcpu->signal_info);
     note_core(signo, vcpu->signal_info);
     pid_map_of_info(vcpu->signal_info);
     signo = hooks.signal_comes(vcpu, signo, vcpu->signal_info);

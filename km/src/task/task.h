@@ -128,6 +128,9 @@ void signal_force_info(struct vcpu *vcpu, const void *forced);
  */
 bool signal_disguise(int signo, uint8_t info[128]);
 
+/* Change it back, in a siginfo that the payload is to see. */
+void signal_undisguise(int signo, uint8_t info[128]);
+
 /* Send a signal that came to another thread of the monitor on to `tid`, with its siginfo as far as
  * the host lets: where that is refused, as one of this process. */
 void signal_pass_on(pid_t tid, int signo, const void *info);
@@ -152,6 +155,36 @@ int64_t signal_call_under_mask(struct vcpu *vcpu, uint64_t *mask, uint64_t numbe
 
 /* Make `mask` what the payload blocks. */
 void signal_set_mask(struct vcpu *vcpu, uint64_t mask);
+
+/* ---- held.c: SIGSEGV and SIGBUS that others sent while the payload blocks them ---- */
+
+/* Keep one, or pass it on to a thread that takes it. Let those come that are not blocked any more;
+ * forget one. */
+void held_keep(struct vcpu *vcpu, int signo, const void *info);
+void held_release(struct vcpu *vcpu);
+void held_forget(struct vcpu *vcpu, int signo);
+
+/* Get those of `set` that were sent to the process and that other threads hold. */
+void held_gather(struct vcpu *vcpu, uint64_t set);
+
+/*
+ * Give the host what is held of `set`, until held_take(); false where that is none. Until then the
+ * monitor must not touch the payload's memory. Before a call that may wait it is one signal alone,
+ * since by the other the thread can be stopped, and freeze_is_wanted() is asked after it.
+ */
+bool held_lend(struct vcpu *vcpu, uint64_t set);
+bool held_lend_one(struct vcpu *vcpu);
+void held_take(struct vcpu *vcpu);
+
+/* host_syscall(), by a call that may look for signals. */
+int64_t held_call(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
+
+/* What thread `tid` of this process blocks, and keeps so, of these two. */
+void held_of_thread(pid_t tid, uint64_t *blocked, uint64_t *pending);
+
+/* Leave what is held, and is blocked, to the program that is executed next; take it back. */
+void held_hand_on(struct vcpu *vcpu);
+void held_take_back(void);
 
 /* ---- guest_mask.c: a mask that the guest changes itself ---- */
 
