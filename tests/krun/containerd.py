@@ -49,6 +49,20 @@ BinaryName = "{krun}"
 """
 
 
+NETWORK = '{"cniVersion": "1.0.0", "name": "none", "plugins": [{"type": "none"}]}'
+PLUGIN = """\
+#!/bin/sh
+case $CNI_COMMAND in
+    VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["1.0.0"]}' ;;
+    ADD)
+        ip='{"address": "192.0.2.2/24", "interface": 0}'
+        echo '{"cniVersion": "1.0.0", "interfaces": [{"name": "eth0"}], "ips": ['"$ip"']}'
+        ;;
+esac
+"""
+"""A plugin of CNI (https://www.cni.dev/docs/spec/) that leaves a pod's network as it is: empty."""
+
+
 class OfSuite(PrivateRoot):
     """A system with the containerd and the runc of another suite of Debian."""
 
@@ -58,6 +72,12 @@ class OfSuite(PrivateRoot):
         root.mkdir()
         archive = write_containerd(suite)
         subprocess.run(["tar", "-xf", archive, "-C", root, "--exclude=./dev/*"], check=True)
+        for place in ("etc/cni/net.d", "opt/cni/bin"):
+            (root / place).mkdir(parents=True, exist_ok=True)
+        (root / "etc/cni/net.d/none.conflist").write_text(NETWORK)
+        for name in ("loopback", "none"):
+            (root / "opt/cni/bin" / name).write_text(PLUGIN)
+            (root / "opt/cni/bin" / name).chmod(0o755)
         super().__init__("runc", root, ROOT, folder)
 
 

@@ -47,7 +47,10 @@ class Outcome:
 
 @dataclass
 class Pod:
-    """A pod's sandbox that runs, on the node's network, for these machines may not have another."""
+    """A pod's sandbox that runs, on the node's network, for these machines may not have another.
+
+    One with `users`, a UserNamespace of the CRI, has an empty network of its own.
+    """
 
     containerd: Containerd
     runtime: str
@@ -57,13 +60,14 @@ class Pod:
     pid: int = CONTAINER
     ipc: int = POD
     privileged: bool = False
+    users: bytes = b""
     sandbox: str = ""
     made: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         """Run the sandbox."""
         metadata = message((1, self.name), (2, f"{self.name}-uid"), (3, "default"))
-        spaces = message((1, NODE), (2, self.pid), (3, self.ipc))
+        spaces = self._spaces((2, self.pid), (3, self.ipc))
         security = message((1, spaces), (6, int(self.privileged)))
         linux = message((1, self.cgroup), (2, security))
         logs = str(self.containerd.folder)
@@ -71,9 +75,13 @@ class Pod:
         answer = self.containerd.cri("RunPodSandbox", (1, self.config), (2, self.runtime))
         self.sandbox = text(answer[1])
 
+    def _spaces(self, *fields: Field) -> bytes:
+        users = [(5, self.users)] if self.users else []
+        return message((1, POD if self.users else NODE), *fields, *users)
+
     def create(self, name: str, command: Sequence[str], options: Options = Options()) -> str:
         """Create a container; return its ID."""
-        spaces = message((1, NODE), (2, options.pid), (3, options.ipc), (4, options.target))
+        spaces = self._spaces((2, options.pid), (3, options.ipc), (4, options.target))
         security = message(*options.security, (3, spaces))
         linux = message((1, message(*options.resources)), (2, security))
         words = [(3, word) for word in command]

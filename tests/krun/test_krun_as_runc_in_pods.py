@@ -13,7 +13,7 @@ import pytest
 
 from .containerd import Containerd, OfSuite, message
 from .engines import PrivateHost
-from .pods import NODE, POD, RUNNING, TARGET, Options, Outcome, Pod
+from .pods import CONTAINER, NODE, POD, RUNNING, TARGET, Options, Outcome, Pod
 from .support import IN_A_VM, need_programs, wait_until
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm, pytest.mark.slow]
@@ -187,6 +187,30 @@ def test_an_ephemeral_container_sees_its_target(pods: dict[str, Pod]) -> None:
         said[runtime] = looks, pod.status(target)[7]
     assert said["kontain"] == said["runc"]
     assert said["runc"][1] == 9
+
+
+def test_a_pod_has_users_of_its_own(containerd: Containerd) -> None:
+    """With `hostUsers: false` root of a container is a user of the node's, and owns its volumes there."""
+    if not containerd.version.startswith("2."):
+        pytest.skip("needs containerd 2, the first to map the users of a pod's volumes")
+    ids = message((1, 100000), (2, 0), (3, 65536))
+    folder = containerd.folder / "volume-of-users"
+    folder.mkdir()
+    (folder / "file").touch()
+    mount = (7, message((1, "/v"), (2, str(folder)), (6, ids), (7, ids)))
+    script = (
+        "cat /proc/self/uid_map; id -u; stat -c %u /v/file; touch /v/$1; kill -0 $$ && echo done"
+    )
+    said: dict[str, Outcome] = {}
+    for runtime in RUNTIMES:
+        pod = Pod(containerd, runtime, f"users-{runtime}", users=message((2, ids), (3, ids)))
+        pod.start()
+        words = [*sh(script), "sh", runtime]
+        said[runtime] = pod.run("one", words, Options(config=[mount], pid=CONTAINER))
+        pod.stop()
+        assert (folder / runtime).stat().st_uid == 0
+    assert said["kontain"] == said["runc"]
+    assert said["runc"].log.split()[1:4] == ["0", "100000", "65536"]
 
 
 def has_no_probe(pod: Pod, identity: str) -> bool:
