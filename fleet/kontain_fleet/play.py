@@ -14,6 +14,7 @@ from kontain_preflight.errors import WRONG_USAGE, HostError
 from kontain_preflight.programs import Process
 
 from .record import CHANGED, FAILED, GOOD, INTERRUPTED, UNREACHABLE, Outcome
+from .told import misfits
 
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout or an installed collection
 PLAYBOOK = "kontain.platform.fleet"
@@ -38,6 +39,7 @@ CANCEL_AFTER = (
     0.2  # seconds until ansible-runner sees an interruption: its own 5 begin further waves
 )
 CUT_OFF = "the run was interrupted while this host was being worked on: it may have changed"
+NO_ANSWER = "the host's answer is not of its form"
 NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say of a program
 
 
@@ -146,6 +148,9 @@ def outcome(kind: str, data: Dict[str, Any], wave: int) -> Outcome:
     found = data.get("res", {})
     ended = CHANGED if kind == "runner_on_ok" and found.get("changed") else ENDS[kind]
     kept = {key: found[key] for key in KEPT if found.get(key) is not None}
+    wrong = misfits(kept)
+    if wrong:
+        return Outcome(data["host"], FAILED, wave, message=f"{NO_ANSWER}: {', '.join(wrong)}.")
     message = str(found.get("msg", "")) if ended in (FAILED, UNREACHABLE) else ""
     if ended == FAILED and found.get("module_stderr"):
         message = f"{message}\n{found['module_stderr'][-2000:]}"

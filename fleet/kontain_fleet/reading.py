@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from kontain_preflight.errors import WRONG_USAGE, HostError
 
 from .record import BAD, CHANGED, GOOD, Outcome
+from .told import misfits
 
 STANDARD_INPUT = "-"
-
-_NAMES = {one.name for one in fields(Outcome)}
-_OF_A_RESULT = ("check", "status", "found", "cause", "fix")
 
 
 def read(files: List[str]) -> Dict[str, Outcome]:
@@ -54,41 +51,11 @@ def _outcome(line: str, place: str) -> Optional[Outcome]:
         return None
     if not isinstance(found, dict) or not {"host", "outcome"} <= set(found):
         return None
-    wrong = [name for name in found if not _fits(name, found[name])]
+    wrong = misfits({name: value for name, value in found.items() if name != "outcome"})
+    wrong += [] if found["outcome"] in (GOOD, CHANGED, *BAD) else ["outcome"]
     if wrong:
         raise _unreadable(place, f"the member {wrong[0]!r} of an outcome is not as it should be")
     return Outcome(**found)
-
-
-def _fits(name: str, value: Any) -> bool:
-    """Return whether a member of an outcome has its form."""
-    if name == "outcome":
-        return value in (GOOD, CHANGED, *BAD)
-    if name == "cold_start_ms":
-        return value is None or _is_number(value)
-    if name in ("wave", "seconds"):
-        return _is_number(value)
-    if name == "results":
-        return isinstance(value, list) and all(_has_texts(one, _OF_A_RESULT) for one in value)
-    if name == "changes":
-        return isinstance(value, list) and all(_has_texts(one, ()) for one in value)
-    if name == "missing":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if name == "facts":
-        return isinstance(value, dict)
-    return name in _NAMES and isinstance(value, str)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _has_texts(value: Any, names: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and set(names) <= set(value)
-        and all(isinstance(one, str) for one in value.values())
-    )
 
 
 def _unreadable(place: str, why: str) -> HostError:

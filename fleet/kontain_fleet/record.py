@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Dict, List
 
 from kontain_preflight.errors import FIX, WRONG_USAGE, HostError
+
+from .told import printable
 
 GOOD, CHANGED, FAILED, UNREACHABLE = "good", "changed", "failed", "unreachable"
 INTERRUPTED = "interrupted"  # while the host was being worked on: it may have changed
@@ -31,6 +33,11 @@ class Outcome:
     results: List[Dict[str, str]] = field(default_factory=list)
     rolled_back: str = ""
     facts: Dict[str, Any] = field(default_factory=dict)  # `distribution` and `cpu`
+
+    def __post_init__(self) -> None:
+        """Make all texts such as a terminal, a page and XML can have."""
+        for one in fields(self):
+            setattr(self, one.name, printable(getattr(self, one.name)))
 
     @property
     def machine(self) -> str:

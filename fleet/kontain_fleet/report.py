@@ -106,9 +106,9 @@ def junit(report: Report) -> bytes:
             case = ET.SubElement(suite, "testcase", classname=row.host, name=result["check"])
             if result["status"] == "fail":
                 text = f"{result['found']}: {result['cause']}\nTo fix: {result['fix']}"
-                ET.SubElement(case, "failure", message=_clean(result["found"])).text = _clean(text)
+                ET.SubElement(case, "failure", message=result["found"]).text = text
             elif result["status"] == "skip":
-                ET.SubElement(case, "skipped", message=_clean(result["found"]))
+                ET.SubElement(case, "skipped", message=result["found"])
         for kind, name in (("failures", "failure"), ("skipped", "skipped")):
             suite.set(kind, str(len(suite.findall(f"testcase/{name}"))))
         suite.set("tests", str(len(suite)))
@@ -118,11 +118,6 @@ def junit(report: Report) -> bytes:
 def _add_case(suite: ET.Element, name: str, row: Outcome) -> None:
     case = ET.SubElement(suite, "testcase", classname=row.host, name=name, time=str(row.seconds))
     if row.is_bad:
-        ET.SubElement(case, "failure", message=row.outcome).text = _clean(row.message)
+        ET.SubElement(case, "failure", message=row.outcome).text = row.message
     elif row.outcome == NOT_REACHED:
         ET.SubElement(case, "skipped", message=NOT_REACHED)
-
-
-def _clean(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

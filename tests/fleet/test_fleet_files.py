@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -79,6 +80,11 @@ def test_logs_of_nodes_become_a_report(tmp_path: Path) -> None:
         '{"host": "a", "outcome": "good", "seconds": "long"}',
         '{"host": "a", "outcome": "good", "cold_start_ms": true}',
         '{"host": "a", "outcome": "good", "more": 1}',
+        '{"host": "a", "outcome": "good", "seconds": NaN}',
+        '{"host": "a", "outcome": "good", "cold_start_ms": Infinity}',
+        '{"host": "a", "outcome": "good", "wave": -1}',
+        f'{{"host": "a", "outcome": "good", "cold_start_ms": {10**400}}}',
+        f'{{"host": "a", "outcome": "good", "facts": {{"x": {"[" * 900}{"]" * 900}}}}}',
         '{"a": ' * 100000,
         "no outcome at all",
         "",
@@ -94,6 +100,21 @@ def test_what_is_no_outcome_is_refused(
     assert first.startswith(f"kontain fleet: cannot read {tmp_path}/log")
     assert second.startswith("To fix: ")
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("member", ["host", "release", "message"])
+@pytest.mark.parametrize("character", ["\\u001b[2J", "\\u0000", "\\ud800", "\\uffff"])
+def test_no_node_can_keep_the_report_from_others(
+    member: str, character: str, tmp_path: Path
+) -> None:
+    """Characters that a page, XML or a terminal cannot have are question marks."""
+    line = {"host": "a", "outcome": "failed", member: "xCy"}
+    (tmp_path / "log").write_text(json.dumps(line).replace("C", character) + "\n")
+    _, found = report(tmp_path / "r", str(tmp_path / "log"))
+    assert found["hosts"][0][member].startswith("x?")
+    suites = ET.fromstring((tmp_path / "r/report.xml").read_bytes())  # noqa: S314  our own
+    assert len(suites.findall("testsuite")) == 1
+    assert "x?" in (tmp_path / "r/report.html").read_text()
 
 
 @pytest.mark.parametrize(

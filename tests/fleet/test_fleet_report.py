@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("ansible_runner", reason="needs ansible-runner: run `make venv`")
 
+from kontain_fleet.play import NO_ANSWER, outcome
 from kontain_fleet.progress import Progress
 from kontain_fleet.record import Outcome, Record
 from kontain_fleet.report import Report, html, junit
@@ -95,6 +96,28 @@ def test_junit_counts_what_failed(report: Report) -> None:
         "d": ("1", "0", "1"),
     }
     assert "turn it on" in str(suites.find("testsuite[@name='b']/testcase/failure").text)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("results", "none"), ("results", [{"check": 1}]), ("cold_start_ms", "1"), ("release", {})],
+)
+def test_an_answer_of_another_form_is_a_failure(member: str, value: object) -> None:
+    """A host that answers Ansible in a form of its own has failed, and is named in the report."""
+    data = {"host": "a", "res": {"changed": False, "release": "1.0", member: value}}
+    found = outcome("runner_on_ok", data, 1)
+    assert (found.outcome, found.message) == ("failed", f"{NO_ANSWER}: {member}.")
+    assert "is not of its form" in html(
+        Report("apply", "", 1.0, "", "complete", ["a"], {"a": found})
+    )
+
+
+def test_progress_shows_no_control_characters() -> None:
+    """A host's message cannot move the cursor of the operator's terminal."""
+    stream = io.StringIO()
+    Progress(2, 0, stream).add(Outcome("a\x1b[2J", "failed", message="it broke\x1b]0;x\x07"))
+    assert "a?[2J: it broke?]0;x?" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
 
 
 def test_an_empty_run_is_a_page_too() -> None:
