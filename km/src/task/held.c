@@ -2,7 +2,7 @@
 /*
  * held.c: SIGSEGV and SIGBUS that others sent while the payload blocks them.
  *
- * They also tell the monitor of its own faults, and whoever stops the threads: so the host never
+ * They also tell the monitor of its own faults, and stop its threads: so the host never
  * blocks them, and the monitor keeps what came until the payload unblocks it. Where the host is to
  * find such a signal, in a call that looks for signals or in the program that is executed, it gets
  * it back for that time: the host then blocks it.
