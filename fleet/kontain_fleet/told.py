@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a host says of itself, and any host may be hostile: its form is judged, its text made printable."""
+"""The answer of a host, which may be hostile: its form is judged, and its text made printable."""
 
 from __future__ import annotations
 

@@ -213,7 +213,8 @@ def _release_members(
         top = top or name.split("/")[0]
         if not manifest.is_safe(name) or name.split("/")[0] != top:
             _refuse(file, f"{name[:80]!r} lies outside of its folder {top[:80]!r}")
-        if not (member.isfile() or member.isdir() or member.issym()):
+        is_whole_file = member.isfile() and not member.issparse()  # else its size is a claim
+        if not (is_whole_file or member.isdir() or member.issym()):
             _refuse(file, f"{name} is not a file, directory or symbolic link")
         if leaves & {name, *map(str, PurePosixPath(name).parents)}:
             _refuse(file, f"{name} is in it twice, or below a file or link")

@@ -33,6 +33,13 @@ def _member(
     return member
 
 
+def _sparse() -> tarfile.TarInfo:
+    """Return a file that has holes: of 4 GiB, which its archive has no bytes of."""
+    member = _member(f"{TOP}/release/x")
+    member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 32)}
+    return member
+
+
 HOSTILE = {
     "an absolute path": (_member("/etc/cron.d/x"), "lies outside"),
     "a path upwards": (_member(f"{TOP}/release/../../x"), "lies outside"),
@@ -40,6 +47,7 @@ HOSTILE = {
     "a newline": (_member(f"{TOP}/release/a\nb"), "lies outside"),
     "a device": (_member(f"{TOP}/release/bin/sda", tarfile.BLKTYPE), "not a file, directory"),
     "a pipe": (_member(f"{TOP}/release/bin/pipe", tarfile.FIFOTYPE), "not a file, directory"),
+    "a file of holes": (_sparse(), "not a file, directory"),
     "a hard link": (
         _member(f"{TOP}/release/bin/x", tarfile.LNKTYPE, f"{TOP}/install.sh"),
         "not a file, directory",

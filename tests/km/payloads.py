@@ -375,6 +375,7 @@ ANSWERS = (
     Payload("call_errors", ("glibc",), _each(CALL_KINDS)),
     Payload("poisoned", runs=_each(["file"])),
     Payload("text_busy"),
+    Payload("copy_errors"),
     Payload("killed_child"),
     Payload("adopted"),
     Payload("core_status"),

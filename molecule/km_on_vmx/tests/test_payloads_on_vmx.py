@@ -73,7 +73,7 @@ LEFT_OUT = {
 SHORT = frozenset({
     "auxv", "bad_bases", "bad_pointers", "canonical_edge", "clocks", "cpu_fault", "exec",
     "executable_stack", "forged_mxcsr", "forged_sigreturn", "fork", "fork_memory", "fpu_state",
-    "generated_code", "hello", "kernel_name", "map_fixed", "monitor_memory", "page_fault",
+    "generated_code", "hello", "kernel_name", "map_fixed", "monitor_memory", "own_segments", "page_fault",
     "privileged_code", "protect", "remap", "ring_changes", "signal_context", "signal_registers",
     "signal_stack", "spawn", "stack", "stray_sigreturn", "syscall_registers", "thread_local",
     "threads", "timer_signals", "vector_restore", "vectors", "vfork", "vsyscall",
