@@ -280,22 +280,27 @@ static bool children_are_apart(void)
 
 /*
  * The host has no memory where the guest's page tables promise some. Either another thread is just
- * taking it away, then the page tables say so next time; or the host cannot give it: natively a
- * signal, which mm_fault() finds out. What KVM fails at all the same is no memory at all.
+ * taking it away or changing its rights, then the page tables say so next time; or the host cannot
+ * give it: natively a signal, which mm_fault() finds out. What KVM fails at all the same, where
+ * nobody changes anything and the program does not go on, is no memory at all.
  */
 static void serve_no_memory(struct vcpu *vcpu)
 {
-    if (vcpu->poisoned || vcpu->mm_seen == mm_changes()) {
+    bool changed = vcpu->mm_seen != mm_changes();
+
+    if (vcpu->poisoned || !changed) {
         mm_lock();
         mm_distrust();
         mm_unlock();
     }
-    vcpu->poisoned = false;
-    vcpu->host_faults = vcpu->regs->rip == vcpu->host_fault_rip ? vcpu->host_faults + 1 : 1;
-    vcpu->host_fault_rip = vcpu->regs->rip;
-    if (vcpu->host_faults > HOST_FAULTS_MAX) {
+    if (changed || memcmp(&vcpu->host_fault_regs, vcpu->regs, sizeof(*vcpu->regs)) != 0) {
         vcpu->host_faults = 0;
-        signal_force(vcpu, SIGBUS, BUS_ADRERR, 0);
+    }
+    vcpu->poisoned = false;
+    vcpu->host_fault_regs = *vcpu->regs;
+    if (++vcpu->host_faults > HOST_FAULTS_MAX) {
+        vcpu->host_faults = 0;
+        signal_force(vcpu, SIGBUS, BUS_ADRERR, vcpu->fault.cr2); /* the page that it touched last */
     }
 }
 
@@ -311,6 +316,10 @@ static void serve_host_fault(struct vcpu *vcpu)
     } else if (error == EINVAL && children_are_apart()) {
         die(STATUS_FAILED, "start km in the new PID namespace, as `unshare --pid --fork` does",
             "KVM cannot start a VM's thread after unshare(CLONE_NEWPID) (KVM_RUN)");
+    } else if (error == ENOMEM) {
+        die(STATUS_FAILED,
+            "let the program have more memory (`--memory` of a container), or free some",
+            "the host has no memory for the VM's page tables (KVM_RUN)");
     } else if (error != EINTR) {
         errno = error;
         die(STATUS_FAILED, FIX_REPORT, "KVM_RUN failed: %m (rip 0x%llx)", vcpu->regs->rip);

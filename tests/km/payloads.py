@@ -93,6 +93,7 @@ MEMORY = (
     Payload("memory_advice"),
     Payload("memory_use", ("glibc",), _each(["stacks", "heaps", "lone", "freed"])),
     Payload("file_pages"),
+    Payload("changed_beside", runs=_each(["rights", "back", "again", "move", "cut"])),
     Payload("grows_down"),
     Payload("every_page", ("musl", "dynamic")),
     Payload("shared_segment", STATIC),

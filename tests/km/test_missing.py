@@ -101,6 +101,12 @@ def test_kvm_call_that_fails_is_named(name: str, error: int, km: Path) -> None:
     assert_refused(done, FAILED, name)
 
 
+def test_vm_without_memory_is_named(km: Path) -> None:
+    """Where the host has no memory for the page tables of a VM, km says so, and not to report it."""
+    done = _run(ioctl("KVM_RUN", KVM_CALLS["KVM_RUN"], errno.ENOMEM), km, "/bin/true")
+    assert_refused(done, FAILED, "no memory for the VM's page tables", "more memory")
+
+
 @pytest.mark.parametrize("name", [name for name in KVM_CALLS if "XSAVE" not in name])
 def test_probe_names_the_call_that_fails(name: str, km: Path) -> None:
     """The probe ends with 125, names a step and the errno, and says what a program would be told."""

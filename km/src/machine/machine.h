@@ -18,6 +18,7 @@ struct vm {
     bool hardware;            /* svm or vmx; else KVM in software (PVM), see cpu.c */
     unsigned slot_count;      /* memslots in use; the next one's number */
     uint64_t next_gpa;        /* for payload memory, see memslot.c */
+    uint64_t gpa_end;         /* no page table can name an address from here on */
     uint64_t root_gpa;        /* of the page tables: CR3 of most vCPUs */
     struct kvm_cpuid2 *cpuid; /* what every vCPU is told */
 };
@@ -54,8 +55,8 @@ struct vcpu {
 
     /* ---- memory ---- */
 
-    unsigned host_faults; /* how often in a row KVM_RUN failed with EFAULT, at this RIP */
-    uint64_t host_fault_rip;
+    unsigned host_faults; /* how often in a row KVM_RUN failed with EFAULT, at these registers */
+    struct kvm_regs host_fault_regs;
     uint64_t mm_seen; /* mm_changes() when the guest was entered */
 
     /* ---- task ---- */
@@ -355,6 +356,9 @@ bool cpuid_has_virtualization(void);
 
 /* What every vCPU of this VM is to be told, valid for ever; `hardware` and `kvm_fd` are set. */
 struct kvm_cpuid2 *cpuid_read(const struct vm *vm);
+
+/* The end of the guest-physical addresses, by how wide one is for KVM and for the CPU. */
+uint64_t cpuid_gpa_end(void);
 
 /* AT_HWCAP and AT_HWCAP2 as the host says, but for what the payload does not have. */
 uint64_t cpuid_hwcap(void);
