@@ -99,6 +99,7 @@ MEMORY = (
     Payload("shared_segment", STATIC),
     Payload("newer_calls", ("glibc",)),
     Payload("sparse_memory"),
+    Payload("scattered_memory"),
     Payload("many_mappings"),
     Payload("random_maps"),
     Payload("touch_gigabyte", needs_mib=2048),

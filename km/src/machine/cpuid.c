@@ -38,20 +38,28 @@ static bool can_fault(void)
     return syscall(__NR_arch_prctl, ARCH_SET_CPUID, 1) == 0 || errno != ENODEV;
 }
 
-/* What KVM wants to know where the instruction answers by itself: what XSAVE saves, and UMIP. */
+#define WIDTHS_LEAF 0x80000008 /* EAX: bits of addresses, and those that a guest can use */
+#define WIDTH_UNKNOWN 36       /* as KVM has it: cpuid_query_maxphyaddr() in the kernel */
+#define WIDTH_SOFTWARE 46      /* KVM's tables for the CPU are its own: any is good */
+
+/* What KVM wants to know where the instruction answers by itself: what XSAVE saves, UMIP, and how
+ * wide addresses are. */
 static void list_for_kvm(void)
 {
     unsigned eax, ebx, ecx = 0, edx;
     bool fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 
     (void)__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
-    table.head.nent = 2;
+    table.head.nent = 4;
     table.entries[0] = (struct kvm_cpuid_entry2){.function = 7,
                                                  .ebx = fsgsbase,
                                                  .ecx = ecx & 1U << 2,
                                                  .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
     table.entries[1] = (struct kvm_cpuid_entry2){
         .function = 0xd, .eax = XFEATURES, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+    table.entries[2] = (struct kvm_cpuid_entry2){.function = 0x80000000, .eax = WIDTHS_LEAF};
+    table.entries[3] =
+        (struct kvm_cpuid_entry2){.function = WIDTHS_LEAF, .eax = 48U << 8 | WIDTH_SOFTWARE};
 }
 
 /* The guest's page tables want the bit that forbids execution, which a firmware may hide. */
@@ -84,6 +92,15 @@ struct kvm_cpuid2 *cpuid_read(const struct vm *vm)
         list_for_kvm();
     }
     return &table.head;
+}
+
+uint64_t cpuid_gpa_end(void)
+{
+    const struct kvm_cpuid_entry2 *entry = cpuid_find(&table, WIDTHS_LEAF, 0);
+    uint32_t width = entry ? entry->eax & 0xff : WIDTH_UNKNOWN;
+    uint32_t usable = entry ? entry->eax >> 16 & 0xff : 0;
+
+    return 1UL << (usable && usable < width ? usable : width);
 }
 
 uint64_t cpuid_hwcap(void)

@@ -132,6 +132,7 @@ void vm_create(struct vm *vm)
     vm_open(vm);
     hooks.step(vm->hardware ? "KVM_GET_SUPPORTED_CPUID" : "CPUID");
     vm->cpuid = cpuid_read(vm);
+    vm->gpa_end = cpuid_gpa_end();
     hooks.step("KVM_SET_USER_MEMORY_REGION");
 }
 

@@ -7,7 +7,7 @@
  * slot costs KVM a grace period, which is long on a busy host, and memory in proportion to its size
  * (10 bytes a page): so blocks are not too small at first and grow with what the payload uses, but
  * small mappings that stand alone get small ones; gpas are compact, and equal their gva modulo
- * 2 MiB so that huge pages stay huge.
+ * 2 MiB so that huge pages stay huge. Some CPUs have few: 2^36 or 2^39 bytes.
  */
 #include "base/base.h"
 #include "machine/machine.h"
@@ -64,15 +64,28 @@ static bool block_fits(uint64_t start, uint64_t size)
     return !n || blocks[n - 1].gva + blocks[n - 1].size <= start;
 }
 
+/* The largest block: once half of the gpas are given away, the rest shall be enough for all blocks
+ * that there may be. */
+static uint64_t size_most(const struct vm *vm)
+{
+    uint64_t size = BLOCK_MAX, rest = vm->gpa_end - vm->next_gpa;
+
+    while (size > LONE_SIZE && rest < vm->gpa_end / 2 && size * (BLOCKS_MAX - block_count) > rest) {
+        size /= 2;
+    }
+    return size;
+}
+
 /*
  * The block to back gva with. Beside what is backed already it is twice as large as its neighbour,
  * so that memory used in a row needs few slots; elsewhere it is small, for what is touched here and
  * there, but larger the more slots there are. A program that puts small mappings of `extent` bytes
  * all over, as node does, takes least for each.
  */
-static struct block block_choose(uint64_t gva, uint64_t extent)
+static struct block block_choose(const struct vm *vm, uint64_t gva, uint64_t extent)
 {
-    uint64_t start = ROUND_DOWN(gva, BLOCK_MIN), size = BLOCK_MIN << block_count / SLOTS_PER_SIZE;
+    uint64_t start = ROUND_DOWN(gva, BLOCK_MIN), size = BLOCK_MIN << block_count / SLOTS_PER_SIZE,
+             most = size_most(vm);
     const struct block *below = block_of(start - 1), *above = block_of(start + BLOCK_MIN);
 
     if (!below && !above && extent <= LONE_SIZE && block_count >= LONE_AFTER &&
@@ -85,8 +98,9 @@ static struct block block_choose(uint64_t gva, uint64_t extent)
     if (above && 2 * above->size > size) {
         size = 2 * above->size;
     }
-    size = size < BLOCK_MAX ? size : BLOCK_MAX;
-    while (size > LONE_SIZE && !block_fits(ROUND_DOWN(gva, size), size)) {
+    size = size < most ? size : most;
+    while (size > LONE_SIZE &&
+           (size > vm->gpa_end - vm->next_gpa || !block_fits(ROUND_DOWN(gva, size), size))) {
         size /= 2;
     }
     return (struct block){.gva = ROUND_DOWN(gva, size), .size = size};
@@ -97,7 +111,8 @@ static const struct block *block_add(struct vm *vm, struct block block)
     size_t n = blocks_below(block.gva);
 
     block.gpa = vm->next_gpa;
-    if (block_count == BLOCKS_MAX || vm_add_memslot(vm, block.gpa, block.size, block.gva, 0) < 0) {
+    if (block_count == BLOCKS_MAX || block.size > vm->gpa_end - block.gpa ||
+        vm_add_memslot(vm, block.gpa, block.size, block.gva, 0) < 0) {
         return NULL;
     }
     vm->next_gpa += block.size;
@@ -112,7 +127,7 @@ bool memslot_back(struct vm *vm, uint64_t gva, uint64_t extent, struct backing *
     const struct block *block = block_of(gva);
 
     if (!block) {
-        block = block_add(vm, block_choose(gva, extent));
+        block = block_add(vm, block_choose(vm, gva, extent));
     }
     if (!block) {
         return false;
