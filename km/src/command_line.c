@@ -49,6 +49,7 @@ static const char help[] =
     "  --seccomp HEX  judge the payload's system calls by this BPF program, too\n"
     "  --seccomp-fd FD  give the payload the seccomp filters that FD holds\n"
     "  --few-processes  look for room before each fork: a limit allows few processes\n"
+    "  --processes-apart  the hard limit of processes is two above the program's\n"
     "  --hide-noexec PATH  show the payload the mount at PATH without noexec\n"
     "  --keeper-fd FD  use the keeper at the open descriptor FD\n"
     "  --keeper SOCKET  serve at SOCKET as the keeper, which makes VMs begin and end faster\n"
@@ -196,6 +197,8 @@ static int take(char **argv, char **argv0)
         options.gdb_session = value;
     } else if (!strcmp(option, "--few-processes")) {
         options.carried[CARRIED_FEW] = option;
+    } else if (!strcmp(option, "--processes-apart")) {
+        options.carried[CARRIED_APART] = option;
     } else if (!strcmp(option, LOCKS_WORD)) {
         options.carried[CARRIED_LOCKS] = LOCKS_WORD;
     } else if (is_option(option, "--core-limit", &value) && value) {

@@ -40,6 +40,7 @@ int main(int argc, char **argv, char **envp)
         inside_run(argv, envp);
     }
     limits_make_room();
+    limits_set_apart();
     reserve_guest_range(argv, envp);
     places_choose();
     limit = fd_raise_limit();

@@ -107,7 +107,17 @@ MEMORY = (
     Payload(
         "limits",
         runs=_each(
-            ["file", "file-ignored", "memory", "no-memory", "core", "descriptors", "processor"]
+            [
+                "file",
+                "file-ignored",
+                "memory",
+                "no-memory",
+                "full-space",
+                "full-data",
+                "core",
+                "descriptors",
+                "processor",
+            ]
         ),
     ),
 )

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from .support import FOREVER, ID, IN_A_VM, PATIENCE, BundleFolder, Runtime
+from .support import BUSYBOX, FOREVER, ID, IN_A_VM, PATIENCE, BundleFolder, Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -115,33 +116,109 @@ def test_a_limit_that_is_seldom_reached_stays(
     assert krun("update", "--pids-limit", "few", ID).returncode == 1
 
 
-@pytest.mark.parametrize("name", ["RLIMIT_DATA", "RLIMIT_AS"])
-@pytest.mark.parametrize("limit", [0, 1 << 20, 5 << 20])
-def test_memory_too_low_for_km_is_named(
-    krun: Runtime, bundle: BundleFolder, name: str, limit: int
+def set_limit(bundle: BundleFolder, name: str, soft: int, hard: int | None = None) -> None:
+    """Give the container's program one limit of getrlimit(2)."""
+    hard = soft if hard is None else hard
+    bundle.doc["process"]["rlimits"] = [{"type": name, "hard": hard, "soft": soft}]
+
+
+def as_user(bundle: BundleFolder) -> None:
+    """Let the program be one of a user who has no other."""
+    bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}
+    bundle.doc["process"]["capabilities"] = {}
+
+
+MEMORY = {"RLIMIT_AS": "v", "RLIMIT_DATA": "d"}
+FILLS_BY = (
+    "for m in 1 16 24 48 90; do /bin/busybox dd if=/dev/zero of=/dev/null bs=${m}M count=1; done"
+)
+
+
+@pytest.mark.parametrize("name", MEMORY)
+@pytest.mark.parametrize("mib", [5, 20, 64])
+def test_limits_of_memory_are_the_programs_alone(
+    krun: Runtime, bundle: BundleFolder, tmp_path: Path, name: str, mib: int
 ) -> None:
-    """Where km cannot even be loaded krun says which limit it is, and else km does."""
-    bundle.doc["process"]["rlimits"] = [{"type": name, "hard": limit, "soft": limit}]
+    """A program has all of its limit and no more, reads the limit that was set, and passes it on; so in an exec."""
+    set_limit(bundle, name, mib << 20)
+    shown = f"ulimit -{MEMORY[name]}; ulimit -H{MEMORY[name]}"
+    script = f"{shown}; {FILLS_BY} 2>&1 | grep -c 'records in'"
+    fit = sum(m < mib for m in (1, 16, 24, 48, 90))
+    wanted = f"{mib << 10}\n{mib << 10}\n{fit}\n"
+    done = krun("run", "-b", bundle.args("sh", "-c", script), ID)
+    assert done.stdout == wanted, done.stderr
+    path = tmp_path / "process.json"
+    path.write_text(json.dumps(bundle.doc["process"]))
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
+    assert krun("start", ID).returncode == 0
+    assert krun("exec", "--process", str(path), ID).stdout == wanted
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_program_that_its_limit_has_no_room_for(
+    krun: Runtime, bundle: BundleFolder, name: str
+) -> None:
+    """It ends as the kernel ends it, without a message of km's; so does each program that it starts."""
+    set_limit(bundle, name, 0)
+    done = krun("run", "-b", bundle.args("true"), ID)
+    assert (done.returncode, done.stderr) == (139, "")
+    bundle.doc["process"]["rlimits"] = []
+    script = f"(ulimit -{MEMORY[name]} 1; /bin/true); echo $?"
+    done = krun("run", "-b", bundle.args("sh", "-c", script), ID)
+    assert done.stdout == "139\n", done.stderr
+
+
+def test_direct_program_has_the_limits_that_were_given(
+    krun: Runtime, bundle: BundleFolder
+) -> None:
+    """A program that the host's policy runs without a VM is judged by the kernel, by the limit that was set."""
+    krun.set_policy({"direct": {"/bin/sh": str(BUSYBOX)}, "log": str(krun.policy.parent / "log")})
+    limits = {"RLIMIT_AS": 32 << 20, "RLIMIT_DATA": 16 << 20, "RLIMIT_NPROC": 50}
+    bundle.doc["process"]["rlimits"] = [
+        {"type": name, "hard": value, "soft": value} for name, value in limits.items()
+    ]
+    assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
+    assert krun("start", ID).returncode == 0
+    done = krun("exec", ID, "/bin/sh", "-c", "ulimit -v; ulimit -Hd; ulimit -Hu")
+    assert done.stdout == "32768\n16384\n50\n", done.stderr
+
+
+@pytest.mark.parametrize("name", MEMORY)
+@pytest.mark.parametrize("soft", [0, 1 << 20, 5 << 20])
+def test_memory_too_low_for_km_is_named(
+    krun: Runtime, bundle: BundleFolder, name: str, soft: int
+) -> None:
+    """Where krun itself has a limit, which it may not raise, it is km's too: an error names it."""
+    krun.before = ["prlimit", f"--{name[len('RLIMIT_') :].lower()}={8 << 30}", *krun.before]
+    set_limit(bundle, name, soft)
     done = krun("run", "-b", bundle.args("true"), ID)
     assert "km needs 20 MiB more than the program" in done.stderr
     assert done.returncode not in (0, 139)
 
 
-def test_one_process_is_too_few_for_a_user(krun: Runtime, bundle: BundleFolder) -> None:
-    """Where there is no room for KVM's thread, km says so, and which limits there are, and ends."""
-    bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}
-    bundle.doc["process"]["capabilities"] = {}
-    bundle.doc["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "hard": 1, "soft": 1}]
-    done = krun("run", "-b", bundle.args("uname", "-r"), ID)
-    assert done.returncode == 125
-    assert "a program in a VM counts as two" in done.stderr
-    assert "--pids-limit" in done.stderr
+@pytest.mark.parametrize("most", [1, 2, 9])
+@pytest.mark.parametrize("kind", ["fork", "vfork", "thread"])
+def test_as_many_processes_as_a_user_may_have(
+    krun: Runtime, bundle: BundleFolder, payloads: Path, kind: str, most: int
+) -> None:
+    """A user's limit lets a program make as many processes, or threads, as without a VM."""
+    shutil.copy(payloads / "until_full", bundle.rootfs)
+    as_user(bundle)
+    set_limit(bundle, "RLIMIT_NPROC", most)
+    path = bundle.args("/until_full", kind)
+    inside = krun("run", "-b", path, ID)
+    bare = krun.bare("run", "-b", path, f"{ID}-bare")
+    assert bare.stdout == f"{kind}: {most - 1}, then Resource temporarily unavailable\n"
+    assert (inside.stdout, inside.stderr) == (bare.stdout, bare.stderr)
 
 
-def test_soft_limit_of_processes_leaves_room(krun: Runtime, bundle: BundleFolder) -> None:
-    """A user's soft limit does not keep km from making its VM, and is the payload's afterwards."""
-    bundle.doc["process"]["user"] = {"uid": 54321, "gid": 54321}
-    bundle.doc["process"]["capabilities"] = {}
-    bundle.doc["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "hard": 2, "soft": 1}]
-    done = krun("run", "-b", bundle.args("sh", "-c", "ulimit -u; ulimit -Hu"), ID)
-    assert done.stdout == "1\n2\n", done.stderr
+@pytest.mark.parametrize("hard", [1, 2, 300])
+def test_limit_of_processes_is_shown_as_given(
+    krun: Runtime, bundle: BundleFolder, hard: int
+) -> None:
+    """A program reads the limit without KVM's room, may lower it, and may not raise it."""
+    as_user(bundle)
+    set_limit(bundle, "RLIMIT_NPROC", 1, hard)
+    script = f"ulimit -u; ulimit -Hu; ulimit -u {hard + 1} || ulimit -u 1; ulimit -Hu"
+    done = krun("run", "-b", bundle.args("sh", "-c", script), ID)
+    assert done.stdout == f"1\n{hard}\n1\n", done.stderr

@@ -70,7 +70,8 @@ enum {
     CARRIED_NO_HELPER,
     CARRIED_NO_PATCH,
     CARRIED_LOCKS,
-    CARRIED_FEW, /* limits let the program have few processes, see task/room.c */
+    CARRIED_FEW,   /* limits let the program have few processes, see task/room.c */
+    CARRIED_APART, /* the host's hard limit of processes has room for KVM's, see limits.c */
     CARRIED_COUNT
 };
 
@@ -118,6 +119,26 @@ bool limits_leave_room(void);
 /* Lift the soft limit of processes to the hard one: what it was. And put it back. */
 uint64_t limits_lift_processes(void);
 void limits_lower_processes(uint64_t soft);
+
+/*
+ * The payload's RLIMIT_AS and RLIMIT_DATA are not the monitor's: the host has them MARK higher, and
+ * km judges by them (memory/limit.c). Of RLIMIT_NPROC the host's hard one is ROOM_FOR_KVM higher
+ * under --processes-apart. Where only the host can keep a limit apart it is the same for both.
+ *
+ * What the payload has where the host has `limit`, and the other way round.
+ */
+struct rlimit;
+void limits_to_payload(uint64_t resource, struct rlimit *limit);
+void limits_to_host(uint64_t resource, struct rlimit *limit);
+
+/* So with what this process began with, as far as its hard limits let it. */
+void limits_set_apart(void);
+
+/* The payload's soft limit where km is to judge by it: else RLIM_INFINITY. */
+uint64_t limits_to_judge(int resource);
+
+/* End as the kernel ends a program that it cannot load within its limits. */
+_Noreturn void limits_end_program(void);
 
 /* What helps against the `error` of a message, where that is a limit: else `fix`, its own. */
 const char *limits_fix(const char *fix, const char *what, int error);

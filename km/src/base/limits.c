@@ -7,6 +7,7 @@
 #include "base/base.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -85,10 +86,93 @@ static uint64_t limit_of(int resource)
     return getrlimit(resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
 }
 
+/* ---- the payload's own ---- */
+
+#define MARK (1UL << 62) /* more than any process has; below RLIM_INFINITY */
+#define ROOM_FOR_KVM 2UL /* as krun adds: see task/room.c */
+
+static uint64_t marked(uint64_t limit)
+{
+    return limit < MARK ? limit + MARK : limit < 2 * MARK ? 2 * MARK : limit;
+}
+
+static uint64_t unmarked(uint64_t limit)
+{
+    return limit >= MARK && limit < 2 * MARK ? limit - MARK : limit;
+}
+
+/* Whether the host's hard limit leaves room for a mark. */
+static bool can_mark(uint64_t resource)
+{
+    struct rlimit own;
+
+    return (resource == RLIMIT_AS || resource == RLIMIT_DATA) &&
+           getrlimit((int)resource, &own) == 0 && own.rlim_max >= MARK;
+}
+
+void limits_to_payload(uint64_t resource, struct rlimit *limit)
+{
+    if (resource == RLIMIT_AS || resource == RLIMIT_DATA) {
+        *limit = (struct rlimit){unmarked(limit->rlim_cur), unmarked(limit->rlim_max)};
+    } else if (resource == RLIMIT_NPROC && options.carried[CARRIED_APART] &&
+               limit->rlim_max != RLIM_INFINITY) {
+        limit->rlim_max -= limit->rlim_max < ROOM_FOR_KVM ? limit->rlim_max : ROOM_FOR_KVM;
+        limit->rlim_cur = limit->rlim_cur < limit->rlim_max ? limit->rlim_cur : limit->rlim_max;
+    }
+}
+
+void limits_to_host(uint64_t resource, struct rlimit *limit)
+{
+    if (can_mark(resource)) {
+        *limit = (struct rlimit){marked(limit->rlim_cur), marked(limit->rlim_max)};
+    } else if (resource == RLIMIT_NPROC && options.carried[CARRIED_APART] &&
+               limit->rlim_cur <= limit->rlim_max && limit->rlim_max < MARK) {
+        limit->rlim_max += ROOM_FOR_KVM;
+    }
+}
+
+static void set_apart(int resource)
+{
+    struct rlimit own;
+
+    if (can_mark((uint64_t)resource) && getrlimit(resource, &own) == 0 && own.rlim_cur < MARK) {
+        own.rlim_cur = marked(own.rlim_cur);
+        (void)setrlimit(resource, &own); /* else the host goes on to judge by it */
+    }
+}
+
+void limits_set_apart(void)
+{
+    set_apart(RLIMIT_AS);
+    set_apart(RLIMIT_DATA);
+}
+
+uint64_t limits_to_judge(int resource)
+{
+    uint64_t limit = limit_of(resource);
+
+    return limit < MARK ? RLIM_INFINITY : unmarked(limit);
+}
+
+_Noreturn void limits_end_program(void)
+{
+    sigset_t all;
+
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* it would be the monitor's */
+    (void)signal(SIGSEGV, SIG_DFL);
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
+    (void)raise(SIGSEGV);
+    _exit(128 + SIGSEGV); /* PID 1 of a container is not killed by that */
+}
+
 const char *limits_fix(const char *fix, const char *what, int error)
 {
     bool by_error = strstr(what, "%m");
     uint64_t data = limit_of(RLIMIT_DATA), space = limit_of(RLIMIT_AS);
+
+    data = data < MARK ? data : RLIM_INFINITY; /* what is higher is the payload's alone */
+    space = space < MARK ? space : RLIM_INFINITY;
 
     if (by_error && error == EMFILE) {
         return "raise the limit on open files (ulimit -n): km needs 12 more than the program";

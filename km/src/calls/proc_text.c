@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,21 +186,48 @@ static void write_status(struct text *to, const char *line, const struct proc_fi
     }
 }
 
-/* The host's soft limit of cores is 0, see core_limit. A line is a name of 26 columns, then the
- * soft limit in 21. */
+/* A line is a name of 26 columns, the soft and the hard limit of 21, the unit. */
+#define LIMIT_SOFT 26
+#define LIMIT_HARD 47
+#define LIMIT_UNIT 68
+
+static uint64_t limit_at(const char *column)
+{
+    return *column == 'u' ? RLIM_INFINITY : strtoul(column, NULL, 10);
+}
+
+static void print_limit(char text[24], uint64_t limit)
+{
+    (void)snprintf(text, 24, limit == RLIM_INFINITY ? "unlimited" : "%lu", limit);
+}
+
+/* Those that the host has otherwise: its soft limit of cores is 0, see core_limit. */
 static void write_limit(struct text *to, const char *line, bool own)
 {
-    static const char core[] = "Max core file size";
-    char soft[24] = "unlimited";
+    static const struct {
+        const char *name;
+        uint64_t resource;
+    } known[] = {{"Max core file size", RLIMIT_CORE},
+                 {"Max data size", RLIMIT_DATA},
+                 {"Max processes", RLIMIT_NPROC},
+                 {"Max address space", RLIMIT_AS}};
+    char soft[24], hard[24];
+    struct rlimit limit;
 
-    if (!own || strncmp(line, core, strlen(core)) != 0 || strlen(line) < 47) {
-        text_line(to, line);
-        return;
+    for (size_t i = 0; i < ARRAY_LEN(known) && strlen(line) >= LIMIT_UNIT; i++) {
+        if (!strncmp(line, known[i].name, strlen(known[i].name))) {
+            limit = (struct rlimit){limit_at(line + LIMIT_SOFT), limit_at(line + LIMIT_HARD)};
+            limits_to_payload(known[i].resource, &limit);
+            if (own && known[i].resource == RLIMIT_CORE) {
+                limit.rlim_cur = core_limit;
+            }
+            print_limit(soft, limit.rlim_cur);
+            print_limit(hard, limit.rlim_max);
+            text_print(to, "%-26s%-21s%-21s%s\n", known[i].name, soft, hard, line + LIMIT_UNIT);
+            return;
+        }
     }
-    if (core_limit != ~0UL) {
-        (void)snprintf(soft, sizeof(soft), "%lu", core_limit);
-    }
-    text_print(to, "%-26s%-21s%s\n", core, soft, line + 47);
+    text_line(to, line);
 }
 
 /* ---- maps, smaps ---- */

@@ -199,27 +199,59 @@ static int64_t limit_core(uint64_t pid, uint64_t new, uint64_t old)
     return old && guest_write(old, &was, sizeof(was)) < 0 ? -EFAULT : 0;
 }
 
+/* As prlimit64(2), of limits that the host has otherwise than the payload. */
+static int64_t limit_apart(uint64_t pid, uint64_t resource, uint64_t new, uint64_t old)
+{
+    struct rlimit wanted = {0, 0}, was = {0, 0};
+    uint64_t args[6] = {pid, resource, new ? (uint64_t)&wanted : 0, old ? (uint64_t)&was : 0};
+    int64_t error;
+
+    if (new && guest_read(&wanted, new, sizeof(wanted)) < 0) {
+        return -EFAULT;
+    }
+    limits_to_host(resource, &wanted);
+    error = host_syscall(__NR_prlimit64, args);
+    if (error < 0 || !old) {
+        return error;
+    }
+    limits_to_payload(resource, &was);
+    return guest_write(old, &was, sizeof(was));
+}
+
+static int64_t change_limit(uint64_t pid, uint64_t resource, uint64_t new, uint64_t old)
+{
+    switch (resource) {
+    case RLIMIT_CORE:
+        return limit_core(pid, new, old);
+    case RLIMIT_AS:
+    case RLIMIT_DATA:
+    case RLIMIT_NPROC:
+        return limit_apart(pid, resource, new, old);
+    default:
+        return host_syscall(__NR_prlimit64, (uint64_t[6]){pid, resource, new, old});
+    }
+}
+
 /* int getrlimit(int resource, struct rlimit *limit), and to set it */
 HANDLER(getrlimit)
 {
     (void)vcpu;
-    return (uint32_t)args[0] == RLIMIT_CORE && args[1] ? limit_core(0, 0, args[1])
-                                                       : host_syscall(__NR_getrlimit, args);
+    return args[1] ? change_limit(0, (uint32_t)args[0], 0, args[1])
+                   : host_syscall(__NR_getrlimit, args);
 }
 
 HANDLER(setrlimit)
 {
     (void)vcpu;
-    return (uint32_t)args[0] == RLIMIT_CORE && args[1] ? limit_core(0, args[1], 0)
-                                                       : host_syscall(__NR_setrlimit, args);
+    return args[1] ? change_limit(0, (uint32_t)args[0], args[1], 0)
+                   : host_syscall(__NR_setrlimit, args);
 }
 
 /* int prlimit(pid_t pid, int resource, const struct rlimit *new, struct rlimit *old) */
 HANDLER(prlimit64)
 {
     (void)vcpu;
-    return (uint32_t)args[1] == RLIMIT_CORE ? limit_core((uint32_t)args[0], args[2], args[3])
-                                            : host_syscall(__NR_prlimit64, args);
+    return change_limit((uint32_t)args[0], (uint32_t)args[1], args[2], args[3]);
 }
 
 /* A call that needs a privilege which no payload has: of a mount, a module, the machine itself. */

@@ -58,6 +58,14 @@ extern struct layout layout;
 /* Choose them at random. Must be called before mm_init(). */
 void layout_choose(void);
 
+/* ---- limit.c: the payload's limits of address space and data ---- */
+
+/* Whether it may have this as well, in the place of `replaced` bytes. */
+bool limit_allows(const struct vma *more, uint64_t replaced);
+
+/* Whether it may write to [start, end) of a mapping as well. */
+bool limit_allows_writing(const struct vma *vma, uint64_t start, uint64_t end);
+
 /* ---- mm.c, mm_map.c: the payload's memory ---- */
 
 /* Whether the payload may name [addr, addr + len) to the kernel. */

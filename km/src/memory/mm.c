@@ -359,8 +359,11 @@ int64_t mm_protect(uint64_t addr, uint64_t len, uint64_t asked)
         site_put_back(addr, end);
     }
     for (struct vma *vma = vma_find(addr); vma && vma->start < end; vma = vma_next(vma)) {
-        error = protect_vma(vma, vma->start > addr ? vma->start : addr,
-                            vma->end < end ? vma->end : end, prot);
+        uint64_t from = vma->start > addr ? vma->start : addr, to = vma->end < end ? vma->end : end;
+
+        error = prot & PROT_WRITE && !limit_allows_writing(vma, from, to)
+                    ? -ENOMEM
+                    : protect_vma(vma, from, to, prot);
         if (error < 0) {
             return error;
         }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,6 +125,17 @@ void elf_open(struct elf *elf, const char *path, int fd)
 
 /* ---- mapping ---- */
 
+/* There is no room for what a program begins with. */
+static _Noreturn void die_of_room(int64_t error, const char *path, uint64_t start, uint64_t size)
+{
+    if (error == -ENOMEM && (limits_to_judge(RLIMIT_AS) != RLIM_INFINITY ||
+                             limits_to_judge(RLIMIT_DATA) != RLIM_INFINITY)) {
+        limits_end_program();
+    }
+    errno = (int)-error;
+    die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of %s at 0x%lx: %m", size, path, start);
+}
+
 static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t bias)
 {
     int prot = (phdr->p_flags & PF_R ? PROT_READ : 0) | (phdr->p_flags & PF_W ? PROT_WRITE : 0) |
@@ -137,9 +149,7 @@ static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t 
                                    : 0;
 
     if (error < 0) {
-        errno = (int)-error;
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map a segment of %s at 0x%lx: %m", elf->path,
-            start);
+        die_of_room(error, elf->path, start, file_end - page);
     }
     if (end > file_end && zeroes > file_end && phdr->p_filesz && prot & PROT_WRITE) {
         memset((void *)file_end, 0, (zeroes < end ? zeroes : ROUND_UP(end, PAGE_SIZE)) - file_end);
@@ -148,9 +158,7 @@ static void map_segment(const struct elf *elf, const Elf64_Phdr *phdr, uint64_t 
                 ? mm_map(zeroes, end - zeroes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
                 : 0;
     if (error < 0) {
-        errno = (int)-error;
-        die(STATUS_CANNOT_RUN, FIX_ELF, "cannot map 0x%lx bytes of memory for %s: %m", end - zeroes,
-            elf->path);
+        die_of_room(error, elf->path, zeroes, end - zeroes);
     }
 }
 

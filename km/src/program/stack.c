@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIX_STACK "give fewer or shorter arguments, or raise the limit on stack size (ulimit -s)"
@@ -104,6 +105,9 @@ static void stack_map(struct builder *b, bool executable)
 
     if (mm_map(top - size, size, PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0),
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) < 0) {
+        if (limits_to_judge(RLIMIT_AS) != RLIM_INFINITY) {
+            limits_end_program();
+        }
         die(STATUS_FAILED, "raise the limit on address space (ulimit -v)",
             "no memory for a stack of %lu KiB", size >> 10);
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import bundle, document, mounts, policy, schema, state
+from krun import bundle, document, limits, mounts, policy, schema, state
 from krun.backend import named
 from krun.call import Call
 from krun.errors import KrunError
@@ -58,7 +58,8 @@ class Joining:
 
         if process is None:
             made = document.member(self.container.config(), "process", dict) or {}
-            process = direct.process(made, options)
+            options_of_km = document.strings(made, "args", "process.")
+            process = direct.process(limits.for_payload(made, options_of_km), options)
         env = direct.environment(document.strings(process, "env", "process."))
         doc = {**without_sys_admin(process, self.rules), "args": args, "env": env}
         options = _with_process(options, doc, above=self.number)

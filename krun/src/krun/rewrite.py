@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import document, mounts, release, resolve
+from krun import document, limits, mounts, release, resolve
 from krun.errors import KrunError
 from krun.policy import Policy
 from krun.rootfs import Rootfs
@@ -21,8 +21,6 @@ _SYS_ADMIN = "CAP_SYS_ADMIN"
 _CAP_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
-_ROOM_FOR_KVM = 2  # what the start of a VM has for a moment: see task/room.c of km
-_LEAST_LIMITS = {"RLIMIT_DATA": 2 << 20, "RLIMIT_AS": 4 << 20}  # below, the kernel ends km unread
 _FEW_PROCESSES = (
     256  # a limit above it is seldom reached, and km's trial at each fork costs 0.2 ms
 )
@@ -147,7 +145,8 @@ class Rewriter:
             )
         env = document.strings(process, "env", "process.")
         cwd = document.member(process, "cwd", str, "process.") or "/"
-        check_limits(process)
+        process, words = limits.for_host(process)
+        self.options = [word for word in self.options if word != limits.APART] + words
         return {
             **without_sys_admin(process, self.policy),
             "args": self.command(args, env, cwd),
@@ -165,7 +164,7 @@ def options_of(args: list[str]) -> list[str]:
     known = args[: args.index("--argv0")] if "--argv0" in args else []
     pairs = zip(known, known[1:])
     valued = [word for pair in pairs if pair[0] in (_HIDE, _SECCOMP) for word in pair]
-    return [_FEW] * (_FEW in known) + valued
+    return [word for word in (_FEW, limits.APART) if word in known] + valued
 
 
 def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:
@@ -210,20 +209,6 @@ def check_hooks(hooks: dict[str, Any]) -> None:
         )
 
 
-def check_limits(process: dict[str, Any]) -> None:
-    """Refuse limits of PROCESS under which the kernel cannot load km, which then says nothing."""
-    for given in document.objects(process, "rlimits", "process."):
-        name = document.member(given, "type", str, "process.rlimits.")
-        soft = document.member(given, "soft", int, "process.rlimits.")
-        least = _LEAST_LIMITS.get(name or "")
-        if least and soft is not None and soft < least:
-            raise KrunError(
-                f"the container's limit {name} is too low for a VM: it is {soft} bytes, and km needs "
-                "20 MiB more than the program",
-                f"raise it (podman run --ulimit {(name or '')[len('RLIMIT_') :].lower()}=…)",
-            )
-
-
 def leaves_no_room(linux: dict[str, Any]) -> bool:
     """Say whether the limit of processes in LINUX is reached before a hook begins in the container.
 
@@ -245,7 +230,7 @@ def with_room(resources: dict[str, Any]) -> dict[str, Any]:
     limit = limit_of_processes(resources)
     if limit is None or not 0 < limit <= _FEW_PROCESSES:
         return resources
-    return {**resources, "pids": {**resources["pids"], "limit": limit + _ROOM_FOR_KVM}}
+    return {**resources, "pids": {**resources["pids"], "limit": limit + limits.ROOM_FOR_KVM}}
 
 
 def noexec_stage(*, read_only: bool, outside: bool) -> tuple[str, list[str]]:

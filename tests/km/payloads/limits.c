@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
+
+#define MIB (1UL << 20)
 
 static void set(int what, unsigned long value)
 {
@@ -24,6 +27,36 @@ static long map(size_t size)
     }
     memset(p, 1, size > HUGE ? HUGE : size);
     return 0;
+}
+
+/* How many MiB there are of memory with these rights. */
+static long map_all(int prot, int flags)
+{
+    long count = 0;
+
+    while (count < 999 && mmap(NULL, MIB, prot, flags | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+        count++;
+    }
+    return count;
+}
+
+/* All ways to have more, where little is left. */
+static void grow_all(void)
+{
+    char *p = mmap(NULL, 8 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int segment = shmget(IPC_PRIVATE, 4 * MIB, 0600);
+
+    SHOW(p == MAP_FAILED);
+    SHOW(sbrk(4 * MIB) == (void *)-1);
+    SHOW(mremap(p, MIB, 4 * MIB, MREMAP_MAYMOVE) == MAP_FAILED);
+    SHOW(mprotect(p, 8 * MIB, PROT_READ | PROT_WRITE));
+    SHOW(mprotect(p, 8 * MIB, PROT_READ));
+    SHOW(mmap(p, 4 * MIB, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+         MAP_FAILED);
+    SHOW(shmat(segment, NULL, 0) == (void *)-1);
+    (void)shmctl(segment, IPC_RMID, NULL);
+    (void)system("ulimit -v; ulimit -d; grep -E 'address|data' /proc/self/limits");
+    (void)system("ulimit -v 40; /bin/true; echo $?");
 }
 
 int main(int argc, char **argv)
@@ -47,6 +80,16 @@ int main(int argc, char **argv)
         set(RLIMIT_AS, PAGE);
         SHOW(map(PAGE));
         SHOW(map(PAGE));
+    } else if (is_case(argv, "full-space")) {
+        set(RLIMIT_AS, 64UL << 20);
+        SHOW(map_all(PROT_NONE, MAP_SHARED) > 50);
+        grow_all();
+    } else if (is_case(argv, "full-data")) {
+        set(RLIMIT_DATA, 32UL << 20);
+        SHOW(map_all(PROT_READ, MAP_PRIVATE));
+        SHOW(map_all(PROT_READ | PROT_WRITE, MAP_SHARED));
+        SHOW(map_all(PROT_READ | PROT_WRITE, MAP_PRIVATE));
+        grow_all();
     } else if (is_case(argv, "core")) {
         /* What is read is what was inherited or set, after execve too. */
         struct rlimit limit = {1234, RLIM_INFINITY};
