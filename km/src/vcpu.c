@@ -399,6 +399,7 @@ static bool enter(struct vcpu *vcpu)
     }
     vcpu->mm_seen = mm_changes();
     vcpu->mask_was_lent = guest_mask_lend(vcpu);
+    robust_offer(vcpu);
     helper_let(vcpu);
     entered = run(vcpu);
     error = errno;
@@ -406,6 +407,7 @@ static bool enter(struct vcpu *vcpu)
         (void)stub_settle_mask(vcpu);
         guest_mask_take(vcpu, !entered && error == EINTR);
     }
+    robust_take(vcpu);
     helper_hold(vcpu);
     gdb_left_guest(vcpu, entered && vcpu->run->exit_reason == KVM_EXIT_IO &&
                              vcpu->run->io.port == PORT_SYSCALL);

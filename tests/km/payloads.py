@@ -195,6 +195,7 @@ THREADS = (
     Payload("snapshot", STATIC, _each(["memory", "threads", "signals", "descriptors", "server"])),
     Payload("thread_memory"),
     Payload("robust_mutex", STATIC),
+    Payload("robust_thread", STATIC, _each(["several", "seen", "ended", "killed", "forked"])),
     Payload("fork", ALL),
     Payload("fork_memory"),
     Payload("fork_from_thread", STATIC),

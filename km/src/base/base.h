@@ -108,6 +108,12 @@ struct options {
 
 extern struct options options;
 
+/* Whether somebody looks at each call, and wants to see it where it is made. */
+static inline bool calls_are_watched(void)
+{
+    return options.trace || options.stats || options.gdb || options.gdb_session;
+}
+
 /* ---- limits.c ---- */
 
 /* Let the first thread's stack be large enough for the monitor, or end km. To be called first. */

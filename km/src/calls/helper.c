@@ -364,12 +364,10 @@ static void create(struct vcpu *vcpu)
     offer(vcpu);
 }
 
-/* Who looks at each call wants to see it where it is made. */
 static bool is_unwanted(const struct vcpu *vcpu)
 {
     return helper.refused || !seccomp_is_off(vcpu) || vcpu->vm->hardware || vcpu->vforked ||
-           (thread_several() && vcpu->id) || options.no_helper || options.trace || options.stats ||
-           options.gdb || options.gdb_session;
+           (thread_several() && vcpu->id) || options.no_helper || calls_are_watched();
 }
 
 /* Whether the helper, which sleeps, is worth waking: for what it has saved, or as a try, for calls

@@ -39,8 +39,8 @@ static void set(uint32_t *word, uint32_t value)
 /* Who looks at each call, or at the code, wants to see what the program is. */
 static bool is_unwanted(const struct vcpu *vcpu)
 {
-    return vcpu->vm->hardware || options.no_patch || options.trace || options.stats ||
-           options.gdb || options.gdb_session || __atomic_load_n(&off, __ATOMIC_RELAXED);
+    return vcpu->vm->hardware || options.no_patch || calls_are_watched() ||
+           __atomic_load_n(&off, __ATOMIC_RELAXED);
 }
 
 void hot_begin(struct vcpu *vcpu)

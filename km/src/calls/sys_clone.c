@@ -195,7 +195,7 @@ HANDLER(set_tid_address)
  * long set_robust_list(struct robust_list_head *head, size_t len)
  *
  * The kernel walks the list when the process ends, however that comes about. For a thread that ends
- * alone thread.c does it: a hostile list must not lead the kernel into a monitor that lives on. Nor
+ * alone robust.c does it: a hostile list must not lead the kernel into a monitor that lives on. Nor
  * must that of a vfork's child, in its parent's memory: it is kept, but nobody walks it. What holds
  * the numbers of a resumed program says nothing to the kernel.
  */
@@ -204,7 +204,7 @@ HANDLER(set_robust_list)
     if (args[1] != 24) {
         return -EINVAL;
     }
-    vcpu->robust_list = args[0]; /* any address: who walks there finds out */
+    robust_set(vcpu, args[0]); /* any address: who walks there finds out */
     return guest_ok(args[0], 24) && !vcpu->vforked && !pid_map_translated()
                ? host_syscall(__NR_set_robust_list, args)
                : 0;
@@ -216,14 +216,14 @@ static int64_t find_robust_list(const struct vcpu *vcpu, pid_t tid, uint64_t *li
     int64_t error = getpgid(tid) < 0 ? -ESRCH : -EPERM;
 
     if (!tid || tid == (pid_t)syscall(__NR_gettid)) {
-        *list = vcpu->robust_list;
+        *list = robust_of(vcpu);
         return 0;
     }
     freeze_lock();
     for (struct freezable *thread = freeze_first(); thread && !vcpu->vforked;
          thread = freeze_next(thread)) {
         if (thread->tid == tid) {
-            *list = thread->vcpu->robust_list;
+            *list = robust_of(thread->vcpu);
             error = 0;
         }
     }

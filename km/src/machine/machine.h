@@ -67,6 +67,7 @@ struct vcpu {
     bool children_apart;  /* they are to be in another PID namespace than the thread */
     uint64_t clear_tid;   /* set_tid_address(2): zeroed and woken when the thread ends */
     uint64_t robust_list; /* set_robust_list(2) */
+    uint64_t robust_next; /* that the guest may name in place of it, or 0: robust.c */
     uint64_t signal_mask; /* what the payload's thread blocks */
     bool mask_lent;       /* signal_mask is for one call only; own_mask is the thread's */
     bool mask_in_guest;   /* the guest runs, and may change the mask in its stub's data */
@@ -435,7 +436,7 @@ enum { REQUEST_NONE, REQUEST_POSTED, REQUEST_DONE, REQUEST_REFUSED };
 struct stub_data { /* stub_code.S knows the offsets */
     uint64_t rcx, r11, rax;
     uint64_t number;
-    uint8_t kind[STUB_CALLS]; /* 0: leave; n: value[n - 1] is the answer; KIND_HELPED, KIND_MASK */
+    uint8_t kind[STUB_CALLS]; /* 0: leave; n: value[n - 1] is the answer; or KIND_HELPED and on */
     uint8_t special[256];
     uint64_t value[STUB_ANSWERS];
     uint64_t watched;    /* whether the helper looks for requests */
@@ -453,10 +454,12 @@ struct stub_data { /* stub_code.S knows the offsets */
         held_back;     /* signals that do not interrupt the guest: it cannot unblock these itself */
     uint64_t old_mask; /* what it blocked before, and what is to be restored, during such a call */
     uint64_t next, kept_flags, by_site;
+    uint64_t robust_next, robust_named; /* the list that may be named, and whether it was */
 };
 
 #define KIND_HELPED (STUB_ANSWERS + 1) /* ask the helper */
 #define KIND_MASK (STUB_ANSWERS + 2)   /* rt_sigprocmask(2): changes the mask there */
+#define KIND_ROBUST (STUB_ANSWERS + 3) /* set_robust_list(2): names the list that is expected */
 #define BUDGET_ENDLESS UINT32_MAX
 
 /* The end of an island, after its code; read by stub_code.S. */

@@ -43,6 +43,7 @@ _Static_assert(offsetof(struct stub_data, flags) == 880, "stub_code.S says so");
 _Static_assert(offsetof(struct stub_data, budget) == 888, "stub_code.S says so");
 _Static_assert(offsetof(struct stub_data, mask) == 960, "stub_code.S says so");
 _Static_assert(offsetof(struct stub_data, by_site) == 1000, "stub_code.S says so");
+_Static_assert(offsetof(struct stub_data, robust_next) == 1008, "stub_code.S says so");
 
 #define OUT_SIZE 2          /* bytes of the instruction */
 #define FLAGS_SPECIAL 0x45U /* TF, DF, NT in the second byte of RFLAGS */
@@ -137,7 +138,7 @@ void stub_set_answers(struct vcpu *vcpu)
 {
     struct stub_data *data = stub_data(vcpu);
 
-    if (options.trace || options.stats || options.gdb || options.gdb_session) { /* they see all */
+    if (calls_are_watched()) {
         return;
     }
     for (size_t i = 0; seccomp_is_off(vcpu) && i < ARRAY_LEN(answered); i++) {

@@ -44,6 +44,10 @@
 #define MASK_NEXT DATA + 984
 #define MASK_FLAGS DATA + 992
 #define BY_SITE DATA + 1000
+#define KIND_ROBUST 9 /* set_robust_list(2) */
+#define ROBUST_SIZE 24
+#define ROBUST_NEXT DATA + 1008
+#define ROBUST_NAMED DATA + 1016
 #define SITE_FLAGS DATA + 880 /* what SITE_STACK has room for */
 #define BUDGET DATA + 888 /* how often it may be answered here before it leaves */
 
@@ -71,6 +75,23 @@
     movq \turns, %rcx
     jrcxz \away
     jmp 6b
+.endm
+
+/*
+ * set_robust_list(RDI list, RSI size): note that the list is named which the monitor expects; to
+ * `away` when it is another. RCX and RAX are lost. Begun twice it does the same.
+ */
+.macro ROBUST away
+    movq ROBUST_NEXT(%rip), %rcx
+    notq %rcx
+    leaq 1(%rcx, %rdi), %rcx /* RDI - it */
+    jrcxz 11f
+    jmp \away
+11: leaq -ROBUST_SIZE(%rsi), %rcx
+    jrcxz 12f
+    jmp \away
+12: movl $1, ROBUST_NAMED(%rip)
+    movl $0, %eax
 .endm
 
 .macro STUB prefix, leave:vararg
@@ -111,6 +132,8 @@
     .ifc \prefix, pvm_stub
     leaq -KIND_MASK(%r11), %rcx
     jrcxz 9f
+    leaq -KIND_ROBUST(%r11), %rcx
+    jrcxz 10f
     .endif
     leaq -KIND_HELPED(%r11), %rcx
     jrcxz 5f
@@ -126,11 +149,18 @@
     movq %r11, MASK_FLAGS(%rip)
     movq $0, BY_SITE(%rip)
     jmp pvm_stub_mask
+10: jmp 13f
     .endif
 7:  jmp 1b
 5:  movl WATCHED(%rip), %ecx
     jrcxz 7b
     ASK %r11, 7b
+    .ifc \prefix, pvm_stub
+13: ROBUST 7b
+    movq SAVED_RCX(%rip), %rcx
+    movq SAVED_R11(%rip), %r11
+    \leave
+    .endif
 8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
 \prefix\()_taken:
@@ -190,7 +220,9 @@
     jrcxz 2f
     leaq KIND_HELPED - KIND_MASK(%rcx), %rcx
     jrcxz 9f
-    leaq VALUE + 8 * (KIND_MASK - 1)(%rip), %rax
+    leaq KIND_MASK - KIND_ROBUST(%rcx), %rcx
+    jrcxz 10f
+    leaq VALUE + 8 * (KIND_ROBUST - 1)(%rip), %rax
     movq (%rax, %rcx, 8), %rax
     movq ISLAND(%rip), %rcx
 \prefix\()_answered:
@@ -207,10 +239,15 @@
     movq %r11, MASK_FLAGS(%rip)
     movq $1, BY_SITE(%rip)
     jmp pvm_stub_mask
+10: jmp 13f
 2:  movl WATCHED(%rip), %ecx
     jrcxz 1b
     ASK %rax, 5f
 5:  jmp 1b
+13: ROBUST 1b
+    movq ISLAND(%rip), %rcx
+    movq ISLAND_NEXT(%rcx), %rcx
+    jmp *%rcx
 8:  movq RESULT(%rip), %rax
     movl $0, STATE(%rip)
 \prefix\()_taken:

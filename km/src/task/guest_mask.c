@@ -42,12 +42,10 @@ void guest_mask_forget(struct vcpu *vcpu)
     vcpu->held_back = ~0UL;
 }
 
-/* Who looks at each call wants to see it where it is made. */
 static bool is_wanted(const struct vcpu *vcpu)
 {
     return __atomic_load_n(&changes, __ATOMIC_RELAXED) >= OFTEN && !vcpu->vm->hardware &&
-           !options.trace && !options.stats && !options.gdb && !options.gdb_session &&
-           !vcpu->mask_lent && !vcpu->mask_is_asked && seccomp_is_off(vcpu);
+           !calls_are_watched() && !vcpu->mask_lent && !vcpu->mask_is_asked && seccomp_is_off(vcpu);
 }
 
 /* Let it be all that the payload blocks, but what it has blocked and unblocked itself so far. */

@@ -111,7 +111,7 @@ static void become_child(struct vcpu *vcpu, const struct clone *how, const struc
     mm_unlock();
     thread_unlock();
     vcpu->clear_tid = how->flags & CLONE_CHILD_CLEARTID ? how->child_tid : 0;
-    vcpu->robust_list = 0;
+    robust_set(vcpu, 0);
     if (how->flags & CLONE_CHILD_SETTID) {
         (void)guest_write(how->child_tid, &tid, sizeof(tid));
     }
@@ -184,7 +184,8 @@ static int vfork_main(void *argument)
     }
     cpu_load(vcpu, how->state);
     vcpu->vforked = true;
-    vcpu->signals_held = 0; /* those that wait are the parent's */
+    vcpu->signals_held = 0;              /* those that wait are the parent's */
+    robust_set(vcpu, vcpu->robust_list); /* the parent's, which it alone may name */
     vcpu->children_apart = false;
     if (how->clone->flags & CLONE_CLEAR_SIGHAND) {
         signal_clear_handlers();

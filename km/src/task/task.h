@@ -28,6 +28,9 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status);
 /* Say at `addr`, if that is not 0, that the task whose number stood there has ended. */
 void thread_clear_tid(uint64_t addr);
 
+/* Wake who waits for the futex at `addr`, which ends for them. */
+void thread_wake(uint64_t addr);
+
 /* In the child of fork(): this thread is the only one. */
 void thread_after_fork(void);
 
@@ -185,6 +188,26 @@ void held_of_thread(pid_t tid, uint64_t *blocked, uint64_t *pending);
 /* Leave what is held, and is blocked, to the program that is executed next; take it back. */
 void held_hand_on(struct vcpu *vcpu);
 void held_take_back(void);
+
+/* ---- robust.c: lists of futexes that a thread's end releases ---- */
+
+/* The list that a new thread is expected to name, by its maker's and its thread pointer; or 0. The
+ * new thread begins with that expectation, and without a list. */
+uint64_t robust_expected(struct vcpu *maker, uint64_t thread_pointer);
+void robust_begin(struct vcpu *vcpu, uint64_t expected);
+
+/* The payload's thread has this list, or none, and is expected to name no other. */
+void robust_set(struct vcpu *vcpu, uint64_t list);
+
+/* Let the guest, which is entered next, name the list that is expected. It has left: take it. */
+void robust_offer(struct vcpu *vcpu);
+void robust_take(struct vcpu *vcpu);
+
+/* The list that a thread has, also as long as its guest runs. */
+uint64_t robust_of(const struct vcpu *vcpu);
+
+/* The thread ends, and its process may live on: release what its list names. */
+void robust_end(const struct vcpu *vcpu);
 
 /* ---- guest_mask.c: a mask that the guest changes itself ---- */
 

@@ -18,8 +18,6 @@
 #include <unistd.h>
 
 #define STACK_SIZE (256UL << 10) /* of the monitor, a thread; the lowest page is a guard */
-#define ROBUST_HEAD 24           /* bytes of struct robust_list_head */
-#define ROBUST_LIST_LIMIT 2048   /* as the kernel has it */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned count = 1;
@@ -29,7 +27,7 @@ static _Thread_local bool is_first = true; /* the thread that the host gave the 
 struct start {
     struct vcpu *vcpu;
     const struct cpu_state *state;
-    uint64_t flags, parent_tid, child_tid, mask;
+    uint64_t flags, parent_tid, child_tid, mask, robust_next;
     bool tsc_forbidden;
     void *(*main)(void *);
     int64_t tid;
@@ -106,7 +104,7 @@ static void *thread_main(void *argument)
     is_first = false;
     vcpu->children_apart = false;
     vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
-    vcpu->robust_list = 0;
+    robust_begin(vcpu, start->robust_next);
     cpu_load(vcpu, start->state);
     if (vcpu->tsc_forbidden != start->tsc_forbidden) {
         cpu_forbid_tsc(vcpu, start->tsc_forbidden);
@@ -229,6 +227,7 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
         .parent_tid = parent_tid,
         .child_tid = child_tid,
         .mask = parent->signal_mask,
+        .robust_next = robust_expected(parent, state->fs_base),
         .tsc_forbidden = parent->tsc_forbidden,
         .main = thread_main,
     };
@@ -253,7 +252,7 @@ int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_
 
 /* ---- the end of a thread ---- */
 
-static void wake(uint64_t addr)
+void thread_wake(uint64_t addr)
 {
     (void)syscall(__NR_futex, addr, FUTEX_WAKE, 1); /* also when a signal waits */
 }
@@ -263,51 +262,7 @@ void thread_clear_tid(uint64_t addr)
     const int32_t zero = 0;
 
     if (addr && guest_write(addr, &zero, sizeof(zero)) == 0) {
-        wake(addr);
-    }
-}
-
-/* A futex that the dying thread holds gets the mark that its owner died. */
-static void robust_release(uint64_t futex, int32_t tid)
-{
-    uint32_t value, dead;
-
-    if (futex % 4 || !guest_ok(futex, sizeof(value))) {
-        return;
-    }
-    do {
-        if (guest_read(&value, futex, sizeof(value)) < 0 ||
-            (value & FUTEX_TID_MASK) != (uint32_t)tid) {
-            return;
-        }
-        dead = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-    } while (guest_compare_exchange(futex, value, dead) == -EAGAIN);
-    if (value & FUTEX_WAITERS) {
-        wake(futex);
-    }
-}
-
-/* struct robust_list_head { list; long futex_offset; pending } is walked as the kernel does at
- * exit. */
-static void robust_walk(const struct vcpu *vcpu)
-{
-    uint64_t head[3], entry;
-    int32_t tid = pid_map_shown((pid_t)syscall(__NR_gettid));
-
-    if (!vcpu->robust_list || guest_read(head, vcpu->robust_list, sizeof(head)) < 0) {
-        return;
-    }
-    entry = head[0];
-    for (int i = 0; i < ROBUST_LIST_LIMIT && entry != vcpu->robust_list; i++) {
-        if (entry != head[2]) {
-            robust_release((entry & ~1UL) + head[1], tid);
-        }
-        if (guest_read(&entry, entry & ~1UL, sizeof(entry)) < 0) {
-            break;
-        }
-    }
-    if (head[2]) {
-        robust_release((head[2] & ~1UL) + head[1], tid);
+        thread_wake(addr);
     }
 }
 
@@ -316,8 +271,7 @@ _Noreturn void thread_end(struct vcpu *vcpu, int status)
     bool last;
 
     signal_hold();
-    (void)syscall(__NR_set_robust_list, NULL, ROBUST_HEAD); /* the kernel's walk trusts the list */
-    robust_walk(vcpu);
+    robust_end(vcpu);
     thread_clear_tid(vcpu->clear_tid);
     last = __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) == 0;
     if (status < 0) {
