@@ -472,9 +472,19 @@ bool cpu_take_registers(struct vcpu *vcpu)
 
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state)
 {
+    cpu_save_registers(vcpu, state);
+    cpu_save_fpu(vcpu, state);
+}
+
+void cpu_save_registers(struct vcpu *vcpu, struct cpu_state *state)
+{
     cpu_leave_stub(vcpu);
     state->regs = *vcpu->regs;
     cpu_get_bases(vcpu, &state->fs_base, &state->gs_base);
+}
+
+void cpu_save_fpu(const struct vcpu *vcpu, struct cpu_state *state)
+{
     if (kvm_ioctl(vcpu->fd, KVM_GET_XSAVE, &state->xsave) < 0) {
         die(STATUS_FAILED, FIX_REPORT, "KVM_GET_XSAVE failed: %m");
     }

@@ -205,7 +205,10 @@ bool cpu_in_stub(struct vcpu *vcpu);
 bool cpu_give_registers(struct vcpu *vcpu);
 bool cpu_take_registers(struct vcpu *vcpu);
 
+/* All of it; or what costs no call of KVM's, and the rest. */
 void cpu_save(struct vcpu *vcpu, struct cpu_state *state);
+void cpu_save_registers(struct vcpu *vcpu, struct cpu_state *state);
+void cpu_save_fpu(const struct vcpu *vcpu, struct cpu_state *state);
 void cpu_load(struct vcpu *vcpu, const struct cpu_state *state);
 
 /* Whether a debug exception was a single step, by DR6; it is forgotten: ask once for each. */

@@ -38,10 +38,10 @@
      CLONE_UNTRACED | CLONE_PIDFD | CLONE_PARENT | CLONE_IO | CLONE_CLEAR_SIGHAND | CLONE_PTRACE | \
      CLONE_INTO_CGROUP)
 
-/* The state that the child begins with: the parent's, with what clone was told. */
+/* The registers that the child begins with: the parent's, with what clone was told. */
 static void child_state(struct vcpu *vcpu, const struct clone *how, struct cpu_state *state)
 {
-    cpu_save(vcpu, state);
+    cpu_save_registers(vcpu, state);
     state->regs.rax = 0;
     if (how->stack) {
         state->regs.rsp = how->stack + how->stack_size;
@@ -145,6 +145,7 @@ static int64_t fork_process(struct vcpu *vcpu, const struct clone *how)
         return -EAGAIN;
     }
     child_state(vcpu, how, &state);
+    cpu_save_fpu(vcpu, &state);
     mounts = how->flags & CLONE_NEWNS ? mounts_before_copy() : NULL;
     signal_hold();
     thread_lock();
@@ -223,6 +224,7 @@ static int64_t vfork_process(struct vcpu *vcpu, const struct clone *how)
     }
     child_state(vcpu, how, &child);
     cpu_save(vcpu, &parent);
+    child.xsave = parent.xsave;
     signal_hold();
     actions = signal_actions_copy(&own); /* other threads of the parent run on, with theirs */
     freeze_away(vcpu, &parent);

@@ -12,8 +12,9 @@
 
 /* ---- process.c, thread.c: more than one process and thread ---- */
 
-/* Start a payload's thread with this state. Its tid, or -errno. */
-int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
+/* Start a payload's thread with these registers, and the parent's FPU, which *state has
+ * afterwards. Its tid, or -errno. */
+int64_t thread_start(struct vcpu *parent, uint64_t flags, struct cpu_state *state,
                      uint64_t parent_tid, uint64_t child_tid);
 
 /* One that a snapshot has, which waits for threads_go(). Its tid of the host, or -errno. */

@@ -31,12 +31,13 @@ struct start {
     bool tsc_forbidden;
     void *(*main)(void *);
     int64_t tid;
-    uint32_t ready; /* a futex: enum ready */
+    uint32_t filled, ready; /* futexes, enum ready: *state is whole; the new thread has it */
 };
 
 enum ready { READY_NOT, READY_WAITED, READY_YES };
 
-/* A new thread takes some 20 us to be ready: as long as it takes to sleep and to be woken up. */
+/* A new thread takes some 20 us to begin, and as long to be ready: as long as it takes to sleep and
+ * to be woken up. */
 #define READY_SPINS 2000
 
 void thread_lock(void)
@@ -60,11 +61,9 @@ void thread_after_fork(void)
     is_first = true;
 }
 
-/* The new thread's side: `start` is the other's again. */
-static void is_ready(struct start *start)
+/* When it is the new thread that says so, `start` is the other's again. */
+static void is_ready(uint32_t *ready)
 {
-    uint32_t *ready = &start->ready;
-
     if (__atomic_exchange_n(ready, READY_YES, __ATOMIC_ACQ_REL) == READY_WAITED) {
         (void)syscall(__NR_futex, ready, FUTEX_WAKE_PRIVATE, 1);
     }
@@ -78,20 +77,20 @@ static bool can_spin(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
 }
 
-static void wait_ready(struct start *start)
+static void wait_ready(uint32_t *ready)
 {
     uint32_t not = READY_NOT;
 
     for (unsigned i = can_spin() ? READY_SPINS : 0; i; i--) {
-        if (__atomic_load_n(&start->ready, __ATOMIC_ACQUIRE) == READY_YES) {
+        if (__atomic_load_n(ready, __ATOMIC_ACQUIRE) == READY_YES) {
             return;
         }
         __builtin_ia32_pause();
     }
-    (void)__atomic_compare_exchange_n(&start->ready, &not, READY_WAITED, false, __ATOMIC_ACQ_REL,
+    (void)__atomic_compare_exchange_n(ready, &not, READY_WAITED, false, __ATOMIC_ACQ_REL,
                                       __ATOMIC_ACQUIRE);
-    while (__atomic_load_n(&start->ready, __ATOMIC_ACQUIRE) != READY_YES) {
-        (void)syscall(__NR_futex, &start->ready, FUTEX_WAIT_PRIVATE, READY_WAITED, NULL);
+    while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) != READY_YES) {
+        (void)syscall(__NR_futex, ready, FUTEX_WAIT_PRIVATE, READY_WAITED, NULL);
     }
 }
 
@@ -105,19 +104,20 @@ static void *thread_main(void *argument)
     vcpu->children_apart = false;
     vcpu->clear_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
     robust_begin(vcpu, start->robust_next);
-    cpu_load(vcpu, start->state);
-    if (vcpu->tsc_forbidden != start->tsc_forbidden) {
-        cpu_forbid_tsc(vcpu, start->tsc_forbidden);
-    }
     if (start->flags & CLONE_CHILD_SETTID) {
         (void)guest_write(start->child_tid, &shown, sizeof(shown));
     }
     if (start->flags & CLONE_PARENT_SETTID) {
         (void)guest_write(start->parent_tid, &shown, sizeof(shown));
     }
+    wait_ready(&start->filled);
+    cpu_load(vcpu, start->state);
+    if (vcpu->tsc_forbidden != start->tsc_forbidden) {
+        cpu_forbid_tsc(vcpu, start->tsc_forbidden);
+    }
     start->tid = tid;
     uint64_t mask = start->mask;
-    is_ready(start);
+    is_ready(&start->ready);
     signal_init_thread(vcpu, mask);
     vcpu_run(vcpu);
 }
@@ -135,7 +135,7 @@ static void *resumed_main(void *argument)
     cpu_load(vcpu, start->state);
     start->tid = syscall(__NR_gettid);
     signal_init_thread(vcpu, start->mask);
-    is_ready(start);
+    is_ready(&start->ready);
     (void)pthread_mutex_lock(&gate);
     (void)pthread_mutex_unlock(&gate);
     vcpu_run(vcpu);
@@ -186,8 +186,8 @@ static int create(struct start *start)
     return error;
 }
 
-/* The new thread's tid, or -EAGAIN. */
-static int64_t start_thread(struct vcpu *parent, struct start *start)
+/* The new thread's tid, or -EAGAIN. What `fpu` lacks yet is saved while the thread begins. */
+static int64_t start_thread(struct vcpu *parent, struct start *start, struct cpu_state *fpu)
 {
     int error = EAGAIN;
 
@@ -211,14 +211,18 @@ static int64_t start_thread(struct vcpu *parent, struct start *start)
         }
     }
     thread_unlock();
+    if (!error && fpu) {
+        cpu_save_fpu(parent, fpu);
+        is_ready(&start->filled);
+    }
     if (!error) {
-        wait_ready(start);
+        wait_ready(&start->ready);
     }
     signal_release(parent);
     return error ? -EAGAIN : start->tid;
 }
 
-int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state *state,
+int64_t thread_start(struct vcpu *parent, uint64_t flags, struct cpu_state *state,
                      uint64_t parent_tid, uint64_t child_tid)
 {
     struct start start = {
@@ -232,7 +236,7 @@ int64_t thread_start(struct vcpu *parent, uint64_t flags, const struct cpu_state
         .main = thread_main,
     };
 
-    return start_thread(parent, &start);
+    return start_thread(parent, &start, state);
 }
 
 int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_t mask,
@@ -245,7 +249,7 @@ int64_t thread_resume(struct vcpu *first, const struct cpu_state *state, uint64_
         gate_is_held = true;
         (void)pthread_mutex_lock(&gate);
     }
-    tid = start_thread(first, &start);
+    tid = start_thread(first, &start, NULL);
     *made = start.vcpu;
     return tid;
 }
