@@ -12,7 +12,7 @@
  * they differ.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/mounts.h"
 #include "memory/memory.h"
 #include "program/program.h"
 

@@ -6,7 +6,7 @@
  * It uses the thread-local memory of the thread that waits for it.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/pin.h"
 #include "machine/machine.h"
 #include "task/task.h"
 

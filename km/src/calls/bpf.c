@@ -3,7 +3,7 @@
  * bpf.c: check and run a program of classic BPF, as the kernel's seccomp does: with 32-bit words,
  * loads from `struct seccomp_data` only, and jumps that go forward only, so that it ends.
  */
-#include "calls/calls.h"
+#include "calls/filters.h"
 
 #include <string.h>
 

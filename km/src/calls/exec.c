@@ -8,6 +8,8 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/opening.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "program/program.h"

@@ -4,6 +4,7 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/exception.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

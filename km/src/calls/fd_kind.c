@@ -8,8 +8,12 @@
  * looks at it: of such a process the kind is remembered. The child of a vfork has numbers of its
  * own, in its parent's memory.
  */
+#include "calls/fd_kind.h"
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/mounts.h"
+#include "calls/opening.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "task/task.h"
 

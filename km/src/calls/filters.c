@@ -6,8 +6,10 @@
  * never changed; a thread has the newest, which leads to the older ones, so that threads and forks
  * share them.
  */
+#include "calls/filters.h"
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/pin.h"
 #include "machine/machine.h"
 #include "task/task.h"
 

@@ -18,6 +18,7 @@
  * registers of any call are. A payload that posts while it runs on has what it could have with two
  * threads.
  */
+#include "calls/helper.h"
 #include "base/base.h"
 #include "calls/calls.h"
 #include "machine/machine.h"

@@ -6,7 +6,12 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/fd_kind.h"
+#include "calls/helper.h"
+#include "calls/mounts.h"
+#include "calls/opening.h"
 #include "machine/machine.h"
+#include "memory/memory.h"
 #include "task/task.h"
 
 #include <asm/unistd.h>

@@ -5,7 +5,11 @@
  * /proc/thread-self. Likewise calls that take long, where a signal to the thread would end them.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/helper.h"
+#include "calls/mounts.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
+#include "calls/syscall_table.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

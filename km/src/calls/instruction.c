@@ -7,7 +7,7 @@
  * Intel SDM volume 2 and AMD APM volume 3, the instructions' sections "Exceptions".
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/exception.h"
 #include "memory/memory.h"
 
 #include <cpuid.h>

@@ -7,8 +7,10 @@
  * does to its root, and no payload can mount. A namespace of mounts that the payload makes is a
  * copy in the same order, with IDs that no other namespace has, so that both may be in the list.
  */
+#include "calls/mounts.h"
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/proc.h"
 #include "memory/memory.h"
 
 #include <asm/unistd.h>

@@ -9,8 +9,12 @@
  * this file is opened. Without a proc(5) to open it by, its folder is pinned, and the file opened
  * in it without crossing a mount.
  */
+#include "calls/opening.h"
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "program/program.h"
@@ -267,15 +271,13 @@ static int64_t open_pin(const struct vcpu *vcpu, uint64_t flags, const struct st
 {
     static const uint64_t not_again = O_CREAT | O_EXCL | O_NOFOLLOW;
     char name[FD_NAME];
-    struct proc_file file;
     struct stat st;
     int64_t fd;
 
     fd = fd_name(vcpu, vcpu->pin, name);
     fd = host_syscall(__NR_openat, (uint64_t[6]){(uint64_t)fd, (uint64_t)name, flags & ~not_again});
     if (fd >= 0 && fstat((int)fd, &st) == 0 &&
-        (st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) &&
-        (proc_judge((int)fd, &st, &file) < 0 || *file.last)) {
+        (st.st_dev != judged->st_dev || st.st_ino != judged->st_ino) && !proc_gives((int)fd, &st)) {
         (void)kill(getpid(), SIGKILL); /* it is not what was judged: an attack */
     }
     return fd;

@@ -11,6 +11,8 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 

@@ -8,8 +8,11 @@
  * monitor examines and opens a pinned file by its own descriptor of /proc, not by a name: a payload
  * can make its own /proc by chroot. That descriptor lives through execve.
  */
+#include "calls/pin.h"
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/opening.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "task/task.h"
 

@@ -9,6 +9,8 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 
 #include <asm/unistd.h>

@@ -9,6 +9,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/mounts.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "task/task.h"
 
@@ -383,4 +386,11 @@ int64_t proc_judge(int fd, const struct stat *st, struct proc_file *file)
     }
     file->last[0] = 0; /* else of another /proc, whose processes are not known here */
     return shows_memory ? -EACCES : 0;
+}
+
+bool proc_gives(int fd, const struct stat *st)
+{
+    struct proc_file file;
+
+    return proc_judge(fd, st, &file) == 0 && !*file.last;
 }

@@ -6,6 +6,13 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/filters.h"
+#include "calls/handlers.h"
+#include "calls/helper.h"
+#include "calls/mounts.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
+#include "machine/machine.h"
 #include "memory/memory.h"
 #include "program/program.h"
 #include "task/task.h"

@@ -9,6 +9,7 @@
  * bytes that it shall have.
  */
 #include "calls/calls.h"
+#include "calls/pin.h"
 #include "machine/machine.h"
 
 #include <fcntl.h>

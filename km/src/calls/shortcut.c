@@ -8,7 +8,8 @@
  * its name, too: nothing of the host's is opened for the payload then.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "memory/memory.h"
 
 #include <ctype.h>

@@ -7,6 +7,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/mounts.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "program/program.h"

@@ -10,6 +10,7 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

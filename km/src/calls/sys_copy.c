@@ -6,6 +6,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/opening.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 
 #include <asm/unistd.h>

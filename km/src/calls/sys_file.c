@@ -5,6 +5,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/opening.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "program/program.h"

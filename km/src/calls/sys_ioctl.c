@@ -12,6 +12,8 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/proc.h"
 #include "memory/memory.h"
 
 #include <asm/unistd.h>

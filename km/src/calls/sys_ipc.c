@@ -4,7 +4,7 @@
  * whose last argument is a number or a structure by the command.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
 #include "memory/memory.h"
 
 #include <asm/unistd.h>

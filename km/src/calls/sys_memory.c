@@ -3,7 +3,9 @@
  * sys_memory.c: the system calls of memory, between the payload's registers and mm.c.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/mounts.h"
+#include "calls/pin.h"
 #include "memory/memory.h"
 
 #include <asm/unistd.h>

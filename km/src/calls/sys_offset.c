@@ -8,6 +8,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/fd_kind.h"
+#include "calls/handlers.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 

@@ -9,6 +9,9 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 

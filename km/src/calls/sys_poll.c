@@ -4,7 +4,8 @@
  * copy, in which the monitor's own are not open.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/mounts.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

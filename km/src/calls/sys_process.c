@@ -3,7 +3,9 @@
  * sys_process.c: the system calls of the process: its end, its identity, its thread's registers.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/filters.h"
+#include "calls/handlers.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

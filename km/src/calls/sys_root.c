@@ -4,6 +4,10 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/opening.h"
+#include "calls/pin.h"
+#include "calls/proc.h"
 #include "machine/machine.h"
 #include "task/task.h"
 

@@ -3,6 +3,8 @@
  * sys_seccomp.c: a thread of the payload sets a filter, for itself or for all threads; seccomp(2).
  */
 #include "calls/calls.h"
+#include "calls/filters.h"
+#include "calls/handlers.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

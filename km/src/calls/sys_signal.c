@@ -3,7 +3,8 @@
  * sys_signal.c: the system calls of signals that the monitor answers itself.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
+#include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"
 

@@ -4,7 +4,7 @@
  * is given copies, so that what was checked is what it uses.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 

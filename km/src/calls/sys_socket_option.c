@@ -4,7 +4,7 @@
  * checked, but for a few options it holds pointers of its own: those are refused, or copied.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
 #include "memory/memory.h"
 
 #include <asm/unistd.h>

@@ -5,7 +5,7 @@
  * waited for (task.h). It is looked for where this process may have children that leave one.
  */
 #include "base/base.h"
-#include "calls/calls.h"
+#include "calls/handlers.h"
 #include "memory/memory.h"
 #include "task/task.h"
 

@@ -7,6 +7,8 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "calls/handlers.h"
+#include "calls/helper.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 #include "task/task.h"

@@ -4,6 +4,7 @@
  * an array of addresses is written when the monitor is relocated at its start, by the page.
  */
 #include "calls/calls.h"
+#include "calls/handlers.h"
 #include "calls/syscall_words.h"
 
 #include <asm/unistd.h>

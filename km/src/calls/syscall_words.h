@@ -6,7 +6,9 @@
 #ifndef KM_SYSCALL_WORDS_H
 #define KM_SYSCALL_WORDS_H
 
-#include "calls/calls.h"
+#include "calls/syscall_table.h"
+
+#include <stddef.h>
 
 #define INT {ARG_INT, NO_ARG, 0, SHOW_PLAIN}
 #define PID {ARG_PID, NO_ARG, 0, SHOW_PLAIN} /* of a process, a thread or a group */

@@ -5,6 +5,7 @@
  */
 #include "base/base.h"
 #include "calls/calls.h"
+#include "machine/machine.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

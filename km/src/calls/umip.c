@@ -9,7 +9,7 @@
  *
  * How an operand is encoded: Intel SDM volume 2A, chapter 2.
  */
-#include "calls/calls.h"
+#include "calls/exception.h"
 #include "machine/machine.h"
 #include "memory/memory.h"
 

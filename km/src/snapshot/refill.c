@@ -64,13 +64,12 @@ static void open_file(const struct snap_fd *fd)
 {
     const char *path = from->strings + fd->path;
     int made = open(path, ((int)fd->flags & ~CREATION) | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    struct proc_file file;
     struct stat st;
 
     if (made < 0 || fstat(made, &st) < 0) {
         die_of(fd, path);
     }
-    if (proc_judge(made, &st, &file) < 0 || *file.last || /* which would show the monitor */
+    if (!proc_gives(made, &st) ||
         (fd->kind == FD_DEVICE ? !S_ISCHR(st.st_mode)
                                : !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
         errno = ENOTSUP;
