@@ -3,6 +3,7 @@
  * sys_process.c: the system calls of the process: its end, its identity, its thread's registers.
  */
 #include "base/base.h"
+#include "calls/calls.h"
 #include "calls/filters.h"
 #include "calls/handlers.h"
 #include "calls/proc.h"
