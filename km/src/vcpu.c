@@ -397,6 +397,7 @@ static bool enter(struct vcpu *vcpu)
     if (!vcpu->vm->has_run) {
         run_elsewhere(vcpu);
     }
+    cpu_show_number(vcpu);
     vcpu->mm_seen = mm_changes();
     vcpu->mask_was_lent = guest_mask_lend(vcpu);
     robust_offer(vcpu);

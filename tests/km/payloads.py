@@ -71,6 +71,7 @@ FILES = (
 )
 
 COMPUTING = (
+    Payload("which_cpu", ("musl", "glibc")),
     Payload("clocks", STATIC),
     Payload("vsyscall"),
     Payload("floating_point", ALL, flags=("-lm",)),

@@ -16,10 +16,13 @@
 #include "machine/machine.h"
 
 #include <asm/prctl.h>
+#include <asm/unistd.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -27,6 +30,7 @@
 #define MSR_FMASK 0xc0000084
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
+#define MSR_TSC_AUX 0xc0000103
 
 /* Selectors. SYSRET wants user data and user code 8 and 16 above STAR's upper half. */
 enum { KERNEL_CS = 0x10, KERNEL_SS = 0x18, SYSRET_BASE = 0x23, USER_SS = 0x2b, USER_CS = 0x33 };
@@ -62,6 +66,9 @@ static struct {
 } sys;
 
 #define STUB_SIZE 8UL
+#define GDT_ENTRIES 16
+#define GDT_NUMBER 15    /* its limit is the number of the CPU: Linux's GDT_ENTRY_CPUNODE */
+#define GDT_IN_TSS 0x100 /* on hardware each vCPU has one of its own, behind its TSS */
 
 #define DR6_BS 0x4000UL /* a single step; no CPU clears it: Intel SDM volume 3, register DR6 */
 
@@ -75,6 +82,11 @@ static void gdt_fill(uint64_t *gdt)
     gdt[KERNEL_SS / 8] = 0x00cf93000000ffff;
     gdt[USER_SS / 8] = 0x00cff3000000ffff;
     gdt[USER_CS / 8] = 0x00affb000000ffff; /* no 32-bit code segment: the payload is 64-bit only */
+}
+
+static uint64_t *own_gdt(const struct vcpu *vcpu)
+{
+    return (uint64_t *)((char *)vcpu->tss + GDT_IN_TSS);
 }
 
 static void idt_fill(struct gate *idt, uint8_t *stubs)
@@ -246,6 +258,12 @@ void cpu_init(struct vcpu *vcpu, struct kvm_sregs sregs)
      * memory for descriptors. */
     sregs.ldt = (struct kvm_segment){.unusable = 1};
     sregs.gdt = (struct kvm_dtable){.base = (uint64_t)sys.gdt, .limit = 0x3f};
+    if (vcpu->vm->hardware) {
+        memcpy(own_gdt(vcpu), sys.gdt, 8 * sizeof(*sys.gdt));
+        sregs.gdt = (struct kvm_dtable){.base = (uint64_t)own_gdt(vcpu),
+                                        .limit = GDT_ENTRIES * sizeof(*sys.gdt) - 1};
+    }
+    vcpu->shown_cpu = UINT32_MAX;
     sregs.idt = (struct kvm_dtable){.base = (uint64_t)sys.idt,
                                     .limit = VECTOR_COUNT * sizeof(struct gate) - 1};
     hooks.step("KVM_SET_SREGS");
@@ -393,6 +411,25 @@ static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
     } msrs = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
 
     return kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1;
+}
+
+/* A data segment that CPL 3 may only ask for its limit, by LSL. */
+#define NUMBER_SEGMENT 0x0040f50000000000UL
+#define NODE_SHIFT 12 /* the kernel's VDSO_CPUNODE_BITS */
+
+void cpu_show_number(struct vcpu *vcpu)
+{
+    unsigned cpu, node;
+    uint64_t number;
+
+    if (!vcpu->vm->hardware || (unsigned)sched_getcpu() == vcpu->shown_cpu ||
+        syscall(__NR_getcpu, &cpu, &node, NULL) < 0) {
+        return;
+    }
+    number = cpu | node << NODE_SHIFT;
+    own_gdt(vcpu)[GDT_NUMBER] = NUMBER_SEGMENT | (number & 0xffff) | (number >> 16 & 0xf) << 48;
+    (void)set_msr(vcpu, MSR_TSC_AUX, number); /* a CPU that has neither instruction refuses */
+    vcpu->shown_cpu = cpu;
 }
 
 void cpu_set_root(struct vcpu *vcpu, uint64_t root_gpa)

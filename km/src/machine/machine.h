@@ -50,6 +50,7 @@ struct vcpu {
     void *tss;              /* in system memory: the exception stack, see cpu.c */
     bool tsc_is_host;       /* RDTSC in the guest is RDTSC on the host */
     bool tsc_forbidden;     /* RDTSC is a fault: prctl(PR_SET_TSC) */
+    unsigned shown_cpu;     /* the host's CPU that the guest's instructions name */
     bool poisoned;          /* KVM has found memory that the hardware has lost */
     struct vcpu *next_free; /* in the list of vCPUs without a thread */
 
@@ -219,6 +220,10 @@ int cpu_fpe_code(struct vcpu *vcpu, unsigned vector);
 
 /* RFLAGS as a payload may have them. */
 uint64_t cpu_clean_flags(uint64_t rflags);
+
+/* Let RDTSCP, RDPID and the vDSO's getcpu(2) tell on which of the host's CPUs the thread is that
+ * calls; on PVM they are the host's own. */
+void cpu_show_number(struct vcpu *vcpu);
 
 /* Let RDTSC be a general protection fault, or not. */
 void cpu_forbid_tsc(struct vcpu *vcpu, bool forbidden);

@@ -36,7 +36,7 @@ SHORT = {
     "hello", "kernel_name", "map_fixed", "monitor_memory", "page_fault",
     "protect", "remap", "sites", "signal_at_fault", "signal_context", "signal_registers", "signal_stack", "spawn", "stack",
     "stray_sigreturn", "syscall_registers", "thread_local", "threads", "timer_signals",
-    "vector_restore", "vectors", "vfork", "vsyscall",
+    "vector_restore", "vectors", "vfork", "vsyscall", "which_cpu",
 }  # fmt: skip
 NAMES = [
     payload.name

@@ -76,7 +76,7 @@ SHORT = frozenset({
     "generated_code", "hello", "kernel_name", "map_fixed", "monitor_memory", "own_segments", "page_fault",
     "privileged_code", "protect", "remap", "ring_changes", "signal_context", "signal_registers",
     "signal_stack", "spawn", "stack", "stray_sigreturn", "syscall_registers", "thread_local",
-    "threads", "timer_signals", "vector_restore", "vectors", "vfork", "vsyscall",
+    "threads", "timer_signals", "vector_restore", "vectors", "vfork", "vsyscall", "which_cpu",
 })  # fmt: skip
 # What is not the same on each CPU: its state, its exceptions, its page tables.
 FEW = SHORT - {
