@@ -93,7 +93,7 @@ LABELS = {
 
 @pytest.mark.parametrize("what", LABELS)
 def test_labels_on_a_host_without_them(krun: Runtime, bundle: BundleFolder, what: str) -> None:
-    """What a profile or a label that the host does not know means is the backend's to say."""
+    """The backend decides on a profile or a label that the host does not know."""
     for part, members in LABELS[what].items():
         bundle.doc[part].update(members)
     path = bundle.args(

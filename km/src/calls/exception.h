@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exception.h: what the CPU does where KVM does something else.
+ * exception.h: the exceptions that the CPU raises where KVM does something else.
  */
 #ifndef KM_EXCEPTION_H
 #define KM_EXCEPTION_H

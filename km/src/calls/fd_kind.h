@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fd_kind.h: what a descriptor is open at.
+ * fd_kind.h: the kind of the file at a descriptor.
  */
 #ifndef KM_FD_KIND_H
 #define KM_FD_KIND_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * helper.h: the thread that makes calls beside the payload's.
+ * helper.h: the thread that makes calls next to the payload's.
  */
 #ifndef KM_HELPER_H
 #define KM_HELPER_H
