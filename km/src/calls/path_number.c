@@ -22,8 +22,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define NO_NUMBER "2147483647" /* INT_MAX, which the kernel gives to none */
@@ -155,10 +158,35 @@ static int64_t find_nothing(uint64_t number, const uint64_t *args)
     }
 }
 
+/* Where a call takes a socket's address, and its size after it; 0 for another call. */
+static unsigned address_at(uint64_t number)
+{
+    return number == __NR_bind || number == __NR_connect ? 1 : number == __NR_sendto ? 4 : 0;
+}
+
+/* The same for the path that is a socket's address: true if `copy` names another. */
+static bool rename_address(struct vcpu *vcpu, uint64_t addr, struct sockaddr_un *copy)
+{
+    const uint64_t path = addr + offsetof(struct sockaddr_un, sun_path);
+    char other[PATH_MAX] UNCLEARED;
+
+    *copy = (struct sockaddr_un){0};
+    if (!addr || guest_read(&copy->sun_family, addr, sizeof(copy->sun_family)) < 0 ||
+        copy->sun_family != AF_UNIX || !has_number(path) ||
+        !rename_one(vcpu, (uint64_t)AT_FDCWD, path, other) ||
+        strlen(other) >= sizeof(copy->sun_path)) {
+        return false;
+    }
+    memcpy(copy->sun_path, other, strlen(other) + 1);
+    return true;
+}
+
 bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
                        const uint64_t *args, int64_t *result)
 {
     char copies[2][PATH_MAX] UNCLEARED;
+    unsigned at = address_at(number);
+    struct sockaddr_un address;
     uint64_t others[6];
     size_t used = 0;
 
@@ -171,6 +199,11 @@ bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t n
                        copies[used])) {
             others[i] = (uint64_t)copies[used++];
         }
+    }
+    if (at && rename_address(vcpu, args[at], &address)) {
+        others[at] = (uint64_t)&address;
+        others[at + 1] = sizeof(address);
+        used++;
     }
     if (used) {
         *result =

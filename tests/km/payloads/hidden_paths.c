@@ -8,8 +8,10 @@
 
 #include <linux/openat2.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 
@@ -24,6 +26,20 @@ static long open_how(const char *path, unsigned long flags, unsigned long resolv
     struct open_how how = {flags, 0, resolve};
 
     return syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+static long with_address(int (*call)(int fd, const struct sockaddr *, socklen_t), const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0), error;
+    long result;
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    result = call(fd, (const struct sockaddr *)&address, sizeof(address));
+    error = errno;
+    (void)close(fd);
+    errno = error;
+    return result;
 }
 
 /* Call number `i` by this path: its error, 0 for none, -1 where there is no such call. */
@@ -66,7 +82,9 @@ static int ask(int i, const char *path)
     case 28: result = rmdir(path); break;
     case 29: result = inotify_add_watch(watches, path, IN_ACCESS); break;
     case 30: result = inotify_add_watch(watches, path, IN_ACCESS | IN_DONT_FOLLOW); break;
-    case 31: result = execl(path, path, (char *)NULL); break;
+    case 31: result = with_address(bind, path); break;
+    case 32: result = with_address(connect, path); break;
+    case 33: result = execl(path, path, (char *)NULL); break;
     default: return -1;
     } // clang-format on
     CHECK(result < 0);
