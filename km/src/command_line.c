@@ -147,36 +147,79 @@ static void take_coredump(const char *file)
     options.carried[CARRIED_COREDUMP] = word;
 }
 
+/* Options that only set what is named: what a next word is kept in, and where the option itself is,
+ * for the next program's monitor. */
+static const struct {
+    const char *word;
+    bool *is_set;
+    int *fd;
+    const char **text, **carried;
+} plain[] = {
+    {"--search", .is_set = &options.search},
+    {"--inspect", .is_set = &options.inspect},
+    {"--probe", .is_set = &options.probe},
+    {"--verbose", .is_set = &options.verbose},
+    {"--live", .is_set = &options.live},
+    {"--no-helper", .is_set = &options.no_helper, .carried = &options.carried[CARRIED_NO_HELPER]},
+    {"--no-patch", .is_set = &options.no_patch, .carried = &options.carried[CARRIED_NO_PATCH]},
+    {"--stats", .is_set = &options.stats, .carried = &options.carried[CARRIED_STATS]},
+    {"--few-processes", .carried = &options.carried[CARRIED_FEW]},
+    {"--processes-apart", .carried = &options.carried[CARRIED_APART]},
+    {LOCKS_WORD, .carried = &options.carried[CARRIED_LOCKS]},
+    {"--kvm-fd", .fd = &options.kvm_fd},
+    {"--keeper-fd", .fd = &options.keeper_fd},
+    {"--report-fd", .fd = &options.report_fd, .is_set = &options.report_shared},
+    {"--proc-fd", .fd = &options.proc_fd},
+    {"--seccomp-fd", .fd = &options.seccomp_fd},
+    {"--payload-fd", .fd = &options.payload_fd},
+    {"--gdb-fd", .fd = &options.gdb_fd, .text = &options.gdb},
+    {"--gdb", .text = &options.gdb},
+    {"--seccomp", .text = &options.seccomp},
+    {"-o", .text = &options.report_file},
+};
+
+/* Take such an option; returns how many words it was, 0 if it is another. */
+static int take_plain(const char *option, char *next)
+{
+    size_t i = 0;
+
+    while (strcmp(option, plain[i].word) != 0) {
+        if (++i == ARRAY_LEN(plain)) {
+            return 0;
+        }
+    }
+    if (plain[i].text) {
+        *plain[i].text = value_of(option, next);
+    }
+    if (plain[i].fd) {
+        *plain[i].fd = descriptor(option, value_of(option, next));
+    }
+    if (plain[i].is_set) {
+        *plain[i].is_set = true;
+    }
+    if (plain[i].carried) {
+        *plain[i].carried = option;
+    }
+    return plain[i].fd || plain[i].text ? 2 : 1;
+}
+
 /* Take one option off the front of argv; returns how many words it was. */
 static int take(char **argv, char **argv0)
 {
     const char *option = argv[0], *value;
+    int words = take_plain(option, argv[1]);
 
+    if (words) {
+        return words;
+    }
     if (!strcmp(option, "--help") || !strcmp(option, "-h")) {
         print_and_exit(help);
     } else if (!strcmp(option, "--version") || !strcmp(option, "-V")) {
         print_and_exit("km " KM_VERSION "\n");
-    } else if (!strcmp(option, "--search")) {
-        options.search = true;
     } else if (is_option(option, "--trace", &value)) {
         options.trace = true;
         options.trace_calls = value;
         options.carried[CARRIED_TRACE] = option;
-    } else if (!strcmp(option, "--inspect")) {
-        options.inspect = true;
-    } else if (!strcmp(option, "--probe")) {
-        options.probe = true;
-    } else if (!strcmp(option, "--verbose")) {
-        options.verbose = true;
-    } else if (!strcmp(option, "--no-helper")) {
-        options.no_helper = true;
-        options.carried[CARRIED_NO_HELPER] = option;
-    } else if (!strcmp(option, "--no-patch")) {
-        options.no_patch = true;
-        options.carried[CARRIED_NO_PATCH] = option;
-    } else if (!strcmp(option, "--stats")) {
-        options.stats = true;
-        options.carried[CARRIED_STATS] = option;
     } else if (is_option(option, "--coredump", &value)) {
         take_coredump(value);
     } else if (!strcmp(option, "--snapshot")) {
@@ -184,30 +227,12 @@ static int take(char **argv, char **argv0)
         return 2;
     } else if (!strcmp(option, "--snapshot-now")) {
         snapshot_request(value_of(option, argv[1]));
-    } else if (!strcmp(option, "--live")) {
-        options.live = true;
-    } else if (!strcmp(option, "--gdb")) {
-        options.gdb = value_of(option, argv[1]);
-        return 2;
-    } else if (!strcmp(option, "--gdb-fd")) {
-        options.gdb = value_of(option, argv[1]);
-        options.gdb_fd = descriptor(option, options.gdb);
-        return 2;
     } else if (is_option(option, "--gdb-session", &value) && value) {
         options.gdb_session = value;
-    } else if (!strcmp(option, "--few-processes")) {
-        options.carried[CARRIED_FEW] = option;
-    } else if (!strcmp(option, "--processes-apart")) {
-        options.carried[CARRIED_APART] = option;
-    } else if (!strcmp(option, LOCKS_WORD)) {
-        options.carried[CARRIED_LOCKS] = LOCKS_WORD;
     } else if (is_option(option, "--core-limit", &value) && value) {
         options.core_limit = value;
     } else if (!strcmp(option, "--host-calls")) {
         print_host_calls();
-    } else if (!strcmp(option, "--seccomp")) {
-        options.seccomp = value_of(option, argv[1]);
-        return 2;
     } else if (!strcmp(option, "--hide-noexec")) {
         mounts_hide(value_of(option, argv[1]));
         return 2;
@@ -216,30 +241,8 @@ static int take(char **argv, char **argv0)
     } else if (!strcmp(option, "--argv0")) {
         *argv0 = value_of(option, argv[1]);
         return 2;
-    } else if (!strcmp(option, "--kvm-fd")) {
-        options.kvm_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
-    } else if (!strcmp(option, "--keeper-fd")) {
-        options.keeper_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
     } else if (!strcmp(option, "--keeper")) {
         keeper_serve(value_of(option, argv[1]));
-    } else if (!strcmp(option, "--report-fd")) {
-        options.report_shared = true;
-        options.report_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
-    } else if (!strcmp(option, "--proc-fd")) {
-        options.proc_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
-    } else if (!strcmp(option, "--seccomp-fd")) {
-        options.seccomp_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
-    } else if (!strcmp(option, "--payload-fd")) {
-        options.payload_fd = descriptor(option, value_of(option, argv[1]));
-        return 2;
-    } else if (!strcmp(option, "-o")) {
-        options.report_file = value_of(option, argv[1]);
-        return 2;
     } else {
         die(STATUS_FAILED, "see km --help", "there is no option '%s'", option);
     }

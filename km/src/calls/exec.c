@@ -121,7 +121,8 @@ static int64_t resolve(struct vcpu *vcpu, struct script *script, const char **pa
 
 struct arguments {
     uint64_t *at; /* NULL-terminated: argv, then envp */
-    size_t used;
+    size_t used, numbers_used;
+    char numbers[6][16], limit[48]; /* some of the strings */
 };
 
 static void add(struct arguments *to, const char *string)
@@ -151,12 +152,43 @@ static int64_t add_array(struct arguments *to, uint64_t addr, size_t from)
     return 0;
 }
 
-static void add_fd(struct arguments *to, const char *option, int fd, char text[16])
+static void add_fd(struct arguments *to, const char *option, int fd)
 {
+    char *text = to->numbers[to->numbers_used];
+
     if (fd >= 0) {
-        (void)snprintf(text, 16, "%d", fd);
+        (void)snprintf(text, sizeof(*to->numbers), "%d", fd);
+        to->numbers_used++;
         add(to, option);
         add(to, text);
+    }
+}
+
+/* Append km's name and options; `gdb` is the word of the session with gdb, or NULL. */
+static void add_options(struct arguments *to, const struct vcpu *vcpu, int program, int filters,
+                        const char *gdb)
+{
+    const char *mounts = mounts_carry();
+
+    add(to, "km");
+    add_fd(to, "--kvm-fd", vcpu->vm->kvm_fd);
+    add_fd(to, "--keeper-fd", options.keeper_fd);
+    add_fd(to, "--report-fd", options.report_fd);
+    add_fd(to, "--proc-fd", pin_proc());
+    if (gdb) {
+        add(to, gdb);
+    }
+    (void)snprintf(to->limit, sizeof(to->limit), "--core-limit=%lu", core_limit);
+    add(to, to->limit);
+    add_fd(to, "--payload-fd", program);
+    add_fd(to, "--seccomp-fd", filters);
+    if (mounts) {
+        add(to, mounts);
+    }
+    for (size_t i = 0; i < CARRIED_COUNT; i++) {
+        if (options.carried[i]) {
+            add(to, options.carried[i]);
+        }
     }
 }
 
@@ -181,7 +213,6 @@ static void keep_open(const struct vcpu *vcpu, int program, int gdb, int filters
 static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int filters,
                            const struct script *script, uint64_t argv, uint64_t envp)
 {
-    char kvm[16], keeper[16], report[16], proc[16], program_text[16], filters_text[16], limit[48];
     size_t size = ROUND_UP((ARGS_MAX + 64) * sizeof(uint64_t), PAGE_SIZE);
     void *at = (void *)(places.exec + vcpu->id * size); /* another thread may be here too */
     struct arguments to = {.at = mmap(at, size, PROT_READ | PROT_WRITE,
@@ -190,7 +221,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     uint64_t argv0 = 0;
     int64_t error;
     int gdb_fd;
-    const char *gdb = hooks.debugger_word(vcpu, &gdb_fd), *mounts = mounts_carry();
+    const char *gdb = hooks.debugger_word(vcpu, &gdb_fd);
     size_t environment;
 
     if (to.at == MAP_FAILED) {
@@ -202,26 +233,7 @@ static int64_t become_with(struct vcpu *vcpu, const char *path, int program, int
     if (argv && (guest_read(&argv0, argv, sizeof(argv0)) < 0 || !guest_ok(argv0, 0))) {
         return -EFAULT;
     }
-    add(&to, "km");
-    add_fd(&to, "--kvm-fd", vcpu->vm->kvm_fd, kvm);
-    add_fd(&to, "--keeper-fd", options.keeper_fd, keeper);
-    add_fd(&to, "--report-fd", options.report_fd, report);
-    add_fd(&to, "--proc-fd", pin_proc(), proc);
-    if (gdb) {
-        add(&to, gdb);
-    }
-    (void)snprintf(limit, sizeof(limit), "--core-limit=%lu", core_limit);
-    add(&to, limit);
-    add_fd(&to, "--payload-fd", program, program_text);
-    add_fd(&to, "--seccomp-fd", filters, filters_text);
-    if (mounts) {
-        add(&to, mounts);
-    }
-    for (size_t i = 0; i < CARRIED_COUNT; i++) {
-        if (options.carried[i]) {
-            add(&to, options.carried[i]);
-        }
-    }
+    add_options(&to, vcpu, program, filters, gdb);
     if (!script->count) {
         add(&to, "--argv0");
         add(&to, argv0 ? (const char *)argv0 : "");
