@@ -154,7 +154,7 @@ def test_the_helper_stays_while_threads_come_and_go(
     """A program that makes some calls, makes a thread, and so on, keeps the helper that it has."""
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("a helper needs two CPUs: give this process another")
-    command = [*before_others(), km, helped]
+    command: list[str | Path] = [*before_others(), km, helped]
     with calling(command, tmp_path, b"done\n", "serving-by-threads") as pid:
         tid = wait_for_helper(pid)
         wanted = reads(pid, tid) + 10000
