@@ -23,6 +23,11 @@ pytestmark = [pytest.mark.needs_kvm, pytest.mark.usefixtures("kvm")]
 CGROUPS = Path("/sys/fs/cgroup")
 NR_TGKILL = 234
 
+two_cpus = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2,
+    reason="a helper needs two CPUs: give this process another",
+)
+
 
 @pytest.fixture
 def helped(build: Callable[..., Path]) -> Path:
@@ -88,107 +93,86 @@ def reads(pid: int, tid: int) -> int:
     return int(words[words.index("syscr:") + 1])
 
 
+def wait_for_reads(pid: int, tid: int, count: int, seconds: int = 30) -> None:
+    """Return once the thread has made more than COUNT calls that read."""
+    for _ in range(50 * seconds):
+        if reads(pid, tid) > count:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"in {seconds} s the helper made {reads(pid, tid)} calls that read, not {count}")
+
+
 def before_others() -> list[str]:
     """Return what starts a command before all other work, which may leave a helper no CPU."""
     first = ["chrt", "-f", "1"]
     return [] if subprocess.run([*first, "true"], check=False).returncode else first
 
 
+@two_cpus
 def test_who_makes_many_calls_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
     """One helper comes, and makes calls of the payload."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path) as pid:
         tid = wait_for_helper(pid)
-        for _ in range(1500):
-            if reads(pid, tid) > 10:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("the helper makes no call")
+        wait_for_reads(pid, tid, 10)
         assert len(helpers(pid)) == 1
 
 
+@two_cpus
 def test_the_first_thread_of_several_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
     """A program that has other threads gets a helper for the first."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path, case="until-told-beside") as pid:
         wait_for_helper(pid)
 
 
+@two_cpus
 def test_a_program_that_starts_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
     """A program's first calls have a helper where they are not as close together as in a row."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path, b"done\n", "starting") as pid:
         assert helpers(pid)
 
 
+@two_cpus
 def test_a_program_that_starts_is_helped_again(km: Path, helped: Path, tmp_path: Path) -> None:
     """The helper of a program that starts makes most of its calls, which come a few at a time."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path, b"done\n", "starting-in-groups") as pid:
         assert reads(pid, wait_for_helper(pid)) > 40
 
 
+@two_cpus
 def test_a_server_that_waits_for_clients_is_helped(km: Path, helped: Path, tmp_path: Path) -> None:
     """A program that makes some calls, waits a moment, and makes some again, is helped throughout."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     with calling([*before_others(), km, helped], tmp_path, b"done\n", "serving") as pid:
         tid = wait_for_helper(pid)
-        wanted = reads(pid, tid) + 10000
-        for _ in range(500):
-            if reads(pid, tid) > wanted:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("the helper makes few of a server's calls")
+        wait_for_reads(pid, tid, reads(pid, tid) + 10000, seconds=10)
 
 
+@two_cpus
 def test_the_helper_stays_while_threads_come_and_go(
     km: Path, helped: Path, tmp_path: Path
 ) -> None:
     """A program that makes some calls, makes a thread, and so on, keeps the helper that it has."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     command: list[str | Path] = [*before_others(), km, helped]
     with calling(command, tmp_path, b"done\n", "serving-by-threads") as pid:
         tid = wait_for_helper(pid)
-        wanted = reads(pid, tid) + 10000
-        for _ in range(500):
-            if reads(pid, tid) > wanted:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("the helper makes few calls of a program that makes threads")
+        wait_for_reads(pid, tid, reads(pid, tid) + 10000, seconds=10)
 
 
+@two_cpus
 def test_pipes_that_wait_are_served_too(
     km: Path, build: Callable[..., Path], tmp_path: Path
 ) -> None:
     """The helper reads a pipe that waits, where there is something at once."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     payload = build("helped_waits", "musl")
     with calling([*before_others(), km, payload], tmp_path, b"done\n") as pid:
         tid = wait_for_helper(pid)
-        for _ in range(1500):
-            if reads(pid, tid) > 100:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("the helper reads nothing")
+        wait_for_reads(pid, tid, 100)
 
 
+@two_cpus
 def test_a_signal_that_meets_the_helper_is_the_payloads(
     km: Path, helped: Path, tmp_path: Path
 ) -> None:
     """A signal that is sent to the helper's thread is handled by the payload."""
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("a helper needs two CPUs: give this process another")
     libc = ctypes.CDLL(None, use_errno=True)
     with calling([km, helped], tmp_path, b"signals: 1\ndone\n") as pid:
         tid = wait_for_helper(pid)

@@ -360,6 +360,19 @@ static void on_one_cpu(void)
     burst(ROUNDS);
 }
 
+/* Get the helper, and tell the caller that it works: the file to read, until the input ends. */
+static int ready_to_read(void)
+{
+    int fd;
+
+    burst(ROUNDS);
+    fd = open(name, O_RDONLY);
+    CHECK(fcntl(0, F_SETFL, O_NONBLOCK) == 0);
+    printf("ready\n");
+    (void)fflush(stdout);
+    return fd;
+}
+
 /* Goes on making calls until its input ends, and says whether a signal came; with other threads. */
 static void until_told(bool with_others)
 {
@@ -371,11 +384,7 @@ static void until_told(bool with_others)
         CHECK(pthread_create(&thread, NULL, work_beside, NULL) == 0);
     }
     CHECK(signal(SIGBUS, count_signal) != SIG_ERR);
-    burst(ROUNDS);
-    fd = open(name, O_RDONLY);
-    CHECK(fcntl(0, F_SETFL, O_NONBLOCK) == 0);
-    printf("ready\n");
-    (void)fflush(stdout);
+    fd = ready_to_read();
     for (char byte; read(0, &byte, 1) != 0;) {
         for (unsigned i = 0; i < 1000; i++) {
             CHECK(pread(fd, block, sizeof(block), SIZE - 10) == 10);
@@ -394,14 +403,9 @@ static void *do_nothing(void *unused)
 static void serving(bool by_threads)
 {
     pthread_t thread;
+    int fd = ready_to_read();
     char block[64];
-    int fd;
 
-    burst(ROUNDS);
-    fd = open(name, O_RDONLY);
-    CHECK(fcntl(0, F_SETFL, O_NONBLOCK) == 0);
-    printf("ready\n");
-    (void)fflush(stdout);
     for (char byte; read(0, &byte, 1) != 0;) {
         if (by_threads) {
             CHECK(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
