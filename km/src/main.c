@@ -27,9 +27,46 @@ static void begin(struct vcpu *vcpu, char **envp)
     vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 }
 
-int main(int argc, char **argv, char **envp)
+/* Open what is to run: whether that is a snapshot. */
+static bool open_payload(void)
+{
+    if (options.probe) {
+        probe_begin();
+        image.snapshot_fd = -1;
+    } else {
+        image_open(&image);
+    }
+    if (image.snapshot_fd >= 0) {
+        snapshot_open();
+    }
+    return image.snapshot_fd >= 0;
+}
+
+/* Make the VM, with the program in its memory unless that is a snapshot's: its first vCPU. */
+static struct vcpu *make_vm(bool resumes)
 {
     static struct vm vm;
+    struct vcpu *vcpu;
+
+    keeper_find();
+    vm_create(&vm);
+    cpu_system_create(&vm);
+    layout_choose();
+    mm_init(&vm);
+    if (options.probe) {
+        probe_load(&vm);
+    } else if (!resumes) {
+        image_load(&image);
+    }
+    vcpu = vcpu_acquire(&vm);
+    if (!vcpu) {
+        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU (KVM_CREATE_VCPU, KVM_GET_SREGS): %m");
+    }
+    return vcpu;
+}
+
+int main(int argc, char **argv, char **envp)
+{
     struct vcpu *vcpu;
     uint64_t limit;
     bool resumes;
@@ -48,32 +85,10 @@ int main(int argc, char **argv, char **envp)
     if (options.inspect) {
         inspect_payload();
     }
-    if (options.probe) {
-        probe_begin();
-        image.snapshot_fd = -1;
-    } else {
-        image_open(&image);
-    }
-    resumes = image.snapshot_fd >= 0;
-    if (resumes) {
-        snapshot_open();
-    }
+    resumes = open_payload();
     trace_choose(options.trace_calls);
     report_open();
-    keeper_find();
-    vm_create(&vm);
-    cpu_system_create(&vm);
-    layout_choose();
-    mm_init(&vm);
-    if (options.probe) {
-        probe_load(&vm);
-    } else if (!resumes) {
-        image_load(&image);
-    }
-    vcpu = vcpu_acquire(&vm);
-    if (!vcpu) {
-        die(STATUS_FAILED, FIX_KVM, "KVM makes no vCPU (KVM_CREATE_VCPU, KVM_GET_SREGS): %m");
-    }
+    vcpu = make_vm(resumes);
     probe_step("payload");
     freeze_enter(vcpu, NULL);
     signal_init(vcpu);
