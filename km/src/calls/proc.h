@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct maps;
 struct stat;
 struct text;
 struct vcpu;
@@ -117,6 +118,10 @@ int64_t copy_call(struct vcpu *vcpu, uint64_t number, const uint64_t *args);
 
 /* Add what it shall say. False when the host does not say it to this process. */
 bool proc_write(struct text *to, const struct proc_file *what);
+
+/* proc_maps.c: likewise of the list of mappings `last`, one of /proc/PID, which `list` reads; it is
+ * this process's `own`. All have a line for each mapping but numa_maps and smaps_rollup. */
+void proc_write_mappings(struct text *to, struct maps *list, const char *last, bool own);
 
 /* Must be called before there is a second thread; in the child of fork(). */
 void proc_open_lists(void);
