@@ -14,6 +14,16 @@ from .support import FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
+PROGRAMS_OF_THE_KERNEL = (
+    "/proc/sys/kernel/core_pattern",
+    "/proc/sys/kernel/hotplug",
+    "/proc/sys/kernel/modprobe",
+    "/proc/sys/kernel/poweroff_cmd",
+    "/sys/kernel/uevent_helper",
+    "/sys/module/printk/parameters/time",
+)
+"""Each names a program, but the last, which lies where modules have such."""
+
 
 @pytest.mark.parametrize(
     "place", ["/bin/busybox", "/volume/busybox", "/below/sub/busybox", "/scratch/b", "/dev/b"]
@@ -80,6 +90,35 @@ def test_hook_of_the_image_does_not_run(krun: Runtime, bundle: BundleFolder) -> 
     assert "hooks.startContainer" in done.stderr
     assert "startContainer" not in json.loads(krun("features").stdout)["hooks"]
     assert not krun.root.exists() or not list(krun.root.iterdir())
+
+
+@pytest.mark.parametrize("binds", [False, True], ids=["own", "bound"])
+def test_no_program_is_named_to_the_hosts_kernel(
+    krun: Runtime,
+    bundle: BundleFolder,
+    binds: bool,  # noqa: FBT001
+) -> None:
+    """Root of a container with all of /proc and /sys names no program to the host's kernel.
+
+    What other files hold stays the operator's choice; opening for appending changes nothing.
+    """
+    bundle.doc["linux"].update(readonlyPaths=[], maskedPaths=[])
+    mounts = [mount for mount in bundle.doc["mounts"] if mount["destination"] != "/sys"]
+    mounts.append(
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nodev"]}
+    )
+    if binds:
+        for name in ("proc", "sys"):
+            place = {"destination": f"/host/{name}", "type": "bind", "source": f"/{name}"}
+            mounts.append({**place, "options": ["rbind", "rprivate"]})
+    bundle.doc["mounts"] = mounts
+    place = "/host" if binds else ""
+    names = [*PROGRAMS_OF_THE_KERNEL, "/proc/sys/kernel/panic"]
+    words = " ".join(f"{place}{name}" for name in names if Path(name).exists())
+
+    script = f"for f in {words}; do if (: >> $f); then echo $f; fi; done"
+    done = krun("run", "-b", bundle.args("sh", "-c", script), ID)
+    assert done.stdout.split() == [f"{place}/proc/sys/kernel/panic"], done.stderr
 
 
 @pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])

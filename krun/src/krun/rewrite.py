@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import posix
 
-from krun import document, limits, mounts, release, resolve
+from krun import document, helpers, limits, mounts, release, resolve
 from krun.errors import KrunError
 from krun.policy import Policy
 from krun.rootfs import Rootfs
@@ -68,6 +68,8 @@ class Rewriter:
         outside = mounts.has_users(linux) or leaves_no_room(linux)
         if outside:
             mounts.check_read_only(linux, given)
+        linux = helpers.read_only(linux, given)
+        doc = {**doc, "linux": linux}
         hidden = mounts.hidden(self.tree, given, linux, backend)
         self.options = [word for path in hidden for word in (_HIDE, path)]
         doc = self._with_profile(self._with_room(doc), linux)

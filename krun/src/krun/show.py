@@ -22,6 +22,7 @@ _REASONS = {
     "root.readonly": "the hook that makes the root noexec makes it read-only too",
     "mounts": "nothing of an image is executed by the host's kernel: only km, and what the "
     "host's policy lets run directly",
+    "linux.readonlyPaths": "the host's kernel would start the program that these files name",
     "linux.seccomp": "it leaves km what it needs; km judges the program by the container's own",
     "hooks.createContainer": "all below the root becomes noexec before the container is entered",
     "hooks.createRuntime": "likewise, from outside of a container that has users of its own",
