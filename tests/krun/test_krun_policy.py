@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +108,47 @@ def test_policy_that_others_can_write_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.needs_root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+@pytest.mark.needs_root
+def test_policy_that_was_judged_is_the_one_that_is_read(tmp_path: Path) -> None:
+    """Another user, who changes where a link leads all the while, has none of his own taken."""
+    roots, other, link = (tmp_path / name for name in ("roots", "other", "link"))
+    write(roots, {"sys_admin": "refuse"})
+    write(other, {"sys_admin": "allow"})
+    os.chown(other, 1234, 1234)
+    link.symlink_to(roots)
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            for target in (other, roots):
+                (tmp_path / "new").symlink_to(target)
+                (tmp_path / "new").replace(link)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    taken, end = set(), time.monotonic() + 2
+    while time.monotonic() < end:
+        with contextlib.suppress(KrunError):
+            taken.add(policy.load(str(link)).sys_admin)
+    done.set()
+    swapping.join()
+    assert taken == {"refuse"}
+
+
+@pytest.mark.needs_root
+def test_pipe_of_another_user_is_no_policy(tmp_path: Path) -> None:
+    """It is refused at once, though nobody writes to it."""
+    os.mkfifo(tmp_path / "pipe", 0o644)
+    os.chown(tmp_path / "pipe", 1234, 1234)
+    script = f"from krun import policy; policy.load({str(tmp_path / 'pipe')!r})"
+    command = [sys.executable, "-c", script]
+    env = {"PYTHONPATH": str(SOURCES)}
+    ended = subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "may be written by others than its owner root: uid 1234" in ended.stderr
+
+
 @pytest.mark.parametrize(("owner", "status"), [(0, 0), (1234, 1)])
 def test_policy_is_roots_also_in_a_users_namespace(owner: int, status: int) -> None:
     """A rootless engine's krun takes a policy of root's; to krun of root no stranger's is one."""

@@ -107,8 +107,7 @@ def load(path: str | None) -> Policy:
     policy = Policy()
     policy.path = path or PATH
     try:
-        _check_owner(policy.path)
-        doc = document.load(policy.path)
+        doc = _read(policy.path)
     except FileNotFoundError:
         if path is None:
             return policy
@@ -177,13 +176,24 @@ _MEMBERS = {
 """For each member what it must be, in words and as a judge."""
 
 
-def _check_owner(path: str) -> None:
-    """Refuse a policy that a user other than root, or than this one, could have written.
+def _read(path: str) -> dict[str, Any]:
+    """Return the document at PATH: what is judged is read, and no pipe of another user waited for."""
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK)
+    try:
+        _check_owner(fd, path)
+        posix.set_blocking(fd, True)
+        return document.parse(document.read_open(fd, path), path)
+    finally:
+        posix.close(fd)
+
+
+def _check_owner(fd: int, path: str) -> None:
+    """Refuse a policy, open as FD, that a user other than root, or than this one, could have written.
 
     In the user namespace of a rootless engine root has no number: its files are shown as those of
     the overflow uid, and so is the root folder, which tells (user_namespaces(7)).
     """
-    found = posix.stat(path)
+    found = posix.fstat(fd)
     owners = (0, posix.geteuid(), posix.stat("/").st_uid)
     if found.st_uid not in owners or found.st_mode & 0o022:
         raise KrunError(
