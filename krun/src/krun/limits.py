@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 APART = "--processes-apart"
 """The option of km(1) that says that the hard limit of processes has ROOM_FOR_KVM."""
+FEW = "--few-processes"
+"""The option of km(1) that says that a limit allows few processes."""
+FEW_PROCESSES = 256  # a limit above it is seldom reached, and km's trial at each fork costs 0.2 ms
 ROOM_FOR_KVM = 2  # what the start of a VM has for a moment: see task/room.c of km
 
 _MARK, _UNLIMITED = 1 << 62, (1 << 64) - 1
@@ -41,8 +44,9 @@ def for_host(process: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         return process, []
     own = _own()
     limits = [_of_host(limit, own) for limit in given]
-    apart = any(limit != was and _is_of_processes(was) for limit, was in zip(limits, given))
-    return {**process, "rlimits": limits}, [APART] * apart
+    apart = [was for limit, was in zip(limits, given) if limit != was and _is_of_processes(was)]
+    few = any(_pair(limit)[0] <= FEW_PROCESSES for limit in apart)
+    return {**process, "rlimits": limits}, [APART] * bool(apart) + [FEW] * few
 
 
 def for_payload(process: dict[str, Any], options: list[str]) -> dict[str, Any]:

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-_HIDE, _SECCOMP, _FEW = "--hide-noexec", "--seccomp", "--few-processes"  # options of km(1)
+_HIDE, _SECCOMP = "--hide-noexec", "--seccomp"  # options of km(1)
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _SYS_ADMIN = "CAP_SYS_ADMIN"
 _CAP_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 _ROOM_FOR_HOOKS = 32  # processes and threads, with some to spare
-_FEW_PROCESSES = (
-    256  # a limit above it is seldom reached, and km's trial at each fork costs 0.2 ms
-)
 
 # Hooks get the container's state on standard input and must read it, or crun sometimes fails.
 _DRAIN = "while read -r line; do :; done; "
@@ -114,7 +111,7 @@ class Rewriter:
         roomy = with_room(resources)
         if roomy is resources:
             return doc
-        self.options.append(_FEW)
+        self.options.append(limits.FEW)
         return {**doc, "linux": {**linux, "resources": roomy}}
 
     def _with_profile(self, doc: dict[str, Any], linux: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +145,8 @@ class Rewriter:
         env = document.strings(process, "env", "process.")
         cwd = document.member(process, "cwd", str, "process.") or "/"
         process, words = limits.for_host(process)
-        self.options = [word for word in self.options if word != limits.APART] + words
+        kept = [word for word in self.options if word not in (limits.APART, *words)]
+        self.options = [*kept, *words]
         return {
             **without_sys_admin(process, self.policy),
             "args": self.command(args, env, cwd),
@@ -166,7 +164,7 @@ def options_of(args: list[str]) -> list[str]:
     known = args[: args.index("--argv0")] if "--argv0" in args else []
     pairs = zip(known, known[1:])
     valued = [word for pair in pairs if pair[0] in (_HIDE, _SECCOMP) for word in pair]
-    return [word for word in (_FEW, limits.APART) if word in known] + valued
+    return [word for word in (limits.FEW, limits.APART) if word in known] + valued
 
 
 def without_sys_admin(process: dict[str, Any], policy: Policy) -> dict[str, Any]:
@@ -230,7 +228,7 @@ def limit_of_processes(resources: dict[str, Any]) -> int | None:
 def with_room(resources: dict[str, Any]) -> dict[str, Any]:
     """Return RESOURCES whose limit of processes, where it is low, leaves room for KVM as well."""
     limit = limit_of_processes(resources)
-    if limit is None or not 0 < limit <= _FEW_PROCESSES:
+    if limit is None or not 0 < limit <= limits.FEW_PROCESSES:
         return resources
     return {**resources, "pids": {**resources["pids"], "limit": limit + limits.ROOM_FOR_KVM}}
 
