@@ -112,13 +112,13 @@ def test_no_program_is_named_to_the_hosts_kernel(
             place = {"destination": f"/host/{name}", "type": "bind", "source": f"/{name}"}
             mounts.append({**place, "options": ["rbind", "rprivate"]})
     bundle.doc["mounts"] = mounts
-    place = "/host" if binds else ""
+    folder = "/host" if binds else ""
     names = [*PROGRAMS_OF_THE_KERNEL, "/proc/sys/kernel/panic"]
-    words = " ".join(f"{place}{name}" for name in names if Path(name).exists())
+    words = " ".join(f"{folder}{name}" for name in names if Path(name).exists())
 
     script = f"for f in {words}; do if (: >> $f); then echo $f; fi; done"
     done = krun("run", "-b", bundle.args("sh", "-c", script), ID)
-    assert done.stdout.split() == [f"{place}/proc/sys/kernel/panic"], done.stderr
+    assert done.stdout.split() == [f"{folder}/proc/sys/kernel/panic"], done.stderr
 
 
 @pytest.mark.parametrize("cap", ["21", "0x15", "cap_sys_admin=ep", "CAP_SYS_ADMIN "])

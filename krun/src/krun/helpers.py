@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files by which the host's kernel is told a program to start: none of a container writes them.
+"""Files that name a program to the host's kernel: no process of a container writes them.
 
 The kernel starts such a program as the host's root, outside of every container (usermode helpers).
-Whoever has the user ID 0 of the host may write most of these files, without a capability, where an
-engine leaves them writable: `--security-opt systempaths=unconfined`, `unmask=ALL`, `--privileged`.
+User 0 of the host may write most of these files without a capability, where an engine leaves
+them writable: `--security-opt systempaths=unconfined`, `unmask=ALL`, `--privileged`.
 """
 
 from __future__ import annotations

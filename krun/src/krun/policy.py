@@ -177,7 +177,7 @@ _MEMBERS = {
 
 
 def _read(path: str) -> dict[str, Any]:
-    """Return the document at PATH: what is judged is read, and no pipe of another user waited for."""
+    """Return the document at PATH, of the one file that was judged; wait for no pipe of another user."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK)
     try:
         _check_owner(fd, path)
