@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user does with a container that runs is the same in a VM and without."""
+"""The verbs of an engine show and do the same with a container in a VM and without."""
 
 from __future__ import annotations
 
