@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from .folders import PREFIX
 from .lanes import TABLES, names_of
-
-OWN_FOLDER = "kontain-tests-"
 
 with contextlib.suppress(ImportError):  # where tests run that need none of it
     from hypothesis import HealthCheck, settings
@@ -39,12 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     containers' users of a run that goes on.
     """
     if not config.option.basetemp:
-        config.option.basetemp = tempfile.mkdtemp(prefix=OWN_FOLDER)
+        config.option.basetemp = tempfile.mkdtemp(prefix=PREFIX)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remove the folder, but where a failure may be looked into."""
     folder = Path(session.config.option.basetemp)
-    if exitstatus == pytest.ExitCode.OK and folder.name.startswith(OWN_FOLDER):
+    if exitstatus == pytest.ExitCode.OK and folder.name.startswith(PREFIX):
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import open_to_users
+
 NOBODY = 65534
 READ_DOOR = """
 import os
@@ -52,9 +54,7 @@ def test_mount_of_its_memory_is_refused(threads: str, km: Path, tmp_path: Path) 
 @pytest.mark.parametrize("by", ["km", "execve"])
 def test_set_user_id_is_ignored(by: str, km: Path, tmp_path: Path) -> None:
     """A set-user-ID program runs as the user who started it, and its C library sees no other."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.is_relative_to("/tmp/"):  # noqa: S108
-            folder.chmod(folder.stat().st_mode | 0o011)
+    open_to_users(tmp_path)
     program = tmp_path / "python3"
     shutil.copy(Path("/usr/bin/python3").resolve(), program)
     program.chmod(0o6755)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import open_to_users
+
 NOBODY = 65534
 
 STRESSORS = (
@@ -54,9 +56,7 @@ def test_stressor(stressor: str, km: Path, tmp_path: Path) -> None:
     """The stressor finds no fault in a VM that it does not find on the host."""
     if not Path("/usr/bin/stress-ng").exists():
         pytest.skip("stress-ng is missing: install the package stress-ng")
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.is_relative_to("/tmp/"):  # noqa: S108
-            folder.chmod(folder.stat().st_mode | 0o011)
+    open_to_users(tmp_path)
     tmp_path.chmod(0o777)
     kvm, program = os.open("/dev/kvm", os.O_RDWR), os.open(km, os.O_RDONLY)
     monitor = [f"/proc/self/fd/{program}", "--kvm-fd", str(kvm)]

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.folders import open_to_users
+
 ROOT = Path(__file__).resolve().parents[2]
 KRUN = ROOT / "build" / "krun" / "bin" / "krun"
 SCRIPT = ROOT / "krun" / "bin" / "krun"
@@ -151,6 +153,5 @@ def add_user_namespace(bundle: BundleFolder) -> None:
     ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     bundle.doc["linux"]["namespaces"].append({"type": "user"})
     bundle.doc["linux"].update(uidMappings=ids, gidMappings=ids)
-    for folder in [bundle.path, *bundle.path.parents][:-2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    open_to_users(bundle.path)
     os.chown(bundle.rootfs, 100000, 100000)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import open_to_users
+
 from .engines import IMAGE, Engine
 from .support import ID, IN_A_VM, KM, KRUN, PATIENCE, BundleFolder, Runtime, need_programs
 
@@ -171,8 +173,7 @@ def test_user_has_a_stamp_below_xdg_runtime_dir(
     """A user's create keeps the answer below XDG_RUNTIME_DIR, and without one keeps none."""
     need_programs("strace", "setpriv")
     path = bundle.args("true")
-    for folder in [bundle.path, *bundle.path.parents][:-2]:
-        folder.chmod(folder.stat().st_mode | 0o055)
+    open_to_users(bundle.path)
     os.chown(krun.root.parent, 65534, 65534)
     user = f"setpriv --reuid 65534 --regid 65534 --clear-groups env -i {variable}"
     logs = [krun.root.parent / f"log{i}" for i in range(2)]
