@@ -69,6 +69,14 @@ static bool exists(const char *path)
     return lstat(path, &status) == 0;
 }
 
+/* Whether a backend reads the file without waiting for a writer; krun refuses another. */
+static bool regular(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* Where the caller names no root: root's own, and no other user's. */
 static const char *default_root(void)
 {
@@ -187,7 +195,7 @@ static void become(struct call *call)
 
     for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
         if (!join(own, call->root, "/", call->id) || !join(path, own, "/", backends[i][1]) ||
-            !exists(path)) {
+            !regular(path)) {
             continue;
         }
         call->words[0] = (char *)backends[i][0];

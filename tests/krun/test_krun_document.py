@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,22 @@ def test_document_must_be_an_object(tmp_path: Path) -> None:
 
     with pytest.raises(KrunError, match="no JSON object"):
         document.load(str(path))
+
+
+def test_only_a_callers_own_pipe_is_read(tmp_path: Path) -> None:
+    """It gives a document where its reader takes one; a pipe with a name is refused, also a held one."""
+    reader, writer = os.pipe()
+    os.write(writer, b'{"a": 1}')
+    os.close(writer)
+    assert document.load(f"/proc/self/fd/{reader}", pipe=True) == {"a": 1}
+    with pytest.raises(KrunError, match=r"found p.*, wanted a regular file"):
+        document.load(f"/proc/self/fd/{reader}")
+    os.mkfifo(tmp_path / "named")
+    held = os.open(tmp_path / "named", os.O_RDWR)
+    with pytest.raises(KrunError, match=r"named: found p.*, wanted a regular file"):
+        document.load(str(tmp_path / "named"), pipe=True)
+    for fd in (reader, held):
+        os.close(fd)
 
 
 def test_huge_document_is_refused(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 
 import pytest
 
-from .support import ID, KRUN, BundleFolder, Runtime
+from .support import FOREVER, ID, KRUN, PATIENCE, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -59,6 +61,35 @@ def test_wrong_calls(krun: Runtime, bundle: BundleFolder) -> None:
         assert done.returncode != 0
         assert text in done.stderr
         assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["krun", "To fix"]
+
+
+def test_no_document_is_waited_for(krun: Runtime, bundle: BundleFolder) -> None:
+    """A pipe in the place of a document is refused at once, though nobody writes to it."""
+    pipe = bundle.path / "pipe"
+    os.mkfifo(pipe)
+    start(krun, bundle, "sleep", FOREVER)
+    lost = krun.root / "lost"
+    lost.mkdir()
+    state = lost / {"crun": "status", "runc": "state.json"}[krun.backend]
+    of_state = [["list"], ["state", "lost"], ["kill", "lost"], ["exec", "lost", "true"],
+                ["delete", "--force", "lost"], ["delete", "lost"], ["diff", "lost"]]  # fmt: skip
+    for file, calls in {
+        bundle.path / "pipe.json": [["create", "-b", str(bundle.path), "-f", "pipe.json", "new"]],
+        pipe: [
+            ["exec", "--process", str(pipe), ID],
+            ["update", "--resources", str(pipe), ID],
+            ["--policy", str(pipe), "create", "-b", str(bundle.path), "new"],
+        ],
+        state: of_state,
+    }.items():
+        if not file.exists():
+            os.mkfifo(file)
+        for words in calls:
+            done = krun(*words, timeout=20 * PATIENCE)
+            assert done.returncode != 0
+            assert f"{file.name}: found prw-" in done.stderr, words
+            assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["krun", "To fix"]
+    shutil.rmtree(lost)
 
 
 def test_no_kvm(krun: Runtime, bundle: BundleFolder) -> None:

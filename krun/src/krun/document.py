@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import posix
+from _stat import S_ISREG, filemode
 
 from krun.errors import KrunError
 
@@ -86,12 +87,12 @@ def _refuse(value: object) -> None:
     raise TypeError(f"{type(value)} is not JSON")
 
 
-def load(path: str, *, dir_fd: int | None = None) -> dict[str, Any]:
-    """Return the JSON object in the file PATH, which is relative to DIR_FD.
+def load(path: str, *, dir_fd: int | None = None, pipe: bool = False) -> dict[str, Any]:
+    """Return the JSON object in the file PATH, as `read` does.
 
     An OSError says that the file cannot be read, a KrunError that it is no such document.
     """
-    return parse(read(path, dir_fd=dir_fd), path)
+    return parse(read(path, dir_fd=dir_fd, pipe=pipe), path)
 
 
 def parse(text: bytes, path: str) -> dict[str, Any]:
@@ -108,9 +109,27 @@ def parse(text: bytes, path: str) -> dict[str, Any]:
 _MEND = "correct the file, or have the program that wrote it write it again"
 
 
-def read(path: str, *, dir_fd: int | None = None) -> bytes:
-    """Return the bytes of the file PATH, which may be a pipe but not larger than a document is."""
-    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY, dir_fd=dir_fd)
+def open_file(path: str, *, dir_fd: int | None = None, pipe: bool = False) -> int:
+    """Return a descriptor to read the regular file PATH, which is relative to DIR_FD.
+
+    With PIPE it may be a pipe that has no name: the caller holds its ends, as those of /dev/stdin.
+    One with a name is refused, for its reader waits until somebody writes; fifo(7).
+    """
+    flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK
+    fd = posix.open(path, flags, dir_fd=dir_fd)
+    mode = posix.fstat(fd).st_mode
+    if S_ISREG(mode):
+        return fd
+    if pipe and posix.readlink(f"/proc/self/fd/{fd}").startswith("pipe:["):
+        posix.set_blocking(fd, True)
+        return fd
+    posix.close(fd)
+    raise KrunError(f"cannot read {path}: found {filemode(mode)}, wanted a regular file", _MEND)
+
+
+def read(path: str, *, dir_fd: int | None = None, pipe: bool = False) -> bytes:
+    """Return the bytes of the file that `open_file` opens, which is not larger than a document is."""
+    fd = open_file(path, dir_fd=dir_fd, pipe=pipe)
     try:
         return read_open(fd, path)
     finally:

@@ -132,7 +132,7 @@ def _command(call: Call, container: Container, args: list[str], rewriter: Rewrit
 def load_process(path: str) -> dict[str, Any]:
     """Return the process document of the file PATH, of members that krun knows."""
     try:
-        process = document.load(path)
+        process = document.load(path, pipe=True)
     except OSError as reason:
         raise KrunError(
             f"cannot read the process document {path}: {bundle.why(reason)}",

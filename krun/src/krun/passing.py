@@ -40,6 +40,8 @@ def run(call: Call) -> int:
         return features.show(backend)
     if call.verb == "update" and any(map(call.options.has, ("pids-limit", "resources"))):
         _update(call, backend)
+    if call.verb == "list":
+        state.check_all(call.root)
     own = _own_folders(call) if call.verb in ("list", "state") else []
     if not own:
         call.become(backend, call.words)
@@ -72,7 +74,10 @@ def _known_limits(path: str) -> str:
     from krun import bundle, document, rewrite, schema  # noqa: PLC0415 - likewise
 
     try:
-        text = document.read_open(0, "standard input") if path == "-" else document.read(path)
+        is_input = path == "-"
+        text = (
+            document.read_open(0, "standard input") if is_input else document.read(path, pipe=True)
+        )
     except OSError as reason:
         raise KrunError(
             f"cannot read the limits {path}: {bundle.why(reason)}",

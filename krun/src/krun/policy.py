@@ -177,11 +177,10 @@ _MEMBERS = {
 
 
 def _read(path: str) -> dict[str, Any]:
-    """Return the document at PATH, of the one file that was judged; wait for no pipe of another user."""
-    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK)
+    """Return the document at PATH, of the one file that was judged."""
+    fd = document.open_file(path, pipe=True)
     try:
         _check_owner(fd, path)
-        posix.set_blocking(fd, True)
         return document.parse(document.read_open(fd, path), path)
     finally:
         posix.close(fd)

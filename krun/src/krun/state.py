@@ -8,6 +8,7 @@ for years is read: the process and the bundle. krun keeps no state of its own th
 from __future__ import annotations
 
 import posix
+from _stat import S_ISREG
 
 from krun.errors import KrunError
 
@@ -117,10 +118,30 @@ def find(folder: str, container_id: str) -> Container | None:
     """Return the container with this ID below the root FOLDER, None where none is."""
     if not container_id or not _ID_CHARACTERS.issuperset(container_id):
         return None
-    own = f"{folder}/{container_id}"
+    return _in(f"{folder}/{container_id}")
+
+
+def check_all(folder: str) -> None:
+    """Refuse a state below the root FOLDER for which a backend that lists all would wait for ever."""
+    try:
+        names = posix.listdir(folder)
+    except OSError:
+        return  # the backend says what is wrong, if anything is
+    for name in names:
+        _in(f"{folder}/{name}")
+
+
+def _in(own: str) -> Container | None:
+    """Return the container whose state is in the folder OWN, None where none is."""
     for backend, (name, _) in _STATE_FILES.items():
-        if exists(f"{own}/{name}"):
-            return Container(own, backend)
+        try:
+            mode = posix.lstat(f"{own}/{name}").st_mode
+        except OSError:
+            continue
+        container = Container(own, backend)
+        if not S_ISREG(mode):
+            container.load()  # refuses all but a link to a regular file
+        return container
     return None
 
 
