@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .support import (
+    BUSYBOX,
     FOREVER,
     ID,
     IN_A_VM,
@@ -23,8 +24,10 @@ from .support import (
     SCRIPT,
     BundleFolder,
     Runtime,
+    add_user_namespace,
     start,
     wait_for,
+    wait_until,
 )
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
@@ -138,6 +141,30 @@ def test_exec_by_document(krun: Runtime, bundle: BundleFolder, tmp_path: Path) -
     done = krun("exec", "--process", str(path), ID)
     assert (done.stdout, done.returncode) == ("/script x b /bin\n", 5), done.stderr
     assert json.loads(path.read_text()) == process
+
+
+@pytest.mark.parametrize("kind", ["folder", "volume", "users"])
+def test_exec_sees_the_root_that_was_made(krun: Runtime, bundle: BundleFolder, kind: str) -> None:
+    """A first process that changes its own root changes none for what is executed later."""
+    caps = bundle.doc["process"]["capabilities"]
+    for names in caps.values():
+        names.append("CAP_SYS_CHROOT")
+    srv = bundle.rootfs / "srv"
+    srv.mkdir()
+    if kind == "volume":
+        srv = bundle.path / "volume"
+        srv.mkdir()
+        bundle.doc["mounts"].append(
+            {"destination": "/srv", "type": "bind", "source": str(srv), "options": ["rbind"]}
+        )
+    elif kind == "users":
+        add_user_namespace(bundle)
+    shutil.copy(BUSYBOX, srv)
+    pid = start(krun, bundle, "/bin/busybox", "chroot", "/srv", "/busybox", "sleep", FOREVER)
+    wait_until(lambda: Path(f"/proc/{pid}/root").readlink().name in {"srv", "volume"})
+
+    done = krun("exec", ID, "sh", "-c", "uname -r; ls /srv /bin/ls")
+    assert done.stdout.endswith(f"{IN_A_VM}\n/bin/ls\n\n/srv:\nbusybox\n"), done.stderr
 
 
 def test_exec_in_a_stopped_container(krun: Runtime, bundle: BundleFolder) -> None:

@@ -118,3 +118,14 @@ def test_life_of_a_users_container(podman: Podman) -> None:
     assert podman("kill", container).returncode == 0
     assert podman("wait", container).stdout == "137\n"
     assert podman("rm", container).returncode == 0
+
+
+def test_exec_in_a_users_container_that_changed_its_root(podman: Podman) -> None:
+    """A user's `exec` sees the container's root, also where the first process has another."""
+    program = f"chroot '/tmp' or die; sleep {FOREVER}"
+    words = ["run", "-d", "--cap-add=SYS_CHROOT", DEBIAN, "perl", "-e", program]
+    container = podman.container(*words).stdout.strip()
+    podman("exec", container, "sh", "-c", "until [ /proc/1/root -ef /tmp ]; do sleep 0.1; done")
+    done = podman("exec", container, "sh", "-c", "uname -r; ls -d /etc/passwd")
+    assert done.stdout.endswith(f"{IN_A_VM}\n/etc/passwd\n"), done.stderr
+    assert podman("rm", "--force", "--time=0", container).returncode == 0

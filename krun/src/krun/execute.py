@@ -6,9 +6,7 @@ A program that the host's policy names for it runs directly instead, see `direct
 
 from __future__ import annotations
 
-import posix
-
-from krun import bundle, document, limits, mounts, policy, schema, state
+from krun import bundle, document, limits, mounts, namespace, policy, schema, state
 from krun.backend import named
 from krun.call import Call
 from krun.errors import KrunError
@@ -145,13 +143,9 @@ def load_process(path: str) -> dict[str, Any]:
 def _look_into(pid: int, container_id: str) -> tuple[int, set[str]]:
     """Return a descriptor of the root of the container of process PID, and where mounts are in it."""
     try:
-        if pid <= 0:
-            raise ProcessLookupError
-        table = document.read(f"/proc/{pid}/mountinfo").decode(errors="surrogateescape")
-        fd = posix.open(f"/proc/{pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        return namespace.look_into(pid)
     except OSError:
         raise KrunError(
             f"cannot exec in {container_id}: container is not running",
             f"start it again; `krun state {container_id}` tells its state",
         ) from None
-    return fd, {line.split(" ")[4] for line in table.splitlines()}
