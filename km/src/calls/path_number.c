@@ -181,8 +181,11 @@ static bool rename_address(struct vcpu *vcpu, uint64_t addr, struct sockaddr_un 
     return true;
 }
 
-bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
-                       const uint64_t *args, int64_t *result)
+/* Serve the call by other paths, if one leads to a descriptor of the monitor's. Not inlined: its
+ * paths would be on the stack of every thread. */
+static __attribute__((noinline)) bool serve_renamed(struct vcpu *vcpu, const struct syscall *call,
+                                                    uint64_t number, const uint64_t *args,
+                                                    int64_t *result)
 {
     char copies[2][PATH_MAX] UNCLEARED;
     unsigned at = address_at(number);
@@ -210,4 +213,15 @@ bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t n
             syscall_handlers[number] ? find_nothing(number, others) : host_syscall(number, others);
     }
     return used;
+}
+
+bool path_number_serve(struct vcpu *vcpu, const struct syscall *call, uint64_t number,
+                       const uint64_t *args, int64_t *result)
+{
+    bool wanted = address_at(number);
+
+    for (unsigned i = 0; i < PATHS && !wanted; i++) {
+        wanted = is_name_of_file(call, number, i) && has_number(args[i]);
+    }
+    return wanted && serve_renamed(vcpu, call, number, args, result);
 }
