@@ -24,7 +24,7 @@
 #define MADV_COLLAPSE 25
 #endif
 
-#define WHOLE_MAX (256UL << 10) /* new memory of this size is used whole: heaps and buffers */
+#define WHOLE_MAX (128UL << 10) /* new memory of this size is used whole: buffers */
 #define FIRST (64UL << 10)      /* of what is larger */
 #define DENSE_MAX (256UL << 20) /* larger memory is often touched here and there only */
 #define DATA_MAX (2UL << 20)    /* of a program's data, which its loader relocates */
