@@ -11,7 +11,7 @@ import pytest
 
 from krun import direct
 
-from .support import BUSYBOX, FOREVER, ID, IN_A_VM, BundleFolder, Runtime, start
+from .support import BUSYBOX, FOREVER, ID, IN_A_VM, PATIENCE, BundleFolder, Runtime, start
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_kvm]
 
@@ -137,13 +137,16 @@ def test_what_ran_directly_is_told(krun: Runtime, bundle: BundleFolder) -> None:
 
 
 def test_no_direct_run_without_a_log(krun: Runtime, bundle: BundleFolder) -> None:
-    """A run that cannot be recorded does not happen."""
-    krun.set_policy({**policy(krun), "log": str(krun.policy.parent)})
+    """A run that cannot be recorded does not happen: in a folder, or a pipe that nobody reads."""
+    pipe = bundle.path / "pipe"
+    os.mkfifo(pipe)
+    krun.set_policy(policy(krun))
     start(krun, bundle, "sleep", FOREVER)
-
-    done = krun("exec", ID, "busybox", "true")
-    assert "cannot run busybox directly: it cannot be written to" in done.stderr
-    assert done.returncode == 125
+    for log in (krun.policy.parent, pipe):
+        krun.set_policy({**policy(krun), "log": str(log)})
+        done = krun("exec", ID, "busybox", "true", timeout=20 * PATIENCE)
+        assert "cannot run busybox directly: it cannot be written to" in done.stderr
+        assert done.returncode == 125
 
 
 def test_annotation_selects_direct_programs(krun: Runtime, bundle: BundleFolder) -> None:

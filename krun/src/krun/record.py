@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _APPEND = (
     posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
-    | posix.O_NOCTTY
+    | posix.O_NOCTTY | posix.O_NONBLOCK
 )  # fmt: skip
+"""Nothing is waited for: a pipe that nobody reads is an error."""
 
 
 def path(root: str, container_id: str, name: str) -> str:
