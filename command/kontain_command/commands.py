@@ -34,7 +34,11 @@ def run(argv: List[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; those of `check`, `verify`, `image` and `fleet` are their own."""
-    parser = Parser("kontain", description="Install, check, change and remove Kontain on a host.", epilog=_EPILOG)
+    parser = Parser(
+        "kontain",
+        description="Install, check, change and remove Kontain on a host.",
+        epilog=_EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"kontain {_own_version()}")
     group = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in (
