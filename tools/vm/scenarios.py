@@ -140,6 +140,7 @@ def perform(run: Run, *, whole: bool) -> dict[str, Any]:
         image = ensure_image(run.image)
         result["versions"] = versions((image.folder / "packages.txt").read_text())
         figures = RESULTS / f"{run.name}.figures.json"
+        figures.parent.mkdir(parents=True, exist_ok=True)
         figures.unlink(missing_ok=True)
         with molecule(run, whole=whole, KONTAIN_FIGURES=str(figures)) as process:
             watch(process, result)
