@@ -40,7 +40,6 @@ static const struct host_call calls[] = {
     C(fstatfs),
     C(ftruncate),
     C(futex),
-    C(getcpu),
     C(getcwd),
     C(getdents64),
     C(getegid),

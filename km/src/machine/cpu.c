@@ -16,9 +16,7 @@
 #include "machine/machine.h"
 
 #include <asm/prctl.h>
-#include <asm/unistd.h>
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -263,7 +261,7 @@ void cpu_init(struct vcpu *vcpu, struct kvm_sregs sregs)
         sregs.gdt = (struct kvm_dtable){.base = (uint64_t)own_gdt(vcpu),
                                         .limit = GDT_ENTRIES * sizeof(*sys.gdt) - 1};
     }
-    vcpu->shown_cpu = UINT32_MAX;
+    vcpu->shown_number = UINT32_MAX;
     sregs.idt = (struct kvm_dtable){.base = (uint64_t)sys.idt,
                                     .limit = VECTOR_COUNT * sizeof(struct gate) - 1};
     hooks.step("KVM_SET_SREGS");
@@ -415,21 +413,18 @@ static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 
 /* A data segment that CPL 3 may only ask for its limit, by LSL. */
 #define NUMBER_SEGMENT 0x0040f50000000000UL
-#define NODE_SHIFT 12 /* the kernel's VDSO_CPUNODE_BITS */
+
+uint32_t host_number(void); /* host_number.S */
 
 void cpu_show_number(struct vcpu *vcpu)
 {
-    unsigned cpu, node;
-    uint64_t number;
+    uint64_t number = vcpu->vm->hardware ? host_number() : vcpu->shown_number;
 
-    if (!vcpu->vm->hardware || (unsigned)sched_getcpu() == vcpu->shown_cpu ||
-        syscall(__NR_getcpu, &cpu, &node, NULL) < 0) {
-        return;
+    if (number != vcpu->shown_number) {
+        own_gdt(vcpu)[GDT_NUMBER] = NUMBER_SEGMENT | (number & 0xffff) | (number >> 16 & 0xf) << 48;
+        (void)set_msr(vcpu, MSR_TSC_AUX, number); /* a CPU that has neither instruction refuses */
+        vcpu->shown_number = (uint32_t)number;
     }
-    number = cpu | node << NODE_SHIFT;
-    own_gdt(vcpu)[GDT_NUMBER] = NUMBER_SEGMENT | (number & 0xffff) | (number >> 16 & 0xf) << 48;
-    (void)set_msr(vcpu, MSR_TSC_AUX, number); /* a CPU that has neither instruction refuses */
-    vcpu->shown_cpu = cpu;
 }
 
 void cpu_set_root(struct vcpu *vcpu, uint64_t root_gpa)

@@ -50,7 +50,7 @@ struct vcpu {
     void *tss;              /* in system memory: the exception stack, see cpu.c */
     bool tsc_is_host;       /* RDTSC in the guest is RDTSC on the host */
     bool tsc_forbidden;     /* RDTSC is a fault: prctl(PR_SET_TSC) */
-    unsigned shown_cpu;     /* the host's CPU that the guest's instructions name */
+    uint32_t shown_number;  /* of the host's CPU: what the guest's instructions say */
     bool poisoned;          /* KVM has found memory that the hardware has lost */
     struct vcpu *next_free; /* in the list of vCPUs without a thread */
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOST_CALLS = """
     access arch_prctl capget clock_gettime clock_nanosleep clone close dup dup2 dup3 execveat
     exit exit_group faccessat2 fcntl fork fstat fstatfs ftruncate futex getcwd getdents64
-    getcpu getegid geteuid getgid getgroups getpid getppid getrandom getrlimit gettid getuid getxattr
+    getegid geteuid getgid getgroups getpid getppid getrandom getrlimit gettid getuid getxattr
     ioctl kill lseek lstat madvise memfd_create mincore mmap mprotect mremap munmap nanosleep
     newfstatat open openat openat2 prctl pread64 prlimit64 pwrite64 read readlink readlinkat
     readv restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait
