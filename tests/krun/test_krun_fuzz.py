@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from krun import document, mounts, rewrite, schema
+from krun import document, helpers, mounts, rewrite, schema
 from krun.errors import KrunError
 from krun.policy import Policy
 
@@ -32,6 +32,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 )
+NAME_PROGRAMS = tuple(f"/{name}" for names in helpers.FILES.values() for name in names)
 TOUCH = ["/bin/busybox", "touch", "/reached"]
 HOSTILE: st.SearchStrategy[Any] = st.sampled_from([
     None, True, 1.0, 1e3, -0.0, 2**64, [], {}, [None], {"args": TOUCH}, {"path": TOUCH[0], "args": TOUCH},
@@ -107,6 +108,15 @@ SPELLINGS: list[Callable[[str], str]] = [
 """A name as it is, and as some reader may take for it."""
 
 
+def judge_linux(new: dict[str, Any], known: dict[str, Any]) -> None:
+    """Assert that nothing of it differs but more paths that are read-only, of helpers.FILES."""
+    path = "readonlyPaths"
+    paths, before = new.get(path) or [], known.get(path) or []
+    assert paths[: len(before)] == before
+    assert all(more.endswith(NAME_PROGRAMS) for more in paths[len(before) :])
+    assert {**new, path: before} == {**known, path: before}
+
+
 def as_text(data: st.DataObject, doc: dict[str, Any]) -> str:
     """Return DOC as JSON with some members more: unknown ones, in other letters, or twice."""
     marks: dict[str, str] = {}
@@ -179,7 +189,8 @@ def test_configuration(opened: tuple[int, int, dict[str, Any]], data: st.DataObj
     spaces = [space.get("type") for space in new["linux"]["namespaces"]]
     hook = new["hooks"]["createRuntime" if "user" in spaces else "createContainer"][-1]
     assert hook["args"][-2:] == ["/r", mounts.KM]
-    changes = {"process", "root", "mounts", "hooks", "annotations"}
+    judge_linux(new["linux"], known["linux"])
+    changes = {"process", "root", "mounts", "hooks", "annotations", "linux"}
     assert {n: v for n, v in new.items() if n not in changes} == {
         n: v for n, v in known.items() if n not in changes
     }

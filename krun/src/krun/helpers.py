@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_FILES = {
+FILES = {
     "proc": [
         "sys/fs/ocfs2/nm/hb_ctl_path",
         "sys/kernel/core_pattern",
@@ -44,10 +44,10 @@ def _writable(mount: dict[str, Any]) -> list[str]:
     kind = mount.get("type")
     if mounts.is_bind(mount):
         kind = _SOURCES.get(mounts.clean(document.member(mount, "source", str, "mounts.") or "."))
-    if kind not in _FILES or "ro" in document.strings(mount, "options", "mounts."):
+    if kind not in FILES or "ro" in document.strings(mount, "options", "mounts."):
         return []
     place = mounts.clean(mount["destination"]).rstrip("/")
-    return [f"{place}/{name}" for name in _FILES[kind]]
+    return [f"{place}/{name}" for name in FILES[kind]]
 
 
 def _is_below(path: str, places: set[str]) -> bool:
