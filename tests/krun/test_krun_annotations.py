@@ -57,7 +57,9 @@ def test_annotation_writes_no_file_of_the_host(
         **{name: value.format(out=out) for name, value in STEERING.items()},
         "io.container.manager": "libpod",
     }
-    bundle.doc["hooks"] = {"poststart": [{"path": "/bin/echo", "args": ["echo", "hostile"]}]}
+    # It reads its input: crun ends by SIGPIPE where a hook is gone before it has written the state.
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "cat && echo hostile"]}
+    bundle.doc["hooks"] = {"poststart": [hook]}
     assert krun.create("-b", bundle.args("sleep", FOREVER), ID) == 0
     assert krun("start", ID).returncode == 0
 
