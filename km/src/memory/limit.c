@@ -44,15 +44,28 @@ static struct use used(void)
     return use;
 }
 
-bool limit_allows(const struct vma *more, uint64_t replaced)
+/* How many bytes of [start, end) are mapped. */
+static uint64_t mapped(uint64_t start, uint64_t end)
 {
-    uint64_t space = limits_to_judge(RLIMIT_AS), data = limits_to_judge(RLIMIT_DATA);
+    uint64_t sum = 0;
+
+    for (struct vma *vma = start < GUEST_TOP ? vma_find(start) : NULL; vma && vma->start < end;
+         vma = vma_next(vma)) {
+        sum += overlap(vma, start, end);
+    }
+    return sum;
+}
+
+bool limit_allows(const struct vma *more, bool replaces)
+{
+    uint64_t space = limits_to_judge(RLIMIT_AS), data = limits_to_judge(RLIMIT_DATA), replaced;
     struct use now, then = {0, 0};
 
     if (space == RLIM_INFINITY && data == RLIM_INFINITY) {
         return true;
     }
     now = used();
+    replaced = replaces ? mapped(more->start, more->end) : 0;
     add(&then, more);
     then.space -= then.space < replaced ? then.space : replaced;
     then.data -= then.data < replaced ? then.data : replaced;

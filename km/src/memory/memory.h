@@ -60,8 +60,8 @@ void layout_choose(void);
 
 /* ---- limit.c: the payload's limits of address space and data ---- */
 
-/* Whether it may have this as well, in the place of `replaced` bytes. */
-bool limit_allows(const struct vma *more, uint64_t replaced);
+/* Whether it may have this as well, or, if it replaces, in the place of what is mapped there. */
+bool limit_allows(const struct vma *more, bool replaces);
 
 /* Whether it may write to [start, end) of a mapping as well. */
 bool limit_allows_writing(const struct vma *vma, uint64_t start, uint64_t end);

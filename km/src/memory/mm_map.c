@@ -155,16 +155,11 @@ static bool may_be_at(uint64_t addr, uint64_t len, int flags)
 /* Whether the payload's limits leave room for what judge_map() has found to be right. */
 static bool has_room(uint64_t addr, uint64_t len, int prot, int flags)
 {
-    uint64_t start = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? addr : 0, replaced = 0;
+    uint64_t start = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? addr : 0;
     struct vma more = {
         .start = start, .end = start + ROUND_UP(len, PAGE_SIZE), .prot = prot, .flags = flags};
 
-    for (struct vma *vma = flags & MAP_FIXED && start < GUEST_TOP ? vma_find(start) : NULL;
-         vma && vma->start < more.end; vma = vma_next(vma)) {
-        replaced +=
-            (vma->end < more.end ? vma->end : more.end) - (vma->start > start ? vma->start : start);
-    }
-    return limit_allows(&more, replaced);
+    return limit_allows(&more, flags & MAP_FIXED);
 }
 
 int64_t mm_map(uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t offset)
@@ -375,7 +370,7 @@ int64_t mm_remap(uint64_t old, uint64_t old_len, uint64_t len, uint64_t flags, u
     more.end = flags & MREMAP_DONTUNMAP ? len : len - old_len;
     more.prot = vma.prot;
     more.flags = vma.flags;
-    if (!limit_allows(&more, 0) || backing_copy(old, old_len) < 0) {
+    if (!limit_allows(&more, false) || backing_copy(old, old_len) < 0) {
         return -ENOMEM;
     }
     site_put_back(old, old + old_len);
@@ -402,7 +397,7 @@ int64_t mm_attach(int id, uint64_t addr, uint64_t size, int flags)
     } else if (!gap_at(addr, len) && (!(flags & SHM_REMAP) || !vma_covers(addr, addr + len))) {
         return -EINVAL;
     }
-    if (!addr || !limit_allows(&(struct vma){.end = len, .flags = MAP_SHARED}, 0)) {
+    if (!addr || !limit_allows(&(struct vma){.end = len, .flags = MAP_SHARED}, false)) {
         return -ENOMEM;
     }
     if (flags & SHM_REMAP && mm_unmap(addr, len) < 0) {
