@@ -35,9 +35,7 @@ KEPT = ("release", "rolled_back", "cold_start_ms", "missing", "changes", "result
 NO_COLLECTION = f"the playbook: {PLAYBOOK} could not be found"
 UNREADABLE = "Module result deserialization failed"
 REACH = "see that the inventory is right and that Ansible reaches its hosts"
-CANCEL_AFTER = (
-    0.2  # seconds until ansible-runner sees an interruption: its own 5 begin further waves
-)
+CANCEL_AFTER = 0.2  # s until ansible-runner sees an interruption: its own 5 begin further waves
 CUT_OFF = "the run was interrupted while this host was being worked on: it may have changed"
 NO_ANSWER = "the host's answer is not of its form"
 NOT_STARTED = (126, 127)  # what a shell, and the shims of pyenv and asdf, say of a program

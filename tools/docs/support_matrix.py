@@ -4,7 +4,8 @@
 The command is `python3 -m tools.docs.support_matrix`.
 
 The runs come from docs/reference/support-matrix.json, where `tools/vm/scenarios --record` keeps
-each outcome; a run of its list that is not there is shown without one; families without a run come from the roles' table of packages.
+each outcome; a run of its list that is not there is shown without one; families without a run come
+from the roles' table of packages.
 """
 
 from __future__ import annotations
